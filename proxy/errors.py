@@ -1,0 +1,237 @@
+"""What can go wrong with an exchange, and whose fault it is.
+
+An error carries all that the engine needs to answer for it: the status, a machine-readable code, the error type of
+RFC 9209 for the Proxy-Status field, and whether another try could help. Raising code states the cause; only the
+engine turns it into a Response.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """Who caused an error: decides the log level, the retry rules and whether an endpoint is blamed."""
+
+    CLIENT = "client"
+    GATEWAY = "gateway"
+    UPSTREAM = "upstream"
+
+
+class Retry(StrEnum):
+    """Whether a failed attempt may be repeated."""
+
+    NEVER = "never"
+    UNSENT = "unsent"  # no byte of the request went out: any method may be tried again
+    IDEMPOTENT = "idempotent"  # the request may have been processed: only idempotent methods
+    REUSED = "reused"  # a reused connection died without a byte of answer: repeat once, outside the budget
+
+
+class GatewayError(Exception):
+    """An exchange failed; the base of all errors the engine answers for.
+
+    :ivar status: HTTP status of the answer (int).
+    :ivar code: short stable name for machines, in problem+json and metrics.
+    :ivar fault: whose fault it is.
+    :ivar retry: whether another attempt may help.
+    :ivar proxy_error: error type registered by RFC 9209 section 2.3, or None when the gateway itself decided.
+    :ivar detail: one sentence for people; never holds secrets or internals.
+    """
+
+    status: int = 500
+    code: str = "internal_error"
+    fault: Fault = Fault.GATEWAY
+    retry: Retry = Retry.NEVER
+    proxy_error: str | None = "proxy_internal_error"
+
+    def __init__(self, detail: str = "", *, retry_after: float | None = None, retry: Retry | None = None) -> None:
+        super().__init__(detail or self.code)
+        self.detail = detail
+        self.retry_after = retry_after  # seconds, for the Retry-After field
+        if retry is not None:
+            self.retry = retry
+
+
+class ClientError(GatewayError):
+    """The client sent something that cannot be served."""
+
+    status = 400
+    code = "bad_request"
+    fault = Fault.CLIENT
+    proxy_error = "http_request_error"
+
+
+class BadRequest(ClientError):
+    """Malformed message (RFC 9112): answered by 400 and the connection is closed."""
+
+
+class NoRoute(ClientError):
+    """No route matches."""
+
+    status = 404
+    code = "no_route"
+    proxy_error = "destination_not_found"
+
+
+class MethodRefused(ClientError):
+    """TRACE and CONNECT are not for a reverse proxy."""
+
+    status = 405
+    code = "method_not_allowed"
+    proxy_error = "http_request_denied"
+
+
+class RequestTimeout(ClientError):
+    """The head or the body did not arrive in time (RFC 9110 section 15.5.9)."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class BodyTooLarge(ClientError):
+    """A body is over the limit of what reads it whole."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class TargetTooLong(ClientError):
+    """The request target is over the limit."""
+
+    status = 414
+    code = "target_too_long"
+
+
+class HeadTooLarge(ClientError):
+    """The head has too many bytes or fields (RFC 6585 section 5)."""
+
+    status = 431
+    code = "head_too_large"
+
+
+class ClientLeft(ClientError):
+    """The client went away before its answer was complete; 499 stands in the log only."""
+
+    status = 499
+    code = "client_left"
+    proxy_error = None
+
+
+class UnknownMethod(ClientError):
+    """A method that the parser does not know."""
+
+    status = 501
+    code = "unknown_method"
+
+
+class VersionRefused(ClientError):
+    """HTTP/0.9 or another major version."""
+
+    status = 505
+    code = "version_not_supported"
+
+
+class LoopDetected(ClientError):
+    """Our own instance token came back in Via (RFC 9110 section 7.6.3)."""
+
+    status = 508
+    code = "loop_detected"
+    proxy_error = "proxy_loop_detected"
+
+
+class PluginFailed(GatewayError):
+    """A hook raised."""
+
+    code = "plugin_error"
+
+
+class UpstreamError(GatewayError):
+    """The upstream failed."""
+
+    status = 502
+    code = "bad_gateway"
+    fault = Fault.UPSTREAM
+    proxy_error = "destination_unavailable"
+
+
+class ConnectFailed(UpstreamError):
+    """No connection: refused, unreachable, or no address."""
+
+    code = "connect_failed"
+    retry = Retry.UNSENT
+    proxy_error = "connection_refused"
+
+
+class DnsFailed(ConnectFailed):
+    """The upstream's name has no address."""
+
+    code = "dns_error"
+    proxy_error = "dns_error"
+
+
+class TlsFailed(ConnectFailed):
+    """The TLS handshake with the upstream failed."""
+
+    code = "tls_error"
+    proxy_error = "tls_protocol_error"
+
+
+class UpstreamReset(UpstreamError):
+    """The connection died before the answer was whole."""
+
+    code = "upstream_reset"
+    retry = Retry.IDEMPOTENT
+    proxy_error = "connection_terminated"
+
+
+class BadResponse(UpstreamError):
+    """What came is not a well-formed answer."""
+
+    code = "bad_response"
+    proxy_error = "http_protocol_error"
+
+
+class IncompleteResponse(UpstreamError):
+    """The answer's body ended before its framing said so."""
+
+    code = "incomplete_response"
+    proxy_error = "http_response_incomplete"
+
+
+class Unavailable(UpstreamError):
+    """No target can take the request now."""
+
+    status = 503
+    code = "no_healthy_upstream"
+    fault = Fault.GATEWAY
+
+
+class PoolFull(Unavailable):
+    """Every connection is busy and the queue is full, or waiting in it took too long."""
+
+    code = "pool_exhausted"
+    retry = Retry.UNSENT
+    proxy_error = "connection_limit_reached"
+
+
+class UpstreamTimeout(UpstreamError):
+    """The upstream was too slow."""
+
+    status = 504
+    code = "upstream_timeout"
+    proxy_error = "http_response_timeout"
+
+
+class ConnectTimeout(UpstreamTimeout):
+    """No connection in time."""
+
+    code = "connect_timeout"
+    retry = Retry.UNSENT
+    proxy_error = "connection_timeout"
+
+
+class ReadTimeout(UpstreamTimeout):
+    """The pause between two bytes of the answer was too long."""
+
+    code = "read_timeout"
+    proxy_error = "connection_read_timeout"
