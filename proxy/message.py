@@ -1,0 +1,140 @@
+"""HTTP messages without I/O: what a hook reads and changes.
+
+Field values and targets are `str` holding the latin-1 reading of the bytes on the wire, so that every byte survives
+the way through. Names keep their case and order; look-ups ignore case (RFC 9110 section 5.1).
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Mapping
+from typing import Any
+
+from proxy.body import EMPTY, Body, Duplex
+from proxy.headers import Headers
+
+__all__ = ["EMPTY", "Body", "Duplex", "Headers", "Request", "Response"]
+
+
+class Request:
+    """A request as hooks see it.
+
+    :ivar method: upper-case method.
+    :ivar scheme: `http` or `https`, as the client used it.
+    :ivar host: Host or authority, with the port if one was given; `""` only for HTTP/1.0 without Host.
+    :ivar target: origin-form target, byte for byte as received (`/path?query`), or `*` for OPTIONS.
+    :ivar headers: fields without the hop-by-hop ones (RFC 9110 section 7.6.1).
+    :ivar body: the body, never None.
+    :ivar version: `"1.0"` or `"1.1"`.
+    """
+
+    __slots__ = ("body", "headers", "host", "method", "scheme", "target", "version")
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        *,
+        scheme: str = "http",
+        host: str = "",
+        headers: Headers | None = None,
+        body: Body = EMPTY,
+        version: str = "1.1",
+    ) -> None:
+        self.method = method
+        self.scheme = scheme
+        self.host = host
+        self.target = target
+        self.headers = Headers() if headers is None else headers
+        self.body = body
+        self.version = version
+
+    @property
+    def path(self) -> str:
+        """The target up to `?`, still percent-encoded."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The target after the first `?`, still percent-encoded; empty when there is none."""
+        return self.target.partition("?")[2]
+
+    def copy(self) -> Request:
+        """A copy with its own headers; the body is shared, since a stream can be read only once."""
+        return Request(
+            self.method,
+            self.target,
+            scheme=self.scheme,
+            host=self.host,
+            headers=self.headers.copy(),
+            body=self.body,
+            version=self.version,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.scheme}://{self.host}{self.target}>"
+
+
+class Response:
+    """An answer as hooks see it.
+
+    :ivar status: status code, 100 to 599.
+    :ivar headers: fields without framing and hop-by-hop ones: the engine frames what the body is.
+    :ivar body: the body, never None.
+    :ivar reason: reason phrase; empty means the standard one.
+    :ivar tunnel: after a 101, the bytes both ways; else None.
+    """
+
+    __slots__ = ("body", "headers", "reason", "status", "tunnel")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Headers | Mapping[str, str] | None = None,
+        body: Body | bytes = EMPTY,
+        *,
+        reason: str = "",
+        tunnel: Duplex | None = None,
+    ) -> None:
+        self.status = status
+        self.headers = headers if isinstance(headers, Headers) else Headers(headers or ())
+        self.body = Body(body) if isinstance(body, bytes) else body
+        self.reason = reason
+        self.tunnel = tunnel
+
+    @classmethod
+    def text(cls, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+        """A plain-text answer in UTF-8."""
+        return cls._typed(status, "text/plain; charset=utf-8", text.encode(), headers)
+
+    @classmethod
+    def html(cls, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+        """An HTML answer in UTF-8."""
+        return cls._typed(status, "text/html; charset=utf-8", text.encode(), headers)
+
+    @classmethod
+    def json(cls, status: int, value: Any, headers: Mapping[str, str] | None = None) -> Response:
+        """A JSON answer (RFC 8259), compact."""
+        data = jsonlib.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        return cls._typed(status, "application/json", data, headers)
+
+    @classmethod
+    def redirect(cls, location: str, status: int = 302) -> Response:
+        """A redirect (RFC 9110 section 15.4) to `location`."""
+        return cls(status, {"location": location})
+
+    @classmethod
+    def _typed(cls, status: int, kind: str, data: bytes, headers: Mapping[str, str] | None) -> Response:
+        fields = Headers({"content-type": kind})
+        for name, value in (headers or {}).items():
+            fields[name] = value
+        return cls(status, fields, Body(data))
+
+    def close(self) -> None:
+        """Let go of the body: what feeds it is stopped. Safe to call twice."""
+        self.body.close()
+        if self.tunnel is not None:
+            self.tunnel.close()
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}>"
