@@ -30,7 +30,7 @@ class Source(Protocol):
         """Read on."""
 
     def wanted(self) -> None:
-        """Somebody begins to read: the moment for `100 Continue` (RFC 9110 section 10.1.1)."""
+        """A reader here begins to pull: the moment for our own `100 Continue` (RFC 9110 section 10.1.1)."""
 
     def abandon(self) -> None:
         """Nobody wants the rest."""
@@ -107,6 +107,10 @@ class Body:
     def close(self) -> None:
         """Let go of it unread: what feeds it is stopped. Safe to call twice."""
 
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once when the body has been taken to its end, failed or was closed; at once if it has."""
+        callback()
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._once()
 
@@ -118,30 +122,64 @@ class Body:
 EMPTY = Body()
 
 
-class Generated(Body):
+class _Pulled(Body):
+    """What bodies made by code have in common: they run only while somebody pulls, and tell when that is over."""
+
+    __slots__ = ("_callbacks", "_over")
+
+    def __init__(self, size: int | None) -> None:
+        self.data = None
+        self.size = size
+        self.trailers = None
+        self._callbacks: list[Callable[[], None]] = []
+        self._over = False
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        if self._over:
+            callback()
+        else:
+            self._callbacks.append(callback)
+
+    def close(self) -> None:
+        self._ended()
+
+    def _ended(self) -> None:
+        self._over = True
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+class Generated(_Pulled):
     """A body that an asynchronous iterable makes."""
 
     __slots__ = ("_chunks",)
 
     def __init__(self, chunks: AsyncIterable[bytes], size: int | None) -> None:
-        super().__init__()
-        self.data = None
-        self.size = size
+        super().__init__(size)
         self._chunks = chunks
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self._chunks)
+        return self._run()
+
+    async def _run(self) -> AsyncGenerator[bytes, None]:
+        chunks = aiter(self._chunks)
+        try:
+            async for part in chunks:
+                if part:
+                    yield part
+        finally:
+            await _finish(chunks)
+            self._ended()
 
 
-class Filtered(Body):
+class Filtered(_Pulled):
     """A body pulled through a filter."""
 
     __slots__ = ("_change", "_inner")
 
     def __init__(self, inner: Body, change: Filter) -> None:
-        super().__init__()
-        self.data = None
-        self.size = None
+        super().__init__(None)
         self._inner = inner
         self._change = change
 
@@ -149,16 +187,27 @@ class Filtered(Body):
         return self._run()
 
     async def _run(self) -> AsyncGenerator[bytes, None]:
+        inner = aiter(self._inner)
+        changed = self._change(inner)
         try:
-            async for part in self._change(aiter(self._inner)):
+            async for part in changed:
                 if part:
                     yield part
             self.trailers = self._inner.trailers
         finally:
-            self._inner.close()
+            await _finish(changed)
+            await _finish(inner)
+            self.close()
 
     def close(self) -> None:
         self._inner.close()
+        self._ended()
+
+
+async def _finish(iterator: AsyncIterator[bytes]) -> None:
+    """Run an asynchronous generator's clean-up now, not when the collector finds it."""
+    if isinstance(iterator, AsyncGenerator):
+        await iterator.aclose()
 
 
 class Stream(Body):
@@ -167,7 +216,19 @@ class Stream(Body):
     The feeding side calls `feed`, `finish` and `fail`; exactly one of `attach` and iteration takes the bytes.
     """
 
-    __slots__ = ("_closed", "_done", "_error", "_held", "_parts", "_paused", "_sink", "_source", "_taken", "_waiter")
+    __slots__ = (
+        "_callbacks",
+        "_closed",
+        "_done",
+        "_error",
+        "_held",
+        "_parts",
+        "_paused",
+        "_sink",
+        "_source",
+        "_taken",
+        "_waiter",
+    )
 
     def __init__(self, source: Source, size: int | None) -> None:
         self.data = None
@@ -183,6 +244,7 @@ class Stream(Body):
         self._closed = False
         self._error: GatewayError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._callbacks: list[Callable[[], None]] = []
 
     @property
     def spliceable(self) -> bool:
@@ -217,6 +279,7 @@ class Stream(Body):
             self._sink.body_end(trailers)
         else:
             self._wake()
+        self._ended()
 
     def fail(self, error: GatewayError) -> None:
         """The body will not become whole; what was fed already can still be read."""
@@ -228,6 +291,7 @@ class Stream(Body):
             self._sink.body_failed(error)
         else:
             self._wake()
+        self._ended()
 
     # the taking side
 
@@ -235,7 +299,6 @@ class Stream(Body):
         """Push everything to `sink` from now on, beginning with what is held."""
         self._taken = True
         self._sink = sink
-        self._source.wanted()
         while self._parts:
             sink.body_data(self._parts.popleft())
         self._held = 0
@@ -291,6 +354,19 @@ class Stream(Body):
                 return
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once when the last byte arrived, or none will; at once if that was so."""
+        if self._done:
+            callback()
+        else:
+            self._callbacks.append(callback)
+
+    def _ended(self) -> None:
+        if self._callbacks:
+            callbacks, self._callbacks = self._callbacks, []
+            for callback in callbacks:
+                callback()
 
     def _wake(self) -> None:
         waiter = self._waiter

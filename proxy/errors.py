@@ -58,7 +58,7 @@ class ClientError(GatewayError):
     status = 400
     code = "bad_request"
     fault = Fault.CLIENT
-    proxy_error = "http_request_error"
+    proxy_error: str | None = "http_request_error"
 
 
 class BadRequest(ClientError):

@@ -1,0 +1,269 @@
+"""One request, its two ends, and what became of it: a state machine without I/O.
+
+Its ends are ports: the front end that wants an answer (`Client`), the transport that is asked for one (`Attempt`), and
+the engine that decides what comes next (`Driver`). Each of them advances the exchange by calling the methods below;
+none of them knows another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from enum import IntEnum
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from proxy.errors import GatewayError
+from proxy.message import Request, Response
+
+T = TypeVar("T")
+
+
+class Key(Generic[T]):
+    """A typed key for what a plugin keeps with an exchange: `USER: Key[str] = Key("user")`, `exchange[USER]`."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Key({self.name!r})"
+
+
+class Peer:
+    """Who sent the request.
+
+    :ivar host: the client's address, read from X-Forwarded-For where a trusted proxy handed it on.
+    :ivar port: the client's port; 0 when a proxy did not tell.
+    :ivar address: the address of the socket itself.
+    :ivar trusted: whether the socket's address is among `trusted_proxies`.
+    """
+
+    __slots__ = ("address", "host", "port", "trusted")
+
+    def __init__(self, host: str, port: int = 0, *, address: str = "", trusted: bool = False) -> None:
+        self.host = host
+        self.port = port
+        self.address = address or host
+        self.trusted = trusted
+
+    def __str__(self) -> str:
+        return self.host
+
+
+class Endpoint:
+    """One address of an upstream.
+
+    :ivar url: as configured, such as `http://127.0.0.1:9001`; also what `str()` gives.
+    :ivar authority: host and port as they stand in Host, the default port left out.
+    :ivar prefix: a path that stands before every target, without its last slash; mostly empty.
+    """
+
+    __slots__ = ("authority", "host", "port", "prefix", "scheme", "url", "weight")
+
+    def __init__(
+        self, url: str, scheme: str, host: str, port: int, *, weight: int = 1, authority: str = "", prefix: str = ""
+    ) -> None:
+        self.url = url
+        self.scheme = scheme
+        self.host = host
+        self.port = port
+        self.weight = weight
+        self.authority = authority or f"{host}:{port}"
+        self.prefix = prefix
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.url}>"
+
+
+class Phase(IntEnum):
+    """Where an exchange stands; it only ever moves forward, but for another attempt."""
+
+    INWARD = 0  # on_request hooks run
+    ATTEMPT = 1  # on_attempt hooks run
+    UPSTREAM = 2  # the transport has it
+    OUTWARD = 3  # on_response hooks run
+    DELIVER = 4  # the front end writes the answer
+    DONE = 5  # on_complete hooks have run
+
+
+class Client(Protocol):
+    """The end that wants an answer."""
+
+    def informed(self, exchange: Exchange, response: Response) -> None:
+        """An interim answer (1xx) to pass on."""
+
+    def deliver(self, exchange: Exchange) -> None:
+        """`exchange.response` is final: write it, then call `exchange.delivered()`."""
+
+
+class Attempt(Protocol):
+    """The end that was asked for an answer."""
+
+    def cancel(self) -> None:
+        """Stop at once; nothing of it is wanted any more."""
+
+
+class Driver(Protocol):
+    """The engine, as the two ends see it."""
+
+    def informed(self, exchange: Exchange, response: Response) -> None: ...
+    def answered(self, exchange: Exchange, response: Response) -> None: ...
+    def failed(self, exchange: Exchange, error: GatewayError) -> None: ...
+    def delivered(self, exchange: Exchange, error: GatewayError | None) -> None: ...
+    def left(self, exchange: Exchange) -> None: ...
+    def fetch(self, exchange: Exchange, request: Request) -> Awaitable[Response]: ...
+
+
+class Exchange:
+    """One request and its answer.
+
+    :ivar id: request id, also sent as X-Request-ID.
+    :ivar request: the request; hooks may change it until it is sent.
+    :ivar response: the answer once there is one.
+    :ivar error: set when the engine made the answer itself because something failed.
+    :ivar peer: the client.
+    :ivar route: name of the matched route, `""` without one.
+    :ivar upstream: name of its upstream, `""` without one.
+    :ivar endpoint: the address last tried.
+    :ivar target: the target as the endpoint gets it, after strip and rewrite; set before `on_attempt`.
+    :ivar attempts: how many tries were begun.
+    :ivar deadline: clock reading at which the whole exchange must be over, or None.
+    :ivar started: clock reading at its head's arrival, seconds.
+    :ivar first_byte: clock reading at the answer's head, 0.0 before.
+    :ivar bytes_in: content bytes of the request seen so far.
+    :ivar bytes_out: content bytes of the answer written so far.
+    :ivar parent: the exchange whose plugin fetched this one, or None.
+    :ivar detached: whether the answer is drained although its client left.
+    """
+
+    __slots__ = (
+        "_bag",
+        "attempt",
+        "attempts",
+        "bytes_in",
+        "bytes_out",
+        "client",
+        "cursor",
+        "deadline",
+        "detached",
+        "driver",
+        "endpoint",
+        "error",
+        "finished",
+        "first_byte",
+        "floor",
+        "id",
+        "parent",
+        "peer",
+        "phase",
+        "plan",
+        "request",
+        "response",
+        "route",
+        "started",
+        "target",
+        "task",
+        "upstream",
+    )
+
+    def __init__(self, id: str, request: Request, peer: Peer, client: Client, started: float) -> None:  # noqa: A002 (the field's name)
+        self.id = id
+        self.request = request
+        self.response: Response | None = None
+        self.error: GatewayError | None = None
+        self.peer = peer
+        self.route = ""
+        self.upstream = ""
+        self.endpoint: Endpoint | None = None
+        self.target = request.target
+        self.attempts = 0
+        self.deadline: float | None = None
+        self.started = started
+        self.first_byte = 0.0
+        self.finished = 0.0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.parent: Exchange | None = None
+        self.detached = False
+        # the engine's own: where the chain stands, who waits
+        self.phase = Phase.INWARD
+        self.cursor = 0  # index of the plugin whose hook runs
+        self.floor = -1  # hooks of plugins up to this index are not this exchange's: it was fetched from there
+        self.client = client
+        self.attempt: Attempt | None = None
+        self.driver: Driver = _NOBODY
+        self.plan: Any = None
+        self.task: Any = None
+        self._bag: dict[Key[Any], Any] | None = None
+
+    # for plugins
+
+    def __getitem__(self, key: Key[T]) -> T:
+        if self._bag is None or key not in self._bag:
+            raise KeyError(key.name)
+        return cast("T", self._bag[key])
+
+    def __setitem__(self, key: Key[T], value: T) -> None:
+        if self._bag is None:
+            self._bag = {}
+        self._bag[key] = value
+
+    def __contains__(self, key: Key[Any]) -> bool:
+        return self._bag is not None and key in self._bag
+
+    def get(self, key: Key[T], default: T | None = None) -> T | None:
+        """What is kept under `key`, or `default`."""
+        return default if self._bag is None else self._bag.get(key, default)
+
+    def fetch(self, request: Request) -> Awaitable[Response]:
+        """Send `request` through the hooks listed after the calling plugin and to the upstream.
+
+        The place in the chain is that of the hook running when this is called, so the awaitable may be awaited later,
+        also in a task that outlives the exchange (revalidation, mirrors).
+
+        :returns: the answer, its body still to flow; read or close it.
+        :raises GatewayError: never for an upstream's failure, which is an answer with its status.
+        """
+        return self.driver.fetch(self, request)
+
+    def detach(self) -> None:
+        """Let the answer be drained to its end although its client has left (a shared cache fill)."""
+        self.detached = True
+
+    # for the two ends
+
+    def informed(self, response: Response) -> None:
+        """The upstream sent an interim answer (RFC 9110 section 15.2)."""
+        self.driver.informed(self, response)
+
+    def answered(self, response: Response) -> None:
+        """The upstream's final head is known; its body may still flow."""
+        self.driver.answered(self, response)
+
+    def failed(self, error: GatewayError) -> None:
+        """The attempt failed before a final head."""
+        self.driver.failed(self, error)
+
+    def delivered(self, error: GatewayError | None = None) -> None:
+        """The answer has been written to its end, or was cut by `error`."""
+        self.driver.delivered(self, error)
+
+    def left(self) -> None:
+        """The client went away."""
+        self.driver.left(self)
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.id} {self.request.method} {self.request.target} {self.phase.name}>"
+
+
+class _Nobody:
+    """The driver of an exchange that the engine has not taken yet: every call is a defect."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(f"the exchange has not begun: {name}")
+
+
+_NOBODY = cast("Driver", _Nobody())

@@ -1,0 +1,70 @@
+"""How a body gets from one end to the other: written at once, spliced, or pumped.
+
+Both ends send bodies by this one function: the front end answers with it, the transport uploads with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
+
+from proxy.body import Body, Sink, Stream
+from proxy.errors import GatewayError, PluginFailed
+
+log = logging.getLogger("passerelle.flow")
+
+Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+
+
+class Drain(Sink, Protocol):
+    """A sink that can also make a pump wait."""
+
+    full: bool
+
+    def drained(self) -> Awaitable[None]:
+        """Completes when there is room again, or nothing will ever be written any more."""
+
+
+def splices(body: Body) -> bool:
+    """Whether this body's bytes can be pushed on as they arrive, since nobody pulls it."""
+    return isinstance(body, Stream) and body.spliceable
+
+
+def send(body: Body, sink: Drain, spawn: Spawn) -> asyncio.Task[None] | None:
+    """Send `body` into `sink`, the cheapest way that it allows.
+
+    :returns: the pump's task when a plugin made or changes the body; else None, and bytes come by callbacks.
+    """
+    if body.data is not None:
+        if body.data:
+            sink.body_data(body.data)
+        sink.body_end(body.trailers)
+        return None
+    if isinstance(body, Stream) and body.spliceable:
+        body.attach(sink)
+        return None
+    return spawn(_pump(body, sink))
+
+
+async def _pump(body: Body, sink: Drain) -> None:
+    """Pull the body piece by piece; the sink's room is the pace."""
+    pieces = aiter(body)
+    try:
+        async for piece in pieces:
+            if piece:
+                sink.body_data(piece)
+                if sink.full:
+                    await sink.drained()
+    except GatewayError as error:
+        sink.body_failed(error)
+    except Exception as error:  # a plugin's filter may raise anything: the stream is cut, and the log says why
+        log.exception("a body's filter raised")
+        sink.body_failed(PluginFailed(f"a body's filter raised {type(error).__name__}"))
+    else:
+        sink.body_end(body.trailers)
+    finally:
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()
