@@ -1,0 +1,165 @@
+"""The whole configuration as one immutable value.
+
+This is the contract between the file that an operator writes and the engine. Whatever stands here is either honoured
+or refused by name (see `unsupported`); nothing is read and ignored.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, PositiveInt, WithJsonSchema, model_validator
+
+from proxy.settings.fields import Cidr, Listed, Model, Name, Origin, PlainOrigin, Switch, port_of, split_url
+from proxy.settings.plugin_models import PluginEntry
+from proxy.settings.route_models import Route, SelfTest
+from proxy.settings.units import Duration, DurationOrZero, Size, wrong
+from proxy.settings.upstream_models import Upstream
+
+# The chain of a file that has no `plugins` key.
+DEFAULT_PLUGINS = (PluginEntry.of("request_id"), PluginEntry.of("events"))
+
+
+class ListenerTls(Model):
+    """Certificates of a listener, as PEM files."""
+
+    certificate: Path
+    """The certificate and its chain."""
+    key: Path
+    """Its private key."""
+    client_ca: Path | None = None
+    """When set, clients must show a certificate that one of these authorities signed."""
+
+
+class Listener(Model):
+    """An address that clients connect to. A plain URL may stand for the whole."""
+
+    url: Origin = Field(examples=["http://0.0.0.0:8080"])
+    """`scheme://address:port`; port 0 lets the system choose."""
+    tls: ListenerTls | None = None
+    """Certificates, for https."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_url(cls, value: object) -> object:
+        return {"url": value} if isinstance(value, str) else value
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        return split_url(self.url).scheme
+
+    @property
+    def host(self) -> str:
+        """Address to bind, without brackets."""
+        return split_url(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Port to bind; 0 lets the system choose."""
+        return port_of(self.url)
+
+
+class Admin(Model):
+    """The listener for operators: health, metrics, API."""
+
+    listen: PlainOrigin = "http://127.0.0.1:9090"
+    """Its address. Anything but loopback needs a token."""
+    token: str = Field(default="", repr=False)
+    """Bearer token that the API asks for; empty for none."""
+    probes: PlainOrigin | None = None
+    """One more address, for `/healthz` and `/readyz` alone."""
+
+    @property
+    def host(self) -> str:
+        """Address to bind, without brackets."""
+        return split_url(self.listen).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Port to bind; 0 lets the system choose."""
+        return port_of(self.listen)
+
+
+class Limits(Model):
+    """How large things may get before they are refused."""
+
+    head: Size = 32 * 1024
+    """A request's head in all: 431 beyond it."""
+    fields: PositiveInt = 100
+    """Header fields of a request: 431 beyond it."""
+    target: Size = 8 * 1024
+    """A request's target: 414 beyond it."""
+    buffered_body: Size = 10 * 1024 * 1024
+    """A body that a plugin must hold as a whole: 413 beyond it. Streamed bodies have no limit."""
+    connections: PositiveInt = 10_000
+    """Connections from clients at once; further ones wait to be accepted."""
+
+
+class ClientTimeouts(Model):
+    """How long a client may take."""
+
+    head: Duration = 10.0
+    """Until its request's head is complete: 408."""
+    between_bytes: Duration = 60.0
+    """The longest pause inside a request's body: 408. There is no limit on a whole upload."""
+    keep_alive: Duration = 75.0
+    """An idle connection is closed after this long."""
+    slow_reader: Duration = 60.0
+    """A client that takes no byte of its answer for this long is cut."""
+
+
+class Drain(Model):
+    """How a server stops."""
+
+    delay: DurationOrZero = 0.0
+    """Between saying that it is not ready and closing its listeners, for load balancers."""
+    timeout: Duration = 30.0
+    """What still runs after this long is cut."""
+
+
+def _check_workers(value: object) -> int | str:
+    if value == "auto":
+        return "auto"
+    count = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise wrong(f'"{value}" is not a number of workers', "write 1 or more, or auto")
+    return count
+
+
+_WORKERS_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]}
+Workers = Annotated[int | Literal["auto"], PlainValidator(_check_workers), WithJsonSchema(_WORKERS_SCHEMA)]
+
+
+class Settings(Model):
+    """Everything that a file says, with defaults for what it does not say."""
+
+    listen: Annotated[tuple[Listener, ...], *Listed] = Field(
+        default=(Listener(url="http://127.0.0.1:8080"),), min_length=1
+    )
+    """Where clients connect."""
+    admin: Annotated[Admin | None, *Switch] = Admin()
+    """The listener for operators; `false` for none."""
+    workers: Workers = 1
+    """Processes, or `auto` for one a core."""
+    state: Path = Path(".passerelle")
+    """Directory for what must outlive the process; made with mode 0700."""
+    redis: str = Field(default="", repr=False)
+    """URL of a Redis server that several gateways share; empty for none."""
+    trusted_proxies: Annotated[tuple[Cidr, ...], *Listed] = ()
+    """Whose X-Forwarded-* fields are believed; nobody's by default."""
+    limits: Limits = Limits()
+    """How large requests may get."""
+    timeouts: ClientTimeouts = ClientTimeouts()
+    """How long clients may take. Upstreams have timeouts of their own."""
+    drain: Drain = Drain()
+    """How the server stops."""
+    upstreams: dict[Name, Upstream] = Field(default_factory=dict)
+    """Where requests go, by name."""
+    plugins: tuple[PluginEntry, ...] = DEFAULT_PLUGINS
+    """The chain of every route, outermost first; `[]` for none."""
+    routes: tuple[Route, ...] = ()
+    """Which requests go where. A file with one upstream and no routes sends everything there."""
+    tests: tuple[SelfTest, ...] = ()
+    """What `check` verifies before the configuration is used."""

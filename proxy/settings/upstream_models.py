@@ -1,0 +1,205 @@
+"""Where requests go: upstreams, their targets, and how much patience they are given.
+
+Defaults are those that users of other proxies expect, except where those are unsafe: every wait has an end.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, field_validator, model_validator
+
+from proxy.settings.fields import Listed, Model, Switch, TargetOrigin, is_address, port_of, split_url
+from proxy.settings.problems import suggestion
+from proxy.settings.units import Duration, Percent, wrong
+
+BALANCERS = ("round_robin", "least_busy", "two_choices")
+RETRY_CAUSES = ("connect", "reset", "502", "503", "504")
+
+HostPolicy: TypeAlias = Literal["pass", "upstream"]
+
+
+class Target(Model):
+    """One address of an upstream. A plain URL may stand for the whole."""
+
+    url: TargetOrigin = Field(examples=["http://127.0.0.1:9001"])
+    """`scheme://host:port`, without a path."""
+    weight: int = Field(default=1, ge=1, le=1000)
+    """Its share of the requests, relative to the other targets."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_url(cls, value: object) -> object:
+        return {"url": value} if isinstance(value, str) else value
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        return split_url(self.url).scheme
+
+    @property
+    def host(self) -> str:
+        """Host name or address, without brackets."""
+        return split_url(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Port, the scheme's own one when none is written."""
+        return port_of(self.url)
+
+
+class HashBy(Model):
+    """Send equal requests to the same target."""
+
+    hash: str = Field(pattern=r"^(header|cookie|query):.+$|^client$", examples=["header:X-User"])
+    """What to hash: `header:NAME`, `cookie:NAME`, `query:NAME` or `client`."""
+
+
+def _check_balancer(value: object) -> object:
+    if value not in BALANCERS:
+        raise wrong(f'"{value}" is not a way to balance', suggestion(str(value), BALANCERS))
+    return value
+
+
+def _balance_kind(value: object) -> str:
+    return "~hash" if isinstance(value, dict | HashBy) else "~name"
+
+
+Balancer = Annotated[Literal["round_robin", "least_busy", "two_choices"], BeforeValidator(_check_balancer)]
+Balance = Annotated[Annotated[Balancer, Tag("~name")] | Annotated[HashBy, Tag("~hash")], Discriminator(_balance_kind)]
+
+
+def _check_cause(value: object) -> object:
+    if str(value) not in RETRY_CAUSES:
+        raise wrong(f'"{value}" is no reason to try again', suggestion(str(value), RETRY_CAUSES))
+    return str(value) if value in ("connect", "reset") else int(str(value))
+
+
+Cause = Annotated[Literal["connect", "reset", 502, 503, 504], BeforeValidator(_check_cause)]
+
+
+class Pool(Model):
+    """The connections to one upstream, all targets together."""
+
+    max_connections: PositiveInt = 100
+    """Connections at once; a request that finds all busy waits."""
+    max_idle: int = Field(default=20, ge=0)
+    """Idle connections kept; the rest is closed after 5 s of idleness."""
+    idle_timeout: Duration = 60.0
+    """An idle connection is closed after this long."""
+
+
+class Timeouts(Model):
+    """How long an upstream may take; each ends in a 504."""
+
+    connect: Duration = 5.0
+    """Until the connection stands, TLS included."""
+    first_byte: Duration = 60.0
+    """From the end of the request to the first byte of the answer."""
+    between_bytes: Duration = 60.0
+    """The longest pause inside the answer. There is no limit on a whole answer."""
+
+
+class Retry(Model):
+    """When a request is sent again."""
+
+    attempts: int = Field(default=1, ge=0, le=10)
+    """Further tries after the first one."""
+    on: Annotated[tuple[Cause, ...], *Listed] = ("connect", "reset")
+    """What is worth another try: `connect`, `reset`, 502, 503, 504."""
+    budget: Percent = 0.2
+    """Tries at most, as a share of the requests of the last 10 s."""
+
+
+class Health(Model):
+    """Probes that take a target out before a request finds it dead."""
+
+    path: str = Field(default="/", pattern="^/")
+    """Path of the probe; any 2xx or 3xx answer is healthy."""
+    every: Duration = 10.0
+    """Between two probes of a target."""
+    timeout: Duration = 2.0
+    """A probe that takes longer has failed."""
+    fall: PositiveInt = 3
+    """Failures in a row until a target is taken out."""
+    rise: PositiveInt = 2
+    """Successes in a row until it is back."""
+
+
+class Eject(Model):
+    """Take a target out that fails real requests."""
+
+    after: PositiveInt = 5
+    """Failures in a row."""
+    lasting: Duration = Field(default=30.0, alias="for")
+    """How long it stays out; doubles each time."""
+    at_most: Percent = 0.5
+    """Share of the targets that may be out."""
+
+
+class Breaker(Model):
+    """Stop asking an upstream that mostly fails."""
+
+    failure_ratio: Percent = 0.5
+    """Share of failures that opens the breaker."""
+    of_at_least: PositiveInt = 20
+    """Requests that must have been counted before it may open."""
+    within: Duration = 10.0
+    """The span over which requests are counted."""
+    open: Duration = 5.0
+    """How long it stays open before one probe."""
+
+
+class Upstream(Model):
+    """A service: one or more targets that can stand for each other."""
+
+    targets: Annotated[tuple[Target, ...], *Listed] = Field(min_length=1, examples=["[http://127.0.0.1:9001]"])
+    """Where it runs."""
+    balance: Balance = "round_robin"
+    """How a target is chosen."""
+    pool: Pool = Pool()
+    """Connections kept to it."""
+    timeouts: Timeouts = Timeouts()
+    """How long it may take."""
+    retry: Annotated[Retry | None, *Switch] = Retry()
+    """When to try again; `false` for never."""
+    health: Annotated[Health | None, *Switch] = None
+    """Active probes; off unless written."""
+    eject: Annotated[Eject | None, *Switch] = None
+    """Passive ejection of failing targets; off unless written."""
+    breaker: Annotated[Breaker | None, *Switch] = None
+    """Circuit breaker; off unless written."""
+    host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9\[][A-Za-z0-9.:_\[\]-]*$")
+    """The Host field sent: `pass` (the client's), `upstream` (the target's own), or a literal. Unless written, `pass`,
+    but `upstream` for an https target that is named by DNS."""
+
+    def host_for(self, target: Target) -> str:
+        """Return `pass`, `upstream`, or the literal Host to send to this target."""
+        if self.host is not None:
+            return self.host
+        return "upstream" if target.scheme == "https" and not is_address(target.host) else "pass"
+
+    @field_validator("targets", mode="after")
+    @classmethod
+    def _refuse_twins(cls, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        urls = [target.url for target in targets]
+        twins = sorted({url for url in urls if urls.count(url) > 1})
+        if twins:
+            raise wrong(f"{twins[0]} is listed twice", "give it a weight instead")
+        return targets
+
+
+class RouteTimeouts(Model):
+    """What a route asks of its upstream instead of the upstream's own timeouts."""
+
+    connect: Duration | None = None
+    """Until the connection stands, TLS included."""
+    first_byte: Duration | None = None
+    """From the end of the request to the first byte of the answer."""
+    between_bytes: Duration | None = None
+    """The longest pause inside the answer."""
+
+    def over(self, base: Timeouts) -> Timeouts:
+        """Return `base` with the values written here in its place."""
+        written: dict[str, Any] = {key: value for key, value in self if value is not None}
+        return base.model_copy(update=written)
