@@ -1,0 +1,101 @@
+"""`python -m benchmarks`: measure, print, and write the report.
+
+Only a full run is written down by itself, so that a quick look while working never replaces the published table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.load import missing_tool
+from benchmarks.machine import described, origin_line, placement
+from benchmarks.probe import NotReady
+from benchmarks.report import as_json, plot, remarks, report, scenario_section
+from benchmarks.results import ScenarioResult
+from benchmarks.runner import Effort, run_scenario
+from benchmarks.scenarios import SCENARIOS, Scenario
+
+_HERE = Path(__file__).parent
+_IMAGES = _HERE.parent / "docs" / "img"
+_QUICK = Effort(runs=3, seconds=1)
+EXIT_FINE, EXIT_CRASHED, EXIT_USAGE = 0, 1, 2
+
+
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    names = [scenario.name for scenario in SCENARIOS]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="three runs of one second: a look, not a measurement")
+    parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
+    parser.add_argument("--runs", type=int, help=f"runs of each peer (default {Effort.runs})")
+    parser.add_argument("--write", action="store_true", help="write the report of a quick or partial run too")
+    chosen = parser.parse_args(argv)
+    if chosen.runs is not None and chosen.runs < 1:
+        parser.error("--runs must be at least 1")
+    return chosen
+
+
+def effort_of(chosen: argparse.Namespace) -> Effort:
+    """Return how much the command line asks to measure."""
+    base = _QUICK if chosen.quick else Effort()
+    return Effort(chosen.runs or base.runs, base.seconds, base.warm_up)
+
+
+def say(line: str) -> None:
+    """Print at once, for a run takes minutes and someone is watching."""
+    print(line, flush=True)
+
+
+def measure(scenarios: Sequence[Scenario], effort: Effort) -> list[ScenarioResult]:
+    """Run the scenarios one after another, printing each table as soon as it is there."""
+    results = []
+    for scenario in scenarios:
+        result = run_scenario(scenario, effort, say)
+        say(f"\n{scenario_section(result)}\n")
+        results.append(result)
+    return results
+
+
+def write(results: Sequence[ScenarioResult], effort: str) -> None:
+    """Write the report, the raw figures and the plots."""
+    about = described(results)
+    (_HERE / "results.md").write_text(report(results, about, effort), encoding="utf-8")
+    (_HERE / "results.json").write_text(as_json(results, about), encoding="utf-8")
+    _IMAGES.mkdir(parents=True, exist_ok=True)
+    for result in results:
+        if (picture := plot(result)) is not None:
+            (_IMAGES / f"bench-{result.scenario.name}.svg").write_text(picture, encoding="utf-8")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return the exit code: 1 only when a peer died, for bars are judged by people."""
+    chosen = arguments(argv)
+    if (missing := missing_tool()) is not None:
+        say(missing)
+        return EXIT_USAGE
+    scenarios = [scenario for scenario in SCENARIOS if not chosen.only or scenario.name in chosen.only]
+    effort = effort_of(chosen)
+    say(f"{placement()}; origin: {origin_line()}")
+    try:
+        results = measure(scenarios, effort)
+    except NotReady as error:
+        say(f"the origin did not come up: {error}")
+        return EXIT_CRASHED
+    _conclude(results, chosen, effort)
+    return EXIT_CRASHED if any(result.crashed for result in results) else EXIT_FINE
+
+
+def _conclude(results: Sequence[ScenarioResult], chosen: argparse.Namespace, effort: Effort) -> None:
+    for line in [line for result in results for line in remarks(result)]:
+        say(line)
+    if chosen.quick or chosen.only:
+        say("a quick or partial run" + (", written as asked" if chosen.write else ": not written (--write does)"))
+    if chosen.write or not (chosen.quick or chosen.only):
+        write(results, f"{effort.runs} alternating runs" + (f" of {effort.seconds} s" if effort.seconds else " of 5 s"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""Who is measured: each peer knows whether it is here, its version, its configuration and how to start.
+
+Configurations are meant to be what an operator who wants speed would write: connections to the origin kept, nothing
+logged, one core. They are whole files under configs/, so that anyone can judge them.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from benchmarks import environments
+from benchmarks.origin import fill
+from benchmarks.process import PROXY_CORE, Child, free_port
+from benchmarks.scenarios import DIRECT, SUBJECT, Serve
+
+_HERE = Path(__file__).parent
+_VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?")
+
+
+class Absent(Exception):
+    """A peer cannot run on this machine; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where a peer is to listen, what is behind it, where it may write, and what the scenario asks of it."""
+
+    directory: Path
+    port: int
+    origin: int
+    serve: Serve
+
+    def write(self, template: str) -> Path:
+        """Write the filled-in `template` into the plan's directory and return where."""
+        path = self.directory / template
+        values = {"PORT": self.port, "ORIGIN": self.origin, "DIR": self.directory}
+        path.write_text(fill(template, **values), encoding="utf-8")
+        return path
+
+
+class Peer:
+    """A program that is started for a scenario. Subclasses say how."""
+
+    name: ClassVar[str]
+
+    def version(self) -> str:
+        """Return the version in one short text.
+
+        Raises:
+            Absent: when the peer is not on this machine.
+        """
+        raise Absent(f"{self.name} has no program")
+
+    def argv(self, plan: Plan) -> list[str]:
+        """Write what configuration there is and return the command.
+
+        Raises:
+            Absent: when the peer is not on this machine.
+        """
+        raise Absent(f"{self.name} has no program")
+
+    def env(self, plan: Plan) -> Mapping[str, str]:
+        """Return what the child's environment needs beyond the present one."""
+        return {}
+
+    @contextmanager
+    def running(self, directory: Path, origin: int, serve: Serve) -> Iterator[tuple[Child, int]]:
+        """Run the peer on the proxy's core for the length of the block; yield it and its port.
+
+        Raises:
+            Absent: when the peer is not on this machine.
+        """
+        plan = Plan(directory, free_port(), origin, serve)
+        argv, env = self.argv(plan), self.env(plan)
+        with Child(argv, core=PROXY_CORE, log=directory / f"{self.name}.log", env=env) as child:
+            yield child, plan.port
+
+
+def program(name: str) -> str:
+    """Return the full name of an installed program.
+
+    Raises:
+        Absent: when it is not installed.
+    """
+    found = shutil.which(name)
+    if found is None:
+        raise Absent("not installed")
+    return found
+
+
+def asked_version(*argv: str) -> str:
+    """Return the first version number in what a program says of itself, or `unknown`."""
+    said = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+    found = _VERSION.search(said.stdout + said.stderr)
+    return found[0] if found else "unknown"
+
+
+class Nginx(Peer):
+    name = "nginx"
+
+    def version(self) -> str:
+        return asked_version(program("nginx"), "-v")
+
+    def argv(self, plan: Plan) -> list[str]:
+        return [program("nginx"), "-p", str(plan.directory), "-c", str(plan.write("nginx.conf"))]
+
+
+class HAProxy(Peer):
+    name = "haproxy"
+
+    def version(self) -> str:
+        return asked_version(program("haproxy"), "-v")
+
+    def argv(self, plan: Plan) -> list[str]:
+        return [program("haproxy"), "-db", "-f", str(plan.write("haproxy.cfg"))]
+
+
+class Caddy(Peer):
+    name = "caddy"
+
+    def version(self) -> str:
+        return asked_version(program("caddy"), "version")
+
+    def argv(self, plan: Plan) -> list[str]:
+        return [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(plan.write("Caddyfile"))]
+
+    def env(self, plan: Plan) -> Mapping[str, str]:
+        home = str(plan.directory)  # it would otherwise write into the user's own directories
+        return {"GOMAXPROCS": "1", "HOME": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home}
+
+
+class Textbook(Peer):
+    """A Python proxy in one file, run by the interpreter of its own environment."""
+
+    libraries: ClassVar[tuple[str, ...]]
+
+    def pins(self) -> tuple[str, ...]:
+        return environments.written(self.name)
+
+    def version(self) -> str:
+        chosen = [pin.replace("==", " ") for pin in self.pins() if pin.partition("==")[0] in self.libraries]
+        return ", ".join(chosen)
+
+    def argv(self, plan: Plan) -> list[str]:
+        try:
+            python = environments.ensure(self.name, self.pins())
+        except environments.Unavailable as error:
+            print(f"{self.name}: {error}", flush=True)
+            raise Absent("its environment could not be made") from error
+        script = _HERE / f"{self.name.replace('-', '_')}.py"
+        return [str(python), str(script), str(plan.port), str(plan.origin)]
+
+
+class TextbookAiohttp(Textbook):
+    name = "textbook-aiohttp"
+    libraries = ("aiohttp", "uvloop")
+
+    def pins(self) -> tuple[str, ...]:
+        return environments.installed(*self.libraries)  # the very versions that the project runs on
+
+
+class TextbookStarlette(Textbook):
+    name = "textbook-starlette"
+    libraries = ("starlette", "httpx", "uvicorn", "uvloop")
+
+
+class Passerelle(Peer):
+    """The project itself, by its own command, from the environment that runs the benchmark."""
+
+    name = SUBJECT
+
+    def _command(self) -> str:
+        beside = Path(sys.executable).parent / "passerelle"
+        if not beside.exists():
+            raise Absent("the command is not installed in this environment")
+        return str(beside)
+
+    def version(self) -> str:
+        self._command()
+        from proxy import __version__
+
+        return __version__
+
+    def argv(self, plan: Plan) -> list[str]:
+        return [self._command(), "serve", "-c", str(plan.write(f"passerelle-{plan.serve}.yaml"))]
+
+
+class Direct(Peer):
+    """Nobody between the load and the origin: the floor for latencies. It starts nothing of its own."""
+
+    name = DIRECT
+
+    def version(self) -> str:
+        return "the origin itself"
+
+
+PEERS: dict[str, Peer] = {
+    peer.name: peer
+    for peer in (Passerelle(), Nginx(), HAProxy(), Caddy(), TextbookAiohttp(), TextbookStarlette(), Direct())
+}

@@ -1,0 +1,152 @@
+"""What is measured, as data: a new question is a new row here and nothing else.
+
+A bar is a promise with a number. It belongs to the scenario that can break it, so that a report shows both together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Heads = Literal["identical", "varying"]
+Serve = Literal["forward", "respond"]
+
+SUBJECT = "passerelle"
+DIRECT = "direct"
+
+
+@dataclass(frozen=True, slots=True)
+class RateBar:
+    """The subject must reach `minimum` times the requests per second of the peer `against`."""
+
+    against: str
+    minimum: float
+
+
+@dataclass(frozen=True, slots=True)
+class AddedBar:
+    """The subject may add at most `most_ms` milliseconds at `percentile` to what the origin takes when asked directly."""
+
+    percentile: Literal["p50", "p99"]
+    most_ms: float
+
+
+Bar = RateBar | AddedBar
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One table of the report.
+
+    `body` is the size of each request's body and `answer` that of each answer's, both in bytes; `seconds` is the length
+    of one run; `rate`, when set, is a fixed number of requests per second sent whether or not answers keep up.
+    """
+
+    name: str
+    title: str
+    path: str
+    answer: int
+    peers: tuple[str, ...]
+    bars: tuple[Bar, ...] = ()
+    heads: Heads = "varying"
+    serve: Serve = "forward"
+    method: str = "GET"
+    body: int = 0
+    connections: int = 32
+    seconds: int = 5
+    rate: int | None = None
+
+
+SMALL_BODY = (
+    b'{"id":4711,"name":"Footbridge","kind":"span","tags":["steel","walk","river","light"],'
+    b'"owner":{"id":7,"name":"City of Bridges","mail":"bridges@example.com"},'
+    b'"size":{"length":86.5,"width":3.2,"clearance":5.1,"unit":"m"},'
+    b'"notes":"'
+    + b"Planks replaced in spring; handrail painted in May. "
+    * 5
+    + b'","links":{"self":"/api/bridges/4711",'
+    b'"next":"/api/bridges/4712"},"open":true}'
+)
+FIXED_BODY = b"A fixed answer: nobody behind was asked."
+POSTED_BODY = b'{"stored":true}'
+KIB, MIB = 1 << 10, 1 << 20
+
+_SERVERS = (SUBJECT, "nginx", "haproxy", "caddy")
+_PROXIES = (*_SERVERS, "textbook-aiohttp")
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario(
+        name="forward",
+        title="Forward a 0.7 KB JSON answer; every request's head differs; 32 connections",
+        path="/json",
+        answer=len(SMALL_BODY),
+        peers=(*_PROXIES, "textbook-starlette"),
+        bars=(
+            RateBar("caddy", 1.5),
+            RateBar("nginx", 0.4),
+            RateBar("textbook-aiohttp", 4.0),
+            RateBar("textbook-starlette", 30.0),
+        ),
+    ),
+    Scenario(
+        name="forward-identical",
+        title="Forward a 0.7 KB JSON answer; every request's head is the same; 32 connections",
+        path="/json",
+        answer=len(SMALL_BODY),
+        peers=_PROXIES,
+        heads="identical",
+    ),
+    Scenario(
+        name="forward-256",
+        title="Forward a 0.7 KB JSON answer; every request's head differs; 256 connections",
+        path="/json",
+        answer=len(SMALL_BODY),
+        peers=_PROXIES,
+        connections=256,
+    ),
+    Scenario(
+        name="respond",
+        title="A fixed answer made by the proxy itself (nginx: `return 200`); 32 connections",
+        path="/fixed",
+        answer=len(FIXED_BODY),
+        peers=_SERVERS,
+        bars=(RateBar("nginx", 0.7),),
+        serve="respond",
+    ),
+    Scenario(
+        name="post-4k",
+        title="Forward a POST of 4 KiB; every request's head differs; 32 connections",
+        path="/post",
+        answer=len(POSTED_BODY),
+        peers=_PROXIES,
+        bars=(RateBar("caddy", 1.0),),
+        method="POST",
+        body=4 * KIB,
+    ),
+    Scenario(
+        name="answer-64k",
+        title="Forward an answer of 64 KiB; 32 connections",
+        path="/64k",
+        answer=64 * KIB,
+        peers=_PROXIES,
+        bars=(RateBar("nginx", 0.8),),
+    ),
+    Scenario(
+        name="answer-10m",
+        title="Forward an answer of 10 MiB; 8 connections",
+        path="/10m",
+        answer=10 * MIB,
+        peers=_SERVERS,
+        bars=(RateBar("nginx", 0.9),),
+        connections=8,
+    ),
+    Scenario(
+        name="latency-1000",
+        title="Latency added to a 0.7 KB JSON answer at 1,000 requests a second, sent on time whatever comes back",
+        path="/json",
+        answer=len(SMALL_BODY),
+        peers=(DIRECT, *_PROXIES),
+        bars=(AddedBar("p50", 0.25), AddedBar("p99", 1.5)),
+        rate=1000,
+    ),
+)
