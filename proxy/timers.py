@@ -17,7 +17,7 @@ from proxy.clock import Clock
 
 _NOWHERE = sys.maxsize  # later than any slot, so that one comparison finds what must be placed
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("passerelle.timers")
 
 
 class Timer(ABC):
