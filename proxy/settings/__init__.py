@@ -1,25 +1,52 @@
-"""What an operator writes, as one validated, immutable value: see `models` for the contract with the engine."""
+"""What an operator writes, as one validated, immutable value.
+
+`load` reads a file, `Settings` is what it says. Whoever builds something out of it reports what is wrong there as a
+`Problem` made by `Loaded.document`, and validates the options of plugins with `validate_model`, so that every message
+names file, line and column.
+"""
 
 from __future__ import annotations
 
+from proxy.settings.document import Document
+from proxy.settings.dump import dump
+from proxy.settings.load import Loaded, load, load_text, settings_for
 from proxy.settings.models import Admin, ClientTimeouts, Drain, Limits, Listener, ListenerTls, Settings
 from proxy.settings.plugin_models import PluginEntry, RoutePlugin
-from proxy.settings.problems import KeyPath, Problem, SettingsError, Severity
+from proxy.settings.problems import KeyPath, Problem, SettingsError, Severity, label, nearest, suggestion
 from proxy.settings.route_models import Expect, Match, PathEdit, Route, SelfTest
+from proxy.settings.schema import json_schema
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
-from proxy.settings.upstream_models import Pool, Retry, RouteTimeouts, Target, Timeouts, Upstream
+from proxy.settings.upstream_models import (
+    Breaker,
+    Eject,
+    HashBy,
+    Health,
+    Pool,
+    Retry,
+    RouteTimeouts,
+    Target,
+    Timeouts,
+    Upstream,
+)
+from proxy.settings.validate import validate_model
 
 __all__ = [
     "Admin",
+    "Breaker",
     "ClientTimeouts",
+    "Document",
     "Drain",
     "Duration",
     "DurationOrZero",
+    "Eject",
     "Expect",
+    "HashBy",
+    "Health",
     "KeyPath",
     "Limits",
     "Listener",
     "ListenerTls",
+    "Loaded",
     "Match",
     "PathEdit",
     "Percent",
@@ -38,4 +65,13 @@ __all__ = [
     "Target",
     "Timeouts",
     "Upstream",
+    "dump",
+    "json_schema",
+    "label",
+    "load",
+    "load_text",
+    "nearest",
+    "settings_for",
+    "suggestion",
+    "validate_model",
 ]

@@ -136,10 +136,9 @@ def _check_path(value: str) -> str:
 
 
 def _check_match_host(value: str) -> str:
-    bare = value.removeprefix("*.")
-    if is_address(bare.strip("[]")) or _DNS_NAME.fullmatch(bare):
-        return value.lower().rstrip(".")
-    raise wrong(f'"{value}" is not a host', 'write a name such as "api.example.com" or "*.example.com", without port')
+    if not value or "/" in value or value.isspace():
+        raise wrong(f'"{value}" is not a host', 'write a name such as "api.example.com" or "*.example.com"')
+    return value
 
 
 def _parse_network(value: object) -> Network:
@@ -158,6 +157,12 @@ def _network_remedy(value: str) -> str:
         return f'write "{ipaddress.ip_network(value, strict=False)}"'
     except ValueError:
         return 'write it as "10.0.0.0/8"'
+
+
+def _check_some(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not value:
+        raise wrong("must not be empty", "write at least one")
+    return value
 
 
 def one_or_many(value: object) -> object:
@@ -198,6 +203,8 @@ def _or_single(schema: dict[str, Any]) -> dict[str, Any]:
 # For `X | None` fields: the YAML says false (or true, for all defaults), the program sees None (or X()).
 Switch = (BeforeValidator(_switch), WrapSerializer(_show_switch), _Schema(_or_boolean))
 Listed = (BeforeValidator(one_or_many), _Schema(_or_single))
+
+NotEmpty = AfterValidator(_check_some)  # unlike min_length it keeps silent when the items are invalid
 
 Origin = Annotated[str, AfterValidator(_check_origin)]
 PlainOrigin = Annotated[Origin, AfterValidator(_check_plain)]

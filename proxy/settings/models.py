@@ -7,11 +7,11 @@ or refused by name (see `unsupported`); nothing is read and ignored.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, PositiveInt, WithJsonSchema, model_validator
 
-from proxy.settings.fields import Cidr, Listed, Model, Name, Origin, PlainOrigin, Switch, port_of, split_url
+from proxy.settings.fields import Cidr, Listed, Model, Name, NotEmpty, Origin, PlainOrigin, Switch, port_of, split_url
 from proxy.settings.plugin_models import PluginEntry
 from proxy.settings.route_models import Route, SelfTest
 from proxy.settings.units import Duration, DurationOrZero, Size, wrong
@@ -135,9 +135,9 @@ Workers = Annotated[int | Literal["auto"], PlainValidator(_check_workers), WithJ
 class Settings(Model):
     """Everything that a file says, with defaults for what it does not say."""
 
-    listen: Annotated[tuple[Listener, ...], *Listed] = Field(
-        default=(Listener(url="http://127.0.0.1:8080"),), min_length=1
-    )
+    also_written: ClassVar[tuple[str, ...]] = ("include",)  # keys that are gone once the files are merged
+
+    listen: Annotated[tuple[Listener, ...], NotEmpty, *Listed] = (Listener(url="http://127.0.0.1:8080"),)
     """Where clients connect."""
     admin: Annotated[Admin | None, *Switch] = Admin()
     """The listener for operators; `false` for none."""

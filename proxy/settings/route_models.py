@@ -19,22 +19,28 @@ class Match(Model):
     """Conditions that must all hold. One that is not written always holds."""
 
     host: Annotated[tuple[MatchHost, ...], *Listed] = ()
-    """Hosts, any of which will do: `api.example.com`, or `*.example.com` for every name below it."""
+    """Hosts, any of which will do: `api.example.com`, with a port where that matters, or `*.example.com`."""
     path: UrlPath = "/*"
-    """A path: exact, or with a `*` at its end for everything below it."""
+    """A path: `/a/b` exactly, `/api/*` for everything below it, `{name}` for one segment."""
     methods: Annotated[tuple[Method, ...], *Listed] = ()
     """Methods, any of which will do."""
     headers: dict[FieldName, str] = Field(default_factory=dict)
-    """Header fields that must have exactly these values."""
+    """Header fields that must have exactly these values; `*` for any value."""
 
 
 class PathEdit(Model):
     """What the upstream sees as the path."""
 
     strip: UrlPath | None = None
-    """A prefix to take away."""
+    """A prefix to take away: `/api` makes `/api/x` `/x`."""
     rewrite: UrlPath | None = None
-    """A path to put in its place."""
+    """The new path, with the `{name}`s of `match.path` and `{rest}` for what its `*` stood for."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> PathEdit:
+        if self.strip is not None and self.rewrite is not None:
+            raise wrong("strip and rewrite exclude each other", "keep one of them")
+        return self
 
     @property
     def is_empty(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, field_validator, model_validator
 
-from proxy.settings.fields import Listed, Model, Switch, TargetOrigin, is_address, port_of, split_url
+from proxy.settings.fields import Listed, Model, NotEmpty, Switch, TargetOrigin, is_address, port_of, split_url
 from proxy.settings.problems import suggestion
 from proxy.settings.units import Duration, Percent, wrong
 
@@ -153,7 +153,7 @@ class Breaker(Model):
 class Upstream(Model):
     """A service: one or more targets that can stand for each other."""
 
-    targets: Annotated[tuple[Target, ...], *Listed] = Field(min_length=1, examples=["[http://127.0.0.1:9001]"])
+    targets: Annotated[tuple[Target, ...], NotEmpty, *Listed] = Field(examples=["[http://127.0.0.1:9001]"])
     """Where it runs."""
     balance: Balance = "round_robin"
     """How a target is chosen."""

@@ -1,0 +1,172 @@
+"""From a file to settings: read, replace variables, validate, check.
+
+Every stage goes on as far as it can, so that one run shows all that is wrong. A later stage says nothing about a place
+of which an earlier one has complained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from proxy.settings.checks import check
+from proxy.settings.document import Document, Source
+from proxy.settings.dump import dump, revision
+from proxy.settings.include import Tree
+from proxy.settings.models import Settings
+from proxy.settings.plugin_entries import PluginReader
+from proxy.settings.problems import KeyPath, Problem, SettingsError, Severity
+from proxy.settings.route_models import Route
+from proxy.settings.validate import validate_model
+
+_PATHS = ("state",)  # file names at the top of the document; taken from the file that names them
+_TLS_PATHS = ("certificate", "key", "client_ca")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and what is known of where they came from.
+
+    :ivar document: places of all values, for problems found later.
+    :ivar warnings: doubtful, but no reason not to start.
+    :ivar files: every YAML file that was read, the main one first.
+    :ivar revision: short hash of the effective configuration.
+    """
+
+    settings: Settings
+    document: Document = field(default_factory=Document)
+    warnings: tuple[Problem, ...] = ()
+    files: tuple[Path, ...] = ()
+    revision: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Loaded:
+        """Return settings that came from no file."""
+        return cls(settings, revision=revision(settings))
+
+    def dump(self) -> dict[str, Any]:
+        """Return the effective configuration as plain data, with everything secret masked."""
+        return dump(self.settings, hidden=self.document.from_source(Source.FILE))
+
+
+def load(path: Path | str, env: Mapping[str, str]) -> Loaded:
+    """Read a configuration file.
+
+    :param path: the main file; messages show it as it is given here.
+    :param env: values for `${VAR}`.
+    :raises SettingsError: with everything that is wrong.
+    """
+    tree = Tree(env)
+    tree.read(Path(path))
+    return _finish(tree)
+
+
+def load_text(text: str, env: Mapping[str, str], file: Path | str = "passerelle.yaml") -> Loaded:
+    """Read a configuration from text, as if it stood in `file`.
+
+    :raises SettingsError: with everything that is wrong.
+    """
+    tree = Tree(env)
+    tree.read_text(text, Path(file))
+    return _finish(tree)
+
+
+def settings_for(to: str, listen: str = "http://127.0.0.1:8080") -> Settings:
+    """Return the settings of a gateway without a file: everything goes to one upstream.
+
+    :param to: URL of the upstream, without a path.
+    :param listen: URL to listen on.
+    :raises SettingsError: when one of them is not a usable URL.
+    """
+    upstream: dict[str, Any] = {"targets": [to]}
+    route = {"name": "all", "upstream": "upstream"}
+    data = {"listen": [listen], "upstreams": {"upstream": upstream}, "routes": [route]}
+    document = Document()
+    settings, problems = validate_model(Settings, data, (), document)
+    if settings is not None:
+        problems = [problem for problem in check(settings, document) if problem.severity is Severity.ERROR]
+    if settings is None or problems:
+        raise SettingsError(_as_options(problems))
+    return settings
+
+
+def _as_options(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems that name the option of the command instead of a key that nobody wrote."""
+    return [
+        Problem((), problem.message, problem.remedy, file="--to" if problem.path[0] == "upstreams" else "--listen")
+        for problem in problems
+    ]
+
+
+def _finish(tree: Tree) -> Loaded:
+    if tree.root is None:
+        raise SettingsError(tree.problems)
+    document = Document.of(tree.root)
+    reader = PluginReader(document)
+    data = _absolute_paths(reader.read(), document)
+    problems = [*tree.problems, *_new(reader.problems, tree.problems)]
+    settings, invalid = validate_model(Settings, data, (), document)
+    problems += _new(invalid, problems)
+    if settings is None:
+        settings = _without_invalid(data, document, invalid)
+    if settings is not None:
+        settings = _with_implied_route(settings, data)
+        problems += _new(check(settings, document), problems)
+    if settings is None or any(problem.severity is Severity.ERROR for problem in problems):
+        raise SettingsError(problems)
+    return Loaded(settings, document, tuple(problems), tuple(tree.files), revision(settings))
+
+
+def _new(later: Iterable[Problem], earlier: list[Problem]) -> list[Problem]:
+    """Return those later problems that are about other places than the earlier ones."""
+    places = {(problem.file, problem.line, problem.column) for problem in earlier if problem.line}
+    return [problem for problem in later if (problem.file, problem.line, problem.column) not in places]
+
+
+def _with_implied_route(settings: Settings, data: Mapping[str, Any]) -> Settings:
+    """Send everything to the only upstream when no routes are written: there is nothing else that it could mean."""
+    if "routes" in data or len(settings.upstreams) != 1:
+        return settings
+    (name,) = settings.upstreams
+    return settings.model_copy(update={"routes": (Route(name=name, upstream=name),)})
+
+
+def _absolute_paths(data: dict[str, Any], document: Document) -> dict[str, Any]:
+    for key in _PATHS:
+        if isinstance(data.get(key), str):
+            data[key] = str(document.base((key,)) / data[key])
+    if isinstance(data.get("listen"), list):
+        data["listen"] = [_absolute_tls(item, document.base(("listen", i))) for i, item in enumerate(data["listen"])]
+    return data
+
+
+def _absolute_tls(listener: object, base: Path) -> object:
+    if not isinstance(listener, dict) or not isinstance(listener.get("tls"), dict):
+        return listener
+    tls: dict[str, Any] = listener["tls"]
+    paths = {key: str(base / tls[key]) for key in _TLS_PATHS if isinstance(tls.get(key), str)}
+    return {**listener, "tls": {**tls, **paths}}
+
+
+def _without_invalid(data: dict[str, Any], document: Document, problems: list[Problem]) -> Settings | None:
+    """Return settings without the values that are invalid, so that the checks can look at the rest; None if too little
+    is left."""
+    for problem in problems:
+        data = _removed(data, problem.path)
+    settings, _ = validate_model(Settings, data, (), document)
+    return settings
+
+
+def _removed(data: Any, path: KeyPath) -> Any:
+    """Return a copy without the key at `path`; list items stay, because other paths count on their places."""
+    if not path or (isinstance(path[0], int) and len(path) == 1):
+        return data
+    if isinstance(data, dict) and path[0] in data:
+        if len(path) == 1:
+            return {key: value for key, value in data.items() if key != path[0]}
+        return {**data, path[0]: _removed(data[path[0]], path[1:])}
+    if isinstance(data, list) and isinstance(path[0], int):
+        return [_removed(item, path[1:]) if index == path[0] else item for index, item in enumerate(data)]
+    return data

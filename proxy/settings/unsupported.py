@@ -1,0 +1,74 @@
+"""What the models describe and this version does not do yet.
+
+A key that is accepted and ignored is worse than one that is refused: so whatever the engine would not honour is an
+error here, by name. Support for something is complete when its row is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.settings.problems import KeyPath
+from proxy.settings.upstream_models import Retry
+
+_RETRY = Retry()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing that is not supported.
+
+    :ivar path: attribute names from `Settings` down; `*` stands for every key or index.
+    :ivar accepts: tells which values are honoured all the same.
+    :ivar remedy: what to write instead.
+    """
+
+    path: str
+    accepts: Callable[[Any], bool]
+    remedy: str
+
+
+def _is(*allowed: object) -> Callable[[Any], bool]:
+    return lambda value: value in allowed
+
+
+# Eject would be on by default; as there is no ejection yet its default is off.
+UNSUPPORTED = (
+    Row("workers", _is(1), "write 1: there is one process"),
+    Row("redis", _is(""), "remove it: there is nothing shared between gateways"),
+    Row("listen.*.url", lambda url: url.startswith("http:"), "use http: there is no TLS towards clients"),
+    Row("listen.*.tls", _is(None), "remove it: there is no TLS towards clients"),
+    Row("admin.probes", _is(None), "remove it: probes are answered by the admin listener alone"),
+    Row("limits.connections", _is(10_000), "remove it: connections are not counted"),
+    Row("limits.buffered_body", _is(10 * 1024 * 1024), "remove it: the limit is 10MiB"),
+    Row("drain.delay", _is(0.0), "remove it: draining begins at once"),
+    Row("upstreams.*.balance", _is("round_robin"), "write round_robin"),
+    Row("upstreams.*.retry.on", _is(_RETRY.on), "remove it: failed connects and resets of reused connections count"),
+    Row("upstreams.*.retry.budget", _is(_RETRY.budget), "remove it: retries have no budget"),
+    Row("upstreams.*.health", _is(None), "write false: targets are not probed"),
+    Row("upstreams.*.eject", _is(None), "write false: targets are not ejected"),
+    Row("upstreams.*.breaker", _is(None), "write false: there is no circuit breaker"),
+    Row("tests.*.expect.cache", _is(None), "remove it: there is no cache"),
+)
+
+
+def unsupported(settings: object) -> Iterator[tuple[KeyPath, str]]:
+    """Yield path and remedy of everything in the settings that this version would not honour."""
+    for row in UNSUPPORTED:
+        for path, value in _values(settings, row.path.split("."), ()):
+            if not row.accepts(value):
+                yield path, row.remedy
+
+
+def _values(value: Any, names: list[str], path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield every value that the names lead to; nothing below a section that is switched off."""
+    if not names:
+        yield path, value
+    elif names[0] == "*":
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, item in items:
+            yield from _values(item, names[1:], (*path, key))
+    elif value is not None:
+        yield from _values(getattr(value, names[0]), names[1:], (*path, names[0]))
