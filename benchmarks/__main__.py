@@ -6,9 +6,11 @@ Only a full run is written down by itself, so that a quick look while working ne
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from benchmarks.load import missing_tool
 from benchmarks.machine import described, origin_line, placement
@@ -20,6 +22,7 @@ from benchmarks.scenarios import SCENARIOS, Scenario
 
 _HERE = Path(__file__).parent
 _IMAGES = _HERE.parent / "docs" / "img"
+_FULL = Effort()
 _QUICK = Effort(runs=3, seconds=1)
 EXIT_FINE, EXIT_CRASHED, EXIT_USAGE = 0, 1, 2
 
@@ -30,7 +33,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="three runs of one second: a look, not a measurement")
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
-    parser.add_argument("--runs", type=int, help=f"runs of each peer (default {Effort.runs})")
+    parser.add_argument("--runs", type=int, help=f"runs of each peer (default {_FULL.runs})")
     parser.add_argument("--write", action="store_true", help="write the report of a quick or partial run too")
     chosen = parser.parse_args(argv)
     if chosen.runs is not None and chosen.runs < 1:
@@ -40,7 +43,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def effort_of(chosen: argparse.Namespace) -> Effort:
     """Return how much the command line asks to measure."""
-    base = _QUICK if chosen.quick else Effort()
+    base = _QUICK if chosen.quick else _FULL
     return Effort(chosen.runs or base.runs, base.seconds, base.warm_up)
 
 
@@ -73,6 +76,7 @@ def write(results: Sequence[ScenarioResult], effort: str) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and return the exit code: 1 only when a peer died, for bars are judged by people."""
     chosen = arguments(argv)
+    signal.signal(signal.SIGTERM, _leave)
     if (missing := missing_tool()) is not None:
         say(missing)
         return EXIT_USAGE
@@ -86,6 +90,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_CRASHED
     _conclude(results, chosen, effort)
     return EXIT_CRASHED if any(result.crashed for result in results) else EXIT_FINE
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Leave by an exception, so that the children are stopped on the way out."""
+    sys.exit(128 + number)
 
 
 def _conclude(results: Sequence[ScenarioResult], chosen: argparse.Namespace, effort: Effort) -> None:

@@ -38,10 +38,10 @@ class Plan:
     origin: int
     serve: Serve
 
-    def write(self, template: str) -> Path:
+    def write(self, template: str, **more: str) -> Path:
         """Write the filled-in `template` into the plan's directory and return where."""
         path = self.directory / template
-        values = {"PORT": self.port, "ORIGIN": self.origin, "DIR": self.directory}
+        values = {"PORT": self.port, "ORIGIN": self.origin, "DIR": self.directory, **more}
         path.write_text(fill(template, **values), encoding="utf-8")
         return path
 
@@ -73,14 +73,16 @@ class Peer:
 
     @contextmanager
     def running(self, directory: Path, origin: int, serve: Serve) -> Iterator[tuple[Child, int]]:
-        """Run the peer on the proxy's core for the length of the block; yield it and its port.
+        """Run the peer on the proxy's core, in a directory of its own, for the block; yield it and its port.
 
         Raises:
             Absent: when the peer is not on this machine.
         """
-        plan = Plan(directory, free_port(), origin, serve)
+        home = directory / self.name
+        home.mkdir(exist_ok=True)
+        plan = Plan(home, free_port(), origin, serve)
         argv, env = self.argv(plan), self.env(plan)
-        with Child(argv, core=PROXY_CORE, log=directory / f"{self.name}.log", env=env) as child:
+        with Child(argv, core=PROXY_CORE, log=home / "log", env=env) as child:
             yield child, plan.port
 
 
@@ -104,13 +106,23 @@ def asked_version(*argv: str) -> str:
 
 
 class Nginx(Peer):
+    """nginx with the buffers that it has unless told otherwise: eight of 4 KiB."""
+
     name = "nginx"
+    buffers: ClassVar[str] = ""
 
     def version(self) -> str:
         return asked_version(program("nginx"), "-v")
 
     def argv(self, plan: Plan) -> list[str]:
-        return [program("nginx"), "-p", str(plan.directory), "-c", str(plan.write("nginx.conf"))]
+        return [program("nginx"), "-p", str(plan.directory), "-c", str(plan.write("nginx.conf", BUFFERS=self.buffers))]
+
+
+class NginxLargeBuffers(Nginx):
+    """nginx told to buffer more: on large answers it is about twice as fast, and so the harder one to keep up with."""
+
+    name = "nginx-large-buffers"
+    buffers = "proxy_buffer_size 16k; proxy_buffers 16 64k; proxy_busy_buffers_size 128k;"
 
 
 class HAProxy(Peer):
@@ -202,7 +214,14 @@ class Direct(Peer):
         return "the origin itself"
 
 
-PEERS: dict[str, Peer] = {
-    peer.name: peer
-    for peer in (Passerelle(), Nginx(), HAProxy(), Caddy(), TextbookAiohttp(), TextbookStarlette(), Direct())
-}
+_ALL = (
+    Passerelle(),
+    Nginx(),
+    NginxLargeBuffers(),
+    HAProxy(),
+    Caddy(),
+    TextbookAiohttp(),
+    TextbookStarlette(),
+    Direct(),
+)
+PEERS: dict[str, Peer] = {peer.name: peer for peer in _ALL}

@@ -14,8 +14,14 @@ from benchmarks.scenarios import DIRECT, KIB, SUBJECT
 from benchmarks.stats import Spread
 from benchmarks.svg import Bar, bar_chart, number
 
-_NONE = "–"
+_NONE = "-"
 _LARGE = 32 * KIB  # from this size on, bytes a second say more than answers a second
+_INTRODUCTION = (
+    "Written by `python -m benchmarks`, {effort}. Rates are medians with their whole spread; "
+    f"`{SUBJECT} is` gives the ratio of medians, and the column after it the spread of the ratios round by round. "
+    "`core` is the share of its core that the proxy used: well below 100 % the load was the limit and the rate is a "
+    "lower bound. `CPU us` is processor time for each answer. See README.md for how this is measured."
+)
 Row = Sequence[str]
 
 
@@ -115,10 +121,10 @@ def remarks(result: ScenarioResult) -> list[str]:
     lines = [verdict.line() for verdict in result.verdicts()]
     for peer in result.peers.values():
         if peer.absent is not None:
-            lines.append(f"left out: {peer.name}: {peer.absent}")
-        lines += [f"FAILED: {peer.name}: {failure}" for failure in peer.failures]
+            lines.append(f"left out of {result.scenario.name}: {peer.name}: {peer.absent}")
+        lines += [f"FAILED: {result.scenario.name}: {peer.name}: {failure}" for failure in peer.failures]
         if peer.crashed:
-            lines.append(f"CRASHED: {peer.name}")
+            lines.append(f"CRASHED: {result.scenario.name}: {peer.name}")
     return lines
 
 
@@ -134,10 +140,7 @@ def report(results: Sequence[ScenarioResult], about: Mapping[str, str], effort: 
     versions = "\n".join(f"- {name}: {text}" for name, text in about.items())
     parts = [
         "# Benchmark results",
-        f"Written by `python -m benchmarks`, {effort}. Rates are medians with their whole spread; `{SUBJECT} is` gives "
-        "the ratio of medians, and the column after it the spread of the ratios taken round by round. `core` is the "
-        "share of its core that the proxy used: well below 100 % the load was the limit and the rate is a lower bound. "
-        "`CPU us` is processor time for each answer. See README.md for how this is measured.",
+        _INTRODUCTION.format(effort=effort),
         versions,
         *(scenario_section(result) for result in results),
     ]

@@ -30,10 +30,13 @@ def bar_chart(title: str, unit: str, bars: Sequence[Bar]) -> str:
     height = _TOP + _ROW * len(bars) + 16
     scale = (_WIDTH - _LEFT - _RIGHT) / (max((bar.value.high for bar in bars), default=0.0) or 1.0)
     rows = [_row(bar, _TOP + _ROW * index, scale) for index, bar in enumerate(bars)]
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
+        f'font-family="system-ui, sans-serif" font-size="14" fill="{_INK}">'
+    )
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
-            f'font-family="system-ui, sans-serif" font-size="14" fill="{_INK}">',
+            opening,
             f"<title>{escape(title)}</title>",
             '<rect width="100%" height="100%" fill="#ffffff"/>',
             f'<text x="16" y="22" font-weight="600">{escape(title)}</text>',
@@ -47,12 +50,12 @@ def bar_chart(title: str, unit: str, bars: Sequence[Bar]) -> str:
 def _row(bar: Bar, top: int, scale: float) -> str:
     middle, baseline = top + _BAR / 2, top + _BAR - 5
     low, high = _LEFT + bar.value.low * scale, _LEFT + bar.value.high * scale
+    width, colour = bar.value.median * scale, _OURS if bar.ours else _THEIRS
     weight = ' font-weight="600"' if bar.ours else ""
     return "\n".join(
         [
             f'<text x="{_LEFT - 10}" y="{baseline}" text-anchor="end"{weight}>{escape(bar.label)}</text>',
-            f'<rect x="{_LEFT}" y="{top}" width="{bar.value.median * scale:.1f}" height="{_BAR}" '
-            f'fill="{_OURS if bar.ours else _THEIRS}"/>',
+            f'<rect x="{_LEFT}" y="{top}" width="{width:.1f}" height="{_BAR}" fill="{colour}"/>',
             f'<line x1="{low:.1f}" y1="{middle:g}" x2="{high:.1f}" y2="{middle:g}" stroke="{_INK}"/>',
             f'<text x="{high + 8:.1f}" y="{baseline}"{weight}>{number(bar.value.median)}</text>',
         ]
