@@ -1,0 +1,365 @@
+"""The facts as typed events, and the bus they travel on.
+
+Events tell what has happened; nothing waits for whoever listens, and nobody who listens can change the course of an
+exchange. Publishing is therefore synchronous and cheap: who wants an event is looked up by its class, and when
+nobody does, `wants` lets the publisher spare itself the making.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import re
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from fnmatch import translate
+from types import TracebackType
+from typing import Any, ClassVar, Self, TypeAlias
+
+from proxy.clock import Clock
+
+_TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+_FAMILIES = frozenset(
+    ("api", "cache", "circuit", "config", "plugin", "quota", "rate", "request", "system", "upstream", "webhook")
+)
+_FAILURES = 5  # so many within _WITHIN seconds, and a subscriber is sent away
+_WITHIN = 60.0
+
+log = logging.getLogger("passerelle.events")
+
+
+class EventClass(Enum):
+    """What may be done to an event for want of room."""
+
+    A = "A"  # never merged, never dropped while it can be written down
+    B = "B"  # the first of a subject at once, the following merged; the newest dropped when full
+    C = "C"  # the oldest dropped when full
+
+
+@dataclass(slots=True, eq=False)
+class Event:
+    """Something that has happened; the base of all events.
+
+    A kind of event is a dataclass with slots which names its `type` (words with dots between, the first of them the
+    plugin's own) and its `klass`; its docstring is its reference page, its fields are its data.
+
+    :ivar time: when it was published, seconds since the epoch; 0.0 before.
+    """
+
+    type: ClassVar[str]
+    klass: ClassVar[EventClass]
+
+    time: float = field(default=0.0, init=False, repr=False)
+
+    def __init_subclass__(cls) -> None:
+        """:raises TypeError: when a kind lacks its type, class or docstring, or takes a name of the catalogue."""
+        name = getattr(cls, "type", "")
+        if not isinstance(name, str) or _TYPE.fullmatch(name) is None:
+            raise TypeError(f"{cls.__name__}: an event's type is words with dots between, such as shop.order.paid")
+        if not isinstance(getattr(cls, "klass", None), EventClass) or not cls.__doc__:
+            raise TypeError(f"{cls.__name__}: an event names its klass and has a docstring")
+        family = name.partition(".")[0]
+        if cls.__module__ != __name__ and family in _FAMILIES:
+            raise TypeError(f"{cls.__name__}: {family}.* is the gateway's own; begin the type with the plugin's name")
+
+    @property
+    def subject(self) -> str:
+        """What it is about: events of one type and subject may be merged; empty when there is only one subject."""
+        return ""
+
+    def data(self) -> dict[str, Any]:
+        """Its fields by name, of types that JSON knows."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "time"}
+
+
+@dataclass(slots=True, eq=False)
+class RequestCompleted(Event):
+    """An exchange is over, however it ended.
+
+    `status` is 499 when the client left. `first_byte_ms` is None when no answer began; `bytes_in` and `bytes_out`
+    count content, without heads and framing.
+    """
+
+    type: ClassVar[str] = "request.completed"
+    klass: ClassVar[EventClass] = EventClass.C
+
+    request_id: str
+    route: str
+    method: str
+    status: int
+    upstream: str
+    duration_ms: float
+    first_byte_ms: float | None
+    bytes_in: int
+    bytes_out: int
+    cache: str = ""
+    tenant: str = ""
+
+    @property
+    def subject(self) -> str:
+        return self.route
+
+
+@dataclass(slots=True, eq=False)
+class ApiError(Event):
+    """An exchange was answered by a 5xx, from the upstream or from the gateway itself.
+
+    `error` is the gateway's code for what failed, empty when the upstream answered so by itself. An event may stand
+    for `count` such answers, of which the first and the last are named.
+    """
+
+    type: ClassVar[str] = "api.error"
+    klass: ClassVar[EventClass] = EventClass.B
+
+    route: str
+    upstream: str
+    status: int
+    error: str
+    first_request_id: str
+    last_request_id: str
+    count: int = 1
+
+    @property
+    def subject(self) -> str:
+        return self.route
+
+
+@dataclass(slots=True, eq=False)
+class PluginError(Event):
+    """A plugin's hook, or a subscriber to events, raised.
+
+    `request_id` is empty when it was not in an exchange.
+    """
+
+    type: ClassVar[str] = "plugin.error"
+    klass: ClassVar[EventClass] = EventClass.B
+
+    plugin: str
+    error: str
+    request_id: str = ""
+
+    @property
+    def subject(self) -> str:
+        return self.plugin
+
+
+@dataclass(slots=True, eq=False)
+class SystemStarted(Event):
+    """The gateway is ready: it listens on the URLs in `listen`, under the configuration `revision`."""
+
+    type: ClassVar[str] = "system.started"
+    klass: ClassVar[EventClass] = EventClass.A
+
+    version: str
+    revision: str
+    listen: tuple[str, ...]
+
+
+@dataclass(slots=True, eq=False)
+class SystemDraining(Event):
+    """The gateway takes no new connections; `active` exchanges have `limit_s` seconds to end."""
+
+    type: ClassVar[str] = "system.draining"
+    klass: ClassVar[EventClass] = EventClass.A
+
+    active: int
+    limit_s: float
+
+
+@dataclass(slots=True, eq=False)
+class EventsDropped(Event):
+    """Events were lost for want of room since the last such notice: `dropped` counts them by type."""
+
+    type: ClassVar[str] = "system.events_dropped"
+    klass: ClassVar[EventClass] = EventClass.A
+
+    dropped: dict[str, int]
+
+
+Kind: TypeAlias = type[Event] | str
+Handler: TypeAlias = Callable[[Any], None]
+
+
+class _Subscriber:
+    """One handler, and how it has behaved."""
+
+    __slots__ = ("failures", "handler", "owner", "wanted")
+
+    def __init__(self, kinds: tuple[Kind, ...], handler: Handler, owner: str) -> None:
+        self.wanted = [_matcher(kind) for kind in kinds]
+        self.handler = handler
+        self.owner = owner
+        self.failures: deque[float] = deque(maxlen=_FAILURES)
+
+
+class EventBus:
+    """Hands events to whoever asked for them. Not for use from other threads than the loop's.
+
+    :ivar dropped: how many events streams have lost, by type.
+    :ivar failures: how many times a subscriber has raised.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.dropped: Counter[str] = Counter()
+        self.failures = 0
+        self._announced: Counter[str] = Counter()
+        self._time = clock.time
+        self._now = clock.monotonic
+        self._subscribers: list[_Subscriber] = []
+        self._reach: dict[type[Event], tuple[_Subscriber, ...]] = {}  # by exact class, made when first asked for
+
+    def publish(self, event: Event) -> None:
+        """Tell everybody who listens, now. Never raises, never waits."""
+        subscribers = self._reach.get(type(event))
+        if subscribers is None:
+            subscribers = self._resolve(type(event))
+        if subscribers:
+            event.time = self._time()
+            for subscriber in subscribers:
+                try:
+                    subscriber.handler(event)
+                except Exception as error:
+                    self._failed(subscriber, event, error)
+
+    def wants(self, kind: type[Event]) -> bool:
+        """Whether anybody listens; what publishers ask before they make an event."""
+        subscribers = self._reach.get(kind)
+        return bool(self._resolve(kind) if subscribers is None else subscribers)
+
+    def subscribe(self, kind: Kind, handler: Handler, *, owner: str = "") -> Callable[[], None]:
+        """Have `handler(event)` called, synchronously, for every event of a kind.
+
+        A handler that raises five times within a minute is unsubscribed, and a `plugin.error` tells.
+
+        :param kind: an event class (its subclasses count), a type, or a glob of types such as `quota.*` or `*`.
+        :param owner: who to blame; the handler's own name when empty.
+        :returns: a function that ends the subscription; safe to call twice.
+        :raises TypeError: for a coroutine function, which nobody would await: use `stream`.
+        """
+        return self._add((kind,), handler, owner)
+
+    def stream(self, *kinds: Kind, size: int = 1024) -> EventStream:
+        """The events of these kinds (none: all) from now on, as an async iterator; to be closed, best by `with`.
+
+        :param size: how many may wait. When it is full the oldest waiting one of class C goes, or if there is none,
+            the new one; every loss is counted.
+        """
+        stream = EventStream(size, self._lost)
+        stream.unsubscribe = self._add(kinds or ("*",), stream.push, "stream")
+        return stream
+
+    def announce_drops(self) -> None:
+        """Publish `system.events_dropped` if there were any since the last call; to be called once a minute."""
+        if self.dropped != self._announced:
+            fresh = dict(self.dropped - self._announced)
+            self._announced = self.dropped.copy()
+            self.publish(EventsDropped(fresh))
+
+    def _add(self, kinds: tuple[Kind, ...], handler: Handler, owner: str) -> Callable[[], None]:
+        if inspect.iscoroutinefunction(handler):
+            raise TypeError(f"{handler.__qualname__} would never be awaited: use stream() for asynchronous work")
+        subscriber = _Subscriber(kinds, handler, owner or getattr(handler, "__qualname__", type(handler).__name__))
+        self._subscribers.append(subscriber)
+        self._reach.clear()
+        return lambda: self._remove(subscriber)
+
+    def _remove(self, subscriber: _Subscriber) -> None:
+        if subscriber in self._subscribers:
+            self._subscribers.remove(subscriber)
+            self._reach.clear()
+
+    def _resolve(self, kind: type[Event]) -> tuple[_Subscriber, ...]:
+        found = tuple(one for one in self._subscribers if any(wants(kind) for wants in one.wanted))
+        self._reach[kind] = found
+        return found
+
+    def _failed(self, subscriber: _Subscriber, event: Event, error: Exception) -> None:
+        self.failures += 1
+        log.error("%s failed on %s", subscriber.owner, event.type, exc_info=error)
+        now = self._now()
+        subscriber.failures.append(now)
+        if len(subscriber.failures) == _FAILURES and now - subscriber.failures[0] <= _WITHIN:
+            self._expel(subscriber, error)
+
+    def _expel(self, subscriber: _Subscriber, error: Exception) -> None:
+        """Unsubscribe for good; events under way may still reach it, but one notice is enough."""
+        subscriber.failures.clear()
+        if subscriber in self._subscribers:
+            self._remove(subscriber)
+            reason = f"unsubscribed after {_FAILURES} failures in a minute: {type(error).__name__}: {error}"
+            self.publish(PluginError(subscriber.owner, reason))
+
+    def _lost(self, event: Event) -> None:
+        self.dropped[event.type] += 1
+
+
+class EventStream(AsyncIterator[Event]):
+    """Events waiting to be taken, in the order of their publishing; made by `EventBus.stream`.
+
+    :ivar dropped: how many it has lost for want of room.
+    """
+
+    def __init__(self, size: int, lost: Callable[[Event], None]) -> None:
+        if size < 1:
+            raise ValueError(f"a stream holds at least one event, not {size}")
+        self.dropped = 0
+        self.unsubscribe: Callable[[], None] = _nothing
+        self._size = size
+        self._lost = lost
+        self._count = 0
+        self._firm: deque[tuple[int, Event]] = deque()  # classes A and B, with their place in the order
+        self._loose: deque[tuple[int, Event]] = deque()  # class C: what may be lost to make room
+        self._ready = asyncio.Event()
+        self._closed = False
+
+    def push(self, event: Event) -> None:
+        """Put an event at the end, if there is room or room can be made."""
+        if len(self) >= self._size:
+            self.dropped += 1
+            if not self._loose:
+                self._lost(event)
+                return
+            self._lost(self._loose.popleft()[1])
+        self._count += 1
+        (self._loose if event.klass is EventClass.C else self._firm).append((self._count, event))
+        self._ready.set()
+
+    async def __anext__(self) -> Event:
+        while not len(self):
+            if self._closed:
+                raise StopAsyncIteration
+            self._ready.clear()
+            await self._ready.wait()
+        firm, loose = self._firm, self._loose
+        return (loose if not firm or (loose and loose[0][0] < firm[0][0]) else firm).popleft()[1]
+
+    def close(self) -> None:
+        """Take no more events; those that wait can still be read, then the iteration ends."""
+        self._closed = True
+        self.unsubscribe()
+        self._ready.set()
+
+    def __len__(self) -> int:
+        return len(self._firm) + len(self._loose)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _matcher(kind: Kind) -> Callable[[type[Event]], bool]:
+    if isinstance(kind, str):
+        pattern = re.compile(translate(kind))
+        return lambda candidate: pattern.match(candidate.type) is not None
+    return lambda candidate: issubclass(candidate, kind)
+
+
+def _nothing() -> None:
+    """A stream that no bus feeds has nothing to leave."""
