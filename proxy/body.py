@@ -111,6 +111,10 @@ class Body:
         """Call `callback` once when the body has been taken to its end, failed or was closed; at once if it has."""
         callback()
 
+    def rests_on(self, other: Body) -> bool:
+        """Whether this body is `other`, or made of it by `through`."""
+        return self is other
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._once()
 
@@ -199,6 +203,9 @@ class Filtered(_Pulled):
             await _finish(inner)
             self.close()
 
+    def rests_on(self, other: Body) -> bool:
+        return self is other or self._inner.rests_on(other)
+
     def close(self) -> None:
         self._inner.close()
         self._ended()
@@ -221,6 +228,7 @@ class Stream(Body):
         "_closed",
         "_done",
         "_error",
+        "_full",
         "_held",
         "_parts",
         "_paused",
@@ -239,6 +247,7 @@ class Stream(Body):
         self._parts: deque[bytes] = deque()
         self._held = 0
         self._paused = False
+        self._full = False
         self._done = False
         self._taken = False
         self._closed = False
@@ -273,6 +282,8 @@ class Stream(Body):
 
     def finish(self, trailers: Headers | None = None) -> None:
         """The body is whole."""
+        if self._done:
+            return
         self.trailers = trailers
         self._done = True
         if self._sink is not None:
@@ -298,25 +309,31 @@ class Stream(Body):
     def attach(self, sink: Sink) -> None:
         """Push everything to `sink` from now on, beginning with what is held."""
         self._taken = True
-        self._sink = sink
-        while self._parts:
+        closed = self._closed
+        while self._parts:  # which may fill the sink, end in a failure or a close: hence the order of what follows
             sink.body_data(self._parts.popleft())
         self._held = 0
+        if self._closed != closed:
+            return
+        self._sink = sink
         if self._error is not None:
             sink.body_failed(self._error)
         elif self._done:
             sink.body_end(self.trailers)
         elif self._paused:
             self._paused = False
-            self._source.resume()
+            if not self._full:
+                self._source.resume()
 
     def pause(self) -> None:
         """The sink is full."""
+        self._full = True
         if not self._done:
             self._source.pause()
 
     def resume(self) -> None:
         """The sink has room."""
+        self._full = False
         if not self._done:
             self._source.resume()
 
@@ -324,12 +341,15 @@ class Stream(Body):
         if self._closed:
             return
         self._closed = True
+        unread = bool(self._parts)
         self._parts.clear()
         self._held = 0
         self._sink = None
         if not self._done:
             self._source.abandon()
             self.fail(ClientLeft("the body was closed before its end"))
+        elif unread and self._error is None:  # else whoever pulls on would take a part for the whole
+            self._error = ClientLeft("the body was closed before its end")
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         if self._sink is not None:
