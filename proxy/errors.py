@@ -210,7 +210,6 @@ class PoolFull(Unavailable):
     """Every connection is busy and the queue is full, or waiting in it took too long."""
 
     code = "pool_exhausted"
-    retry = Retry.UNSENT
     proxy_error = "connection_limit_reached"
 
 

@@ -56,12 +56,22 @@ class Endpoint:
     :ivar url: as configured, such as `http://127.0.0.1:9001`; also what `str()` gives.
     :ivar authority: host and port as they stand in Host, the default port left out.
     :ivar prefix: a path that stands before every target, without its last slash; mostly empty.
+    :ivar host_field: the Host to send; empty passes the client's.
     """
 
-    __slots__ = ("authority", "host", "port", "prefix", "scheme", "url", "weight")
+    __slots__ = ("authority", "host", "host_field", "port", "prefix", "scheme", "url", "weight")
 
     def __init__(
-        self, url: str, scheme: str, host: str, port: int, *, weight: int = 1, authority: str = "", prefix: str = ""
+        self,
+        url: str,
+        scheme: str,
+        host: str,
+        port: int,
+        *,
+        weight: int = 1,
+        authority: str = "",
+        prefix: str = "",
+        host_field: str = "",
     ) -> None:
         self.url = url
         self.scheme = scheme
@@ -70,12 +80,32 @@ class Endpoint:
         self.weight = weight
         self.authority = authority or f"{host}:{port}"
         self.prefix = prefix
+        self.host_field = host_field
 
     def __str__(self) -> str:
         return self.url
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.url}>"
+
+
+class Patience:
+    """How long an upstream may take, in seconds; each ends in a 504.
+
+    :ivar connect: until the connection stands, TLS included.
+    :ivar first_byte: from the request's last byte to the answer's first.
+    :ivar between_bytes: the longest pause inside the answer, and between two bytes of an upload that it takes.
+    """
+
+    __slots__ = ("between_bytes", "connect", "first_byte")
+
+    def __init__(self, connect: float = 5.0, first_byte: float = 60.0, between_bytes: float = 60.0) -> None:
+        self.connect = connect
+        self.first_byte = first_byte
+        self.between_bytes = between_bytes
+
+
+DEFAULT_PATIENCE = Patience()
 
 
 class Phase(IntEnum):
@@ -155,8 +185,10 @@ class Exchange:
         "finished",
         "first_byte",
         "floor",
+        "fresh",
         "id",
         "parent",
+        "patience",
         "peer",
         "phase",
         "plan",
@@ -192,6 +224,8 @@ class Exchange:
         self.phase = Phase.INWARD
         self.cursor = 0  # index of the plugin whose hook runs
         self.floor = -1  # hooks of plugins up to this index are not this exchange's: it was fetched from there
+        self.fresh = False  # whether the next try must not reuse a connection, since a reused one died under it
+        self.patience = DEFAULT_PATIENCE
         self.client = client
         self.attempt: Attempt | None = None
         self.driver: Driver = _NOBODY

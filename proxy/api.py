@@ -1,0 +1,62 @@
+"""All that a plugin may import. Whatever is not here may change without notice."""
+
+from proxy.body import Body, Filter
+from proxy.chain import Chain, Link
+from proxy.clock import Clock
+from proxy.errors import (
+    BadRequest,
+    BodyTooLarge,
+    ClientError,
+    ClientLeft,
+    Fault,
+    GatewayError,
+    UpstreamError,
+)
+from proxy.events import ApiError, Event, EventBus, EventClass, RequestCompleted
+from proxy.exchange import Endpoint, Exchange, Key, Peer
+from proxy.headers import Headers
+from proxy.message import Request, Response
+from proxy.metrics import Metrics
+from proxy.plugin import Admin, AdminRequest, Answer, Command, Http, Plugin, PluginConfig, Rank, Services
+from proxy.settings.units import Duration, DurationOrZero, Percent, Size
+
+__all__ = [
+    "Admin",
+    "AdminRequest",
+    "Answer",
+    "ApiError",
+    "BadRequest",
+    "Body",
+    "BodyTooLarge",
+    "Chain",
+    "ClientError",
+    "ClientLeft",
+    "Clock",
+    "Command",
+    "Duration",
+    "DurationOrZero",
+    "Endpoint",
+    "Event",
+    "EventBus",
+    "EventClass",
+    "Exchange",
+    "Fault",
+    "Filter",
+    "GatewayError",
+    "Headers",
+    "Http",
+    "Key",
+    "Link",
+    "Metrics",
+    "Peer",
+    "Percent",
+    "Plugin",
+    "PluginConfig",
+    "Rank",
+    "Request",
+    "RequestCompleted",
+    "Response",
+    "Services",
+    "Size",
+    "UpstreamError",
+]

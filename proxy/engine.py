@@ -1,0 +1,399 @@
+"""The one path that every request takes.
+
+The engine is synchronous until something must wait. It runs a route's hooks inward, hands the exchange to an upstream,
+runs the hooks outward and gives the answer to the client's end; each step ends either by calling the next or by
+returning what must be awaited first. Then, and only then, a task is made, which resumes the exchange where it stood:
+`exchange.cursor` holds the place, so there is no second copy of any rule for the path that waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from proxy.answers import error_response
+from proxy.clock import Clock
+from proxy.errors import ClientLeft, GatewayError, NoRoute, PluginFailed, Retry
+from proxy.events import EventBus, PluginError
+from proxy.exchange import Exchange, Phase
+from proxy.flow import Spawn
+from proxy.message import Request, Response
+from proxy.metrics import Metrics
+from proxy.plan import Plan, Snapshot
+
+log = logging.getLogger("passerelle.engine")
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"})
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
+
+
+# What a step returns: nothing, or what must be awaited and who takes its result.
+Pending: TypeAlias = "tuple[Awaitable[Any], Callable[[Exchange, Any], Pending]] | None"
+
+
+class Engine:
+    """Advances exchanges. Its methods are called by front ends and transports; none of them raises or blocks."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        events: EventBus,
+        clock: Clock,
+        metrics: Metrics,
+        spawn: Spawn,
+        randomness: random.Random | None = None,
+    ) -> None:
+        self.snapshot = snapshot
+        self.active = 0  # exchanges begun and not yet complete
+        self.events = events
+        self.clock = clock
+        self._now = clock.monotonic
+        self._spawn = spawn
+        self._bits = (randomness or random.Random()).getrandbits  # ids are unique, not secret
+        self._requests = metrics.counter("passerelle_requests_total", "Exchanges completed.", ("route", "status"))
+        self._durations = metrics.histogram(
+            "passerelle_request_seconds", "From the request's head to the answer's last byte.", _BUCKETS, ("route",)
+        )
+        metrics.gauge("passerelle_requests_active", "Exchanges under way.", function=lambda: self.active)
+
+    def new_id(self) -> str:
+        """A fresh request id: 32 hexadecimal digits."""
+        return f"{self._bits(128):032x}"
+
+    # called by the front end
+
+    def begin(self, x: Exchange) -> None:
+        """Take a new exchange: its head is known, its body may still flow."""
+        x.driver = self
+        self.active += 1
+        snapshot = self.snapshot
+        plan = snapshot.fallback
+        refused: GatewayError | None = None
+        try:
+            route = snapshot.router.find(x.request)
+            if route is not None:
+                plan = route.payload
+        except GatewayError as error:
+            refused = error
+        x.plan = plan
+        x.route = plan.name
+        x.patience = plan.patience
+        self._go(x, self._inward(x) if refused is None else self._fail(x, refused))
+
+    def refuse(self, x: Exchange, error: GatewayError) -> None:
+        """Answer a request that the front end cannot accept; no hook sees it on the way in."""
+        x.driver = self
+        self.active += 1
+        x.plan = self.snapshot.fallback
+        self._go(x, self._fail(x, error))
+
+    def delivered(self, x: Exchange, error: GatewayError | None) -> None:
+        if x.phase is Phase.DONE:
+            return
+        if error is not None:
+            x.error = x.error or error
+            self._abandon(x)
+        self._finish(x)
+
+    def left(self, x: Exchange) -> None:
+        if x.phase is Phase.DONE:
+            return
+        x.error = x.error or ClientLeft("the client left before its answer was complete")
+        if x.detached:
+            return
+        self._abandon(x)
+        if x.task is not None:
+            x.task.cancel()  # it finishes the exchange once the hook has let go
+        else:
+            self._finish(x)
+
+    # called by the transport
+
+    def informed(self, x: Exchange, response: Response) -> None:
+        if x.phase is Phase.UPSTREAM:
+            x.client.informed(x, response)
+
+    def answered(self, x: Exchange, response: Response) -> None:
+        if x.phase is not Phase.UPSTREAM:
+            response.close()
+            return
+        if response.status >= 500 and self._repeatable(x) and x.plan.upstream.may_retry(x, response.status):
+            response.close()
+            self._go(x, self._try(x))
+            return
+        x.cursor = x.plan.size
+        self._go(x, self._turn(x, response))
+
+    def failed(self, x: Exchange, error: GatewayError) -> None:
+        if x.phase is not Phase.UPSTREAM:
+            return
+        x.attempt = None
+        if error.retry is Retry.UNSENT:
+            again = x.request.body.data is not None or getattr(x.request.body, "spliceable", False)
+        else:
+            again = error.retry is not Retry.NEVER and self._repeatable(x)
+        if again and x.plan.upstream.may_retry(x, error):
+            self._go(x, self._try(x))
+        else:
+            self._go(x, self._fail(x, error))
+
+    # called by plugins
+
+    def fetch(self, x: Exchange, request: Request) -> Awaitable[Response]:
+        port = _FetchPort()
+        child = Exchange(x.id, request, x.peer, port, self._now())
+        child.parent = x
+        child.floor = child.cursor = x.cursor
+        child.plan = x.plan
+        child.route = x.route
+        child.patience = x.patience
+        return self._fetch(child, port)
+
+    async def _fetch(self, child: Exchange, port: _FetchPort) -> Response:
+        child.driver = self
+        self.active += 1
+        port.future = asyncio.get_running_loop().create_future()
+        self._go(child, self._inward(child))
+        try:
+            return await port.future
+        except asyncio.CancelledError:
+            child.left()
+            raise
+
+    # the way in
+
+    def _inward(self, x: Exchange) -> Pending:
+        for index, hook in x.plan.chain.inward:
+            if index <= x.cursor:
+                continue
+            x.cursor = index
+            try:
+                answer = hook(x)
+            except Exception as error:  # whatever a plugin raises: fail closed
+                answer = self._raised(x, error)
+            if answer is None:
+                continue
+            if isinstance(answer, Response):
+                return self._turn(x, answer)
+            return answer, self._inward_with
+        return self._try(x)
+
+    def _inward_with(self, x: Exchange, answer: Any) -> Pending:
+        checked = self._checked(x, answer)
+        return self._inward(x) if checked is None else self._turn(x, checked)
+
+    # at the upstream
+
+    def _try(self, x: Exchange) -> Pending:
+        plan = x.plan
+        upstream = plan.upstream
+        if upstream is None:
+            return self._fail(x, NoRoute("no route matches this request"))
+        try:
+            x.endpoint = upstream.pick(x)
+            x.target = x.request.target if plan.rewrite is None else plan.rewrite.apply(x.request.target)
+        except GatewayError as error:
+            return self._fail(x, error)
+        x.upstream = upstream.name
+        x.attempts += 1
+        x.phase = Phase.ATTEMPT
+        x.cursor = x.floor
+        return self._stamp(x)
+
+    def _stamp(self, x: Exchange) -> Pending:
+        for index, hook in x.plan.chain.attempts:
+            if index <= x.cursor:
+                continue
+            x.cursor = index
+            try:
+                waits = hook(x)
+            except Exception as error:
+                refused = self._raised(x, error)
+                if refused is not None:
+                    x.cursor = x.plan.size
+                    return self._turn(x, refused)
+                continue
+            if waits is not None:
+                return waits, self._stamped
+        x.phase = Phase.UPSTREAM
+        x.plan.upstream.send(x, x.endpoint)
+        return None
+
+    def _stamped(self, x: Exchange, result: Any) -> Pending:
+        if isinstance(result, Response):  # only a hook that raised gives one here
+            x.cursor = x.plan.size
+            return self._turn(x, result)
+        return self._stamp(x)
+
+    @staticmethod
+    def _repeatable(x: Exchange) -> bool:
+        """Whether the request may have been processed and may be sent again (RFC 9110 section 9.2.2)."""
+        return x.request.method in IDEMPOTENT and x.request.body.data is not None
+
+    # the way out
+
+    def _turn(self, x: Exchange, response: Response) -> Pending:
+        x.response = response
+        x.first_byte = self._now()
+        x.phase = Phase.OUTWARD
+        return self._outward(x)
+
+    def _outward(self, x: Exchange) -> Pending:
+        for index, hook in x.plan.chain.outward:
+            if index >= x.cursor:
+                continue
+            if index <= x.floor:
+                break
+            x.cursor = index
+            try:
+                answer = hook(x)
+            except Exception as error:
+                answer = self._raised(x, error)
+            if answer is None:
+                continue
+            if not isinstance(answer, Response):
+                return answer, self._outward_with
+            self._replace(x, answer)
+        x.phase = Phase.DELIVER
+        x.client.deliver(x)
+        return None
+
+    def _outward_with(self, x: Exchange, answer: Any) -> Pending:
+        checked = self._checked(x, answer)
+        if checked is not None:
+            self._replace(x, checked)
+        return self._outward(x)
+
+    @staticmethod
+    def _replace(x: Exchange, response: Response) -> None:
+        """Put another answer in the place of the one there, which is closed unless the new one is made of it."""
+        old = x.response
+        x.response = response
+        if old is not None and old is not response and not response.body.rests_on(old.body):
+            old.close()
+
+    # when something fails
+
+    def _fail(self, x: Exchange, error: GatewayError) -> Pending:
+        x.error = error
+        x.cursor = x.plan.size
+        return self._turn(x, error_response(x, error))
+
+    def _raised(self, x: Exchange, error: Exception) -> Response | None:
+        """A hook raised: the answer for it, or None to go on."""
+        if isinstance(error, GatewayError):
+            x.error = error
+            return error_response(x, error)
+        link = x.plan.chain.links[x.cursor]
+        self._tell(x, error)
+        if link.plugin.on_error == "skip":
+            return None
+        x.error = PluginFailed(f"the plugin {link.id} failed")
+        return error_response(x, x.error)
+
+    def _tell(self, x: Exchange, error: BaseException) -> None:
+        link = x.plan.chain.links[x.cursor]
+        log.error("plugin %s raised on request %s", link.id, x.id, exc_info=error)
+        if self.events.wants(PluginError):
+            self.events.publish(PluginError(link.id, f"{type(error).__name__}: {error}", x.id))
+
+    def _checked(self, x: Exchange, answer: Any) -> Response | None:
+        if answer is None or isinstance(answer, Response):
+            return answer
+        return self._raised(x, TypeError(f"a hook gave {type(answer).__name__}; it takes None or a Response"))
+
+    # waiting
+
+    def _go(self, x: Exchange, pending: Pending) -> None:
+        if pending is None:
+            return
+        first = pending[0]
+        x.task = self._spawn(self._drive(x, pending))
+        x.task.add_done_callback(lambda task: self._waited(x, task, first))
+
+    def _waited(self, x: Exchange, task: asyncio.Task[None], first: Awaitable[Any]) -> None:
+        """The task is over; where it was cancelled, perhaps before its first step, the exchange ends here."""
+        if task.cancelled():
+            if asyncio.iscoroutine(first):
+                first.close()
+            self._finish(x)
+
+    async def _drive(self, x: Exchange, pending: Pending) -> None:
+        """Await for the exchange, and resume it where it stood, as often as that is needed."""
+        task = asyncio.current_task()
+        while pending is not None:
+            awaitable, resume = pending
+            try:
+                result = await awaitable
+            except asyncio.CancelledError as error:
+                if task is not None and task.cancelling():
+                    raise
+                result = self._raised(x, RuntimeError(f"a hook was cancelled from inside: {error}"))
+            except Exception as error:
+                result = self._raised(x, error)
+            x.task = None
+            pending = resume(x, result)
+            if pending is not None:
+                x.task = task
+
+    # the end
+
+    @staticmethod
+    def _abandon(x: Exchange) -> None:
+        """Nobody wants the answer any more: stop the upstream's work at once."""
+        attempt, x.attempt = x.attempt, None
+        if attempt is not None:
+            attempt.cancel()
+        if x.response is not None:
+            x.response.close()
+
+    def _finish(self, x: Exchange) -> None:
+        if x.phase is Phase.DONE:
+            return
+        x.phase = Phase.DONE
+        x.finished = self._now()
+        self.active -= 1
+        plan = x.plan
+        for index, hook in plan.chain.complete:
+            if index <= x.floor:
+                break
+            x.cursor = index
+            try:
+                hook(x)
+            except Exception as error:
+                self._tell(x, error)
+        if x.parent is None:
+            self._count(x, plan)
+
+    def _count(self, x: Exchange, plan: Plan) -> None:
+        status = 499 if isinstance(x.error, ClientLeft) else x.response.status if x.response is not None else 499
+        child = plan.counters.get(status)
+        if child is None:
+            child = plan.counters[status] = self._requests.child(plan.name, str(status))
+        child.add()
+        if plan.latency is None:
+            plan.latency = self._durations.child(plan.name)
+        plan.latency.observe(x.finished - x.started)
+
+
+class _FetchPort:
+    """The client's end of an exchange that a plugin fetched."""
+
+    __slots__ = ("future",)
+
+    future: asyncio.Future[Response]
+
+    def informed(self, exchange: Exchange, response: Response) -> None:
+        """Interim answers are for clients; a plugin waits for the final one."""
+
+    def deliver(self, exchange: Exchange) -> None:
+        response = exchange.response
+        if response is None or self.future.done():
+            exchange.delivered(ClientLeft("the plugin that fetched has gone"))
+            return
+        self.future.set_result(response)
+        response.body.on_end(exchange.delivered)

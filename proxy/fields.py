@@ -1,0 +1,113 @@
+"""What a field's name means to an intermediary, looked up once for each name as it comes from the parser.
+
+Both sides ask here: front ends for requests, transports for answers. A memo turns raw bytes into the name, its
+lower-case key and its kind; it is bounded, since names come from strangers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+from proxy.headers import Headers
+
+_MEMO_NAMES = 2048
+_MEMO_LENGTH = 64  # bytes; longer names are not remembered
+
+
+class Kind(IntEnum):
+    """How the reading side treats a field."""
+
+    PLAIN = 0
+    DROP = 1  # hop-by-hop, with no meaning here (RFC 9110 section 7.6.1)
+    CONNECTION = 2
+    FRAMING = 3
+    HOST = 4
+    TE = 5
+    UPGRADE = 6
+    FORWARDED = 7  # who the client is: believed only from a trusted peer
+    EXPECT = 8
+    REQUEST_ID = 9
+    VIA = 10
+    UNDERSCORE = 11  # `X_Forwarded_For` and `X-Forwarded-For` are one name to CGI: dropped
+
+
+_HOP_BY_HOP = {
+    "connection": Kind.CONNECTION,
+    "content-length": Kind.FRAMING,
+    "http2-settings": Kind.DROP,
+    "keep-alive": Kind.DROP,
+    "proxy-authenticate": Kind.DROP,
+    "proxy-authorization": Kind.DROP,
+    "proxy-connection": Kind.DROP,
+    "te": Kind.TE,
+    "trailer": Kind.DROP,
+    "transfer-encoding": Kind.FRAMING,
+    "upgrade": Kind.UPGRADE,
+}
+
+REQUEST_KINDS: Mapping[str, Kind] = {
+    **_HOP_BY_HOP,
+    "expect": Kind.EXPECT,
+    "forwarded": Kind.FORWARDED,
+    "host": Kind.HOST,
+    "via": Kind.VIA,
+    "x-forwarded-for": Kind.FORWARDED,
+    "x-forwarded-host": Kind.FORWARDED,
+    "x-forwarded-port": Kind.FORWARDED,
+    "x-forwarded-prefix": Kind.FORWARDED,
+    "x-forwarded-proto": Kind.FORWARDED,
+    "x-forwarded-scheme": Kind.FORWARDED,
+    "x-forwarded-server": Kind.FORWARDED,
+    "x-forwarded-ssl": Kind.FORWARDED,
+    "x-real-ip": Kind.FORWARDED,
+    "x-request-id": Kind.REQUEST_ID,
+}
+
+RESPONSE_KINDS: Mapping[str, Kind] = {**_HOP_BY_HOP, "te": Kind.DROP}
+
+HOP_BY_HOP = frozenset(_HOP_BY_HOP)
+
+# What a peer cannot have removed by naming it in Connection: who it is, what it may, and what caches are told.
+_KEPT = frozenset({"authorization", "cache-control", "cookie", "host", "set-cookie", "via", "x-request-id"})
+
+
+class Names:
+    """Field names of one direction, from the parser's bytes to (name, lower-case key, kind).
+
+    :param kinds: the kinds of the names that are not plain.
+    :param underscores: lower-case names with `_` that are passed on all the same; None passes all.
+    """
+
+    __slots__ = ("_kinds", "_underscores", "memo")
+
+    def __init__(self, kinds: Mapping[str, Kind], underscores: frozenset[str] | None = None) -> None:
+        self._kinds = kinds
+        self._underscores = underscores
+        self.memo: dict[bytes, tuple[str, str, int]] = {}
+
+    def learn(self, raw: bytes) -> tuple[str, str, int]:
+        """What is not in `memo` yet."""
+        name = raw.decode("latin-1")
+        key = name.lower()
+        kind = int(self._kinds.get(key, Kind.PLAIN))
+        if "_" in key and self._underscores is not None and key not in self._underscores:
+            kind = int(Kind.UNDERSCORE)
+        known = (name, key, kind)
+        if len(raw) <= _MEMO_LENGTH:
+            if len(self.memo) >= _MEMO_NAMES:
+                self.memo.clear()
+            self.memo[raw] = known
+        return known
+
+
+def connection_options(values: list[str]) -> set[str]:
+    """The lower-case options of Connection (RFC 9110 section 7.6.1)."""
+    return {option.strip().lower() for value in values for option in value.split(",")} - {""}
+
+
+def remove_named(headers: Headers, options: set[str]) -> None:
+    """Take away the fields that Connection names, but for those that are no peer's to remove."""
+    named = {name for name in options - _KEPT if not name.startswith("x-forwarded-") and name != "x-real-ip"}
+    if named:
+        headers.remove_all(named)

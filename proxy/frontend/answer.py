@@ -1,0 +1,88 @@
+"""An answer's head, from a Response to bytes."""
+
+from __future__ import annotations
+
+import re
+from email.utils import formatdate
+from functools import lru_cache
+
+from proxy.answers import title
+from proxy.fields import HOP_BY_HOP
+from proxy.framing import ChunkedWriter, CloseWriter, LengthWriter
+from proxy.message import Response
+
+_UNPRINTABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+
+
+@lru_cache(maxsize=256)
+def status_line(status: int, reason: str) -> str:
+    """The status line (RFC 9112 section 4), always ours: HTTP/1.1."""
+    phrase = _UNPRINTABLE.sub("", reason) or title(status)
+    return f"HTTP/1.1 {status} {phrase}\r\n"
+
+
+class Dates:
+    """The Date field, made once a second (RFC 9110 section 6.6.1)."""
+
+    __slots__ = ("_second", "_text")
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def at(self, now: float) -> str:
+        """IMF-fixdate of `now`, seconds since the epoch."""
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._text = formatdate(second, usegmt=True)
+        return self._text
+
+
+def bodiless(method: str, status: int) -> bool:
+    """Whether an answer has no content, whatever its fields say (RFC 9112 section 6.3, rule 1)."""
+    return method == "HEAD" or status in (204, 304) or status < 200
+
+
+def strip(response: Response, keep_length: bool) -> None:
+    """Take away framing and hop-by-hop fields that a plugin wrote: the engine frames what the body is."""
+    headers = response.headers
+    if HOP_BY_HOP.isdisjoint(headers.keys):
+        return
+    headers.remove_all(HOP_BY_HOP - {"content-length"} if keep_length else HOP_BY_HOP)
+
+
+def head(
+    response: Response,
+    writer: LengthWriter | ChunkedWriter | CloseWriter | None,
+    request_id: str,
+    date: str,
+    connection: str,
+) -> bytes:
+    """The bytes of a final answer's head.
+
+    :param writer: how the body is framed; None when there is none.
+    :param date: used when the answer has no Date.
+    :param connection: value of Connection, or `""` for none.
+    """
+    headers = response.headers
+    keys = headers.keys
+    if "x-request-id" in keys:
+        headers.remove("x-request-id")
+        keys = headers.keys
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    if "date" not in keys:
+        lines.append(f"Date: {date}\r\n")
+    field = None if writer is None else writer.fields
+    if field is not None:
+        lines.append(f"{field[0]}: {field[1]}\r\n")
+    if connection:
+        lines.append(f"Connection: {connection}\r\n")
+    lines.append(f"Via: 1.1 passerelle\r\nX-Request-ID: {request_id}\r\n\r\n")
+    return (status_line(response.status, response.reason) + "".join(lines)).encode("latin-1")
+
+
+def interim(response: Response) -> bytes:
+    """The bytes of an interim answer (1xx)."""
+    lines = [f"{name}: {value}\r\n" for name, value in response.headers.items()]
+    return (status_line(response.status, response.reason) + "".join(lines) + "\r\n").encode("latin-1")

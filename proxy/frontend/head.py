@@ -1,0 +1,245 @@
+"""A request's head, from bytes to a Request.
+
+The bytes up to the empty line are given to aiohttp's C parser (llhttp); what it accepts and RFC 9112 does not is
+refused here, and nowhere else. Hop-by-hop fields end here too.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+
+from proxy.errors import (
+    BadRequest,
+    ClientError,
+    HeadTooLarge,
+    LoopDetected,
+    MethodRefused,
+    TargetTooLong,
+    UnknownMethod,
+    VersionRefused,
+)
+from proxy.fields import Kind, Names, connection_options, remove_named
+from proxy.headers import Headers
+from proxy.message import Request
+
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
+_REG_NAME = r"(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+"
+_AUTHORITY = re.compile(rf"(?:{_REG_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?")  # RFC 3986 section 3.2.2, no comma
+_KNOWN_HOSTS = 1024
+_REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
+
+
+class Head:
+    """What one request head says, apart from what hooks see.
+
+    :ivar request: the request, still without its body.
+    :ivar framing: Content-Length and Transfer-Encoding as received, or None when there is neither.
+    :ivar close: whether the connection ends with this exchange.
+    :ivar expects: whether the client waits for 100 Continue (RFC 9110 section 10.1.1).
+    :ivar upgrade: the protocol asked for (RFC 9110 section 7.8), or `""`.
+    :ivar forwarded: X-Forwarded-* and Forwarded as received, by lower-case name.
+    :ivar request_id: X-Request-ID as received, or `""`.
+    """
+
+    __slots__ = ("close", "expects", "forwarded", "framing", "request", "request_id", "upgrade")
+
+    def __init__(self, request: Request, close: bool) -> None:
+        self.request = request
+        self.close = close
+        self.framing: Headers | None = None
+        self.expects = False
+        self.upgrade = ""
+        self.forwarded: dict[str, list[str]] | None = None
+        self.request_id = ""
+
+
+class HeadReader:
+    """Reads heads for one listener.
+
+    :param scheme: `http` or `https`.
+    :param names: field names of requests.
+    :param token: this instance's mark in Via, by which a loop is seen.
+    :param max_bytes: of the whole head: 431.
+    :param max_fields: 431.
+    :param max_target: bytes of the target: 414.
+    """
+
+    def __init__(
+        self, scheme: str, names: Names, token: str, *, max_bytes: int, max_fields: int, max_target: int
+    ) -> None:
+        self.scheme = scheme
+        self.token = token
+        self.names = names
+        self.max_bytes = max_bytes
+        self.max_fields = max_fields
+        self.max_target = max_target
+        self._hosts: set[str] = set()  # authorities seen to be well-formed
+
+    def too_large(self, held: bytes | bytearray) -> ClientError | None:
+        """The error of an unfinished head that is over a limit already, or None."""
+        line = held.find(b"\r\n")
+        target = (len(held) if line < 0 else line) - len("GET  HTTP/1.1")
+        if target > self.max_target:
+            return TargetTooLong(f"the request target is over {self.max_target} bytes")
+        if len(held) > self.max_bytes:
+            return HeadTooLarge(f"the request head is over {self.max_bytes} bytes")
+        return None
+
+    def read(self, data: bytes, parser: HttpRequestParser) -> Head:
+        """Parse a whole head.
+
+        :param data: from the first byte of the request line to the empty line, inclusive.
+        :raises ClientError: the refusal, with its status.
+        """
+        if len(data) > self.max_bytes or data.count(b"\r\n") - 2 > self.max_fields or len(data) > self.max_target:
+            self._check_size(data)
+        try:
+            messages, _, _ = parser.feed_data(data)
+        except HttpProcessingError as error:
+            raise _refusal(data) from error
+        if not messages:
+            raise _refusal(data)
+        message = messages[0][0]
+        if message.method in _REFUSED_METHODS:
+            raise MethodRefused(f"{message.method} is not served here")
+        if message.version.major != 1:
+            raise VersionRefused("only HTTP/1.0 and HTTP/1.1 are spoken here")
+        return self._head(message)
+
+    def _check_size(self, data: bytes) -> None:
+        error = self.too_large(data)
+        if error is not None:
+            raise error
+        if data.count(b"\r\n") - 2 > self.max_fields:
+            raise HeadTooLarge(f"the request has more than {self.max_fields} header fields")
+
+    def _head(self, message: RawRequestMessage) -> Head:
+        keys: list[str] = []
+        pairs: list[tuple[str, str]] = []
+        memo, special = self.names.memo, None
+        for raw, value in message.raw_headers:
+            known = memo.get(raw) or self.names.learn(raw)
+            if known[2]:
+                if special is None:
+                    special = []
+                special.append((known, value.decode("latin-1")))
+            else:
+                keys.append(known[1])
+                pairs.append((known[0], value.decode("latin-1")))
+        version = "1.1" if message.version.minor == 1 else "1.0"
+        path = message.path
+        target = path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("latin-1")
+        request = Request(
+            message.method, target, scheme=self.scheme, headers=Headers.adopt(keys, pairs), version=version
+        )
+        head = Head(request, message.should_close)
+        if special is not None:
+            self._special(head, special)
+        self._authority(request)
+        return head
+
+    def _special(self, head: Head, fields: list[tuple[tuple[str, str, int], str]]) -> None:
+        request = head.request
+        options: list[str] = []
+        for (name, key, kind), value in fields:
+            if kind == Kind.HOST:
+                request.host = value
+            elif kind == Kind.CONNECTION:
+                options.append(value)
+            elif kind == Kind.FRAMING:
+                if head.framing is None:
+                    head.framing = Headers()
+                head.framing.push(name, key, value)
+            else:
+                self._seldom(head, name, key, kind, value)
+        if options and options != ["keep-alive"]:
+            remove_named(request.headers, connection_options(options) - {"te"})
+
+    def _seldom(self, head: Head, name: str, key: str, kind: int, value: str) -> None:
+        if kind == Kind.FORWARDED:
+            if head.forwarded is None:
+                head.forwarded = {}
+            head.forwarded.setdefault(key, []).append(value)
+        elif kind == Kind.REQUEST_ID:
+            head.request_id = value
+        elif kind == Kind.EXPECT:
+            self._expect(head, name, key, value)
+        elif kind == Kind.TE and "trailers" in connection_options([value]):
+            head.request.headers.push("TE", "te", "trailers")
+        elif kind == Kind.UPGRADE:
+            head.upgrade = value
+        elif kind == Kind.VIA:
+            if self.token in value:
+                raise LoopDetected("the request has passed here before (RFC 9110 section 7.6.3)")
+            head.request.headers.push(name, key, value)
+
+    @staticmethod
+    def _expect(head: Head, name: str, key: str, value: str) -> None:
+        """RFC 9110 section 10.1.1: from HTTP/1.0 it is ignored."""
+        if head.request.version == "1.1":
+            head.expects = value.lower() == "100-continue"
+            head.request.headers.push(name, key, value)
+
+    def _authority(self, request: Request) -> None:
+        """RFC 9112 section 3.2: Host, and its agreement with a target in absolute-form."""
+        target, host = request.target, request.host
+        if host not in self._hosts and (host or request.version == "1.1"):
+            if _AUTHORITY.fullmatch(host) is None or _port(host) > 65535:
+                raise BadRequest("the Host field names no host (RFC 9112 section 3.2)")
+            if len(self._hosts) >= _KNOWN_HOSTS:
+                self._hosts.clear()
+            self._hosts.add(host)
+        if "#" in target:
+            raise BadRequest("the target holds a fragment (RFC 9112 section 3.2)")
+        if target[0] != "/":
+            _other_form(request)
+
+
+def _port(host: str) -> int:
+    _, colon, port = host.rpartition(":")
+    return int(port) if colon and port.isdigit() else 0
+
+
+def _other_form(request: Request) -> None:
+    """Absolute-form becomes origin-form when it agrees with Host (RFC 9112 section 3.2.2); `*` is for OPTIONS."""
+    target = request.target
+    if target == "*" and request.method == "OPTIONS":
+        return
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        raise BadRequest("the target is no URL (RFC 9112 section 3.2.2)") from None
+    if parts.scheme.lower() not in ("http", "https") or _AUTHORITY.fullmatch(parts.netloc) is None:
+        raise BadRequest("the target is neither a path nor an http URL (RFC 9112 section 3.2)")
+    if request.host and parts.netloc.lower() != request.host.lower():
+        raise BadRequest("the target's authority and Host disagree (RFC 9112 section 3.2.2)")
+    request.host = parts.netloc
+    rest = target[target.index("//") + 2 + len(parts.netloc) :]
+    request.target = rest if rest.startswith("/") else "/" + rest
+
+
+def _refusal(data: bytes) -> ClientError:
+    """Why the parser refused a head: 501 and 505 only where the request line is well-formed but for that."""
+    line = _REQUEST_LINE.match(data)
+    if line is None:
+        return BadRequest("the request is malformed (RFC 9112)")
+    method, _, major, minor = line.groups()
+    if major != b"1" or minor not in b"01":
+        return VersionRefused("only HTTP/1.0 and HTTP/1.1 are spoken here")
+    if not _knows(method):
+        return UnknownMethod("this method is not known here (RFC 9110 section 15.6.2)")
+    return BadRequest("the request's header fields are malformed (RFC 9112 section 5)")
+
+
+def _knows(method: bytes) -> bool:
+    """Whether llhttp knows the method, asked of llhttp itself."""
+    target = b"x:1" if method == b"CONNECT" else b"/"
+    try:
+        messages, _, _ = HttpRequestParser(None, None, 1).feed_data(method + b" " + target + b" HTTP/1.0\r\n\r\n")
+    except HttpProcessingError:
+        return False
+    return bool(messages)

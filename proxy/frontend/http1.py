@@ -1,0 +1,318 @@
+"""One client connection that speaks HTTP/1.x: aiohttp's RequestHandler, driven by callbacks alone.
+
+This is the one module that touches RequestHandler. It takes from it the place in aiohttp's server, the C parser and
+the protocol's life; it does not start its task. Heads are cut at the empty line and parsed; bodies are framed by
+`proxy.framing`; what the engine answers at once is written before `data_received` returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+from aiohttp.web_protocol import RequestHandler
+
+from proxy.errors import BadRequest, ClientError, RequestTimeout
+from proxy.exchange import Exchange
+from proxy.framing import FramingError, Reader, request_reader
+from proxy.frontend.head import Head
+from proxy.frontend.outlet import Outlet
+from proxy.frontend.upload import Upload
+from proxy.message import Request
+from proxy.timers import Timer
+
+if TYPE_CHECKING:
+    from proxy.frontend.identity import Identity
+    from proxy.frontend.listener import Listener
+
+_END = b"\r\n\r\n"
+_HIGH_WATER = 65536  # bytes that wait to be written, or to be parsed behind a request under way
+_LINGER = 2.0  # seconds that a closing connection lets the client read the answer (RFC 9112 section 9.6)
+
+
+class _Watch(Timer):
+    """The connection's one deadline, whatever it waits for."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def expired(self) -> None:
+        self._connection.overdue()
+
+
+class Connection(RequestHandler):
+    """A client's connection: reads one request at a time, gives it to the engine, writes its answer.
+
+    :ivar keep: whether another request may follow the one under way.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_closing",
+        "_heading",
+        "_heads",
+        "_identity",
+        "_lingers",
+        "_parsing",
+        "_stopped",
+        "_watch",
+        "keep",
+        "listener",
+        "outlet",
+        "upload",
+    )
+
+    def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(listener.server, loop=loop, access_log=cast("Any", None), keepalive_timeout=0)
+        self.listener = listener
+        self._heads = listener.new_parser()
+        self._buffer = b""
+        self.keep = True
+        self.outlet = Outlet(self)
+        self.upload = Upload(self)
+        self._heading = False  # part of a head is here, and the clock runs
+        self._parsing = False
+        self._closing = False
+        self._lingers = False
+        self._stopped = False  # reading is paused
+        self._watch = _Watch(self)
+
+    # the connection's life
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client connected."""
+        self.transport = cast("asyncio.Transport", transport)
+        listener = self.listener
+        listener.opened(self)
+        self._identity: Identity = listener.identify(self.transport)
+        self.transport.set_write_buffer_limits(high=_HIGH_WATER)
+        listener.wheel.arm(self._watch, listener.limits.idle)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client is gone, or we closed: whatever is under way ends."""
+        self.transport = None
+        self._closing = True
+        self._buffer = b""
+        self.listener.wheel.forget(self._watch)
+        self.listener.closed(self)
+        self.upload.lost()
+        self.outlet.lost()
+
+    def eof_received(self) -> None:
+        """A client that closes its side has left (as in nginx): the transport closes, connection_lost follows."""
+
+    def close(self) -> None:
+        """Drain: end after the exchange under way, at once when there is none."""
+        self.keep = False
+        if self.outlet.exchange is None and not self._closing:
+            self._shut()
+
+    def abort(self) -> None:
+        """End at once, whatever is under way."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def overdue(self) -> None:
+        """The deadline passed; what was waited for tells what that means."""
+        if self._lingers or self.outlet.full:
+            self.abort()
+        elif self.upload.reader is not None:
+            self.upload.stop(RequestTimeout("the request body stopped arriving"))
+        elif self.outlet.exchange is None:
+            if self._heading:
+                self._refuse(RequestTimeout("the request head did not arrive in time"))
+            else:
+                self._shut()
+
+    def _rearm(self) -> None:
+        """Set the deadline for what is waited for now."""
+        wheel, limits = self.listener.wheel, self.listener.limits
+        if self.outlet.full:
+            wheel.arm(self._watch, limits.slow_reader)
+        elif self.upload.reader is not None:
+            if self._stopped:
+                wheel.disarm(self._watch)
+            else:
+                wheel.arm(self._watch, limits.body_gap)
+        elif self.outlet.exchange is not None:
+            wheel.disarm(self._watch)
+        elif not self._heading:
+            wheel.arm(self._watch, limits.idle)
+
+    # bytes from the client
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came: of a body, of a head, or of the request after the one under way."""
+        if self.upload.reader is not None:
+            self.upload.feed(data)
+            if self.transport is not None and not self._lingers:
+                self._rearm()
+        elif self._closing:
+            return
+        elif self.outlet.exchange is not None or self._parsing:
+            self._buffer += data
+            if len(self._buffer) >= _HIGH_WATER:
+                self.stop_reading()
+        else:
+            self._buffer = self._buffer + data if self._buffer else data
+            self._parse()
+
+    def _parse(self) -> None:
+        """Take requests from the buffer until one has to wait. Iterative, so that no pipeline is too deep."""
+        if self._parsing:
+            return
+        self._parsing = True
+        try:
+            while (
+                self._buffer and not self._closing and self.outlet.exchange is None and self.upload.reader is None
+            ) and self._next():
+                pass
+        finally:
+            self._parsing = False
+        if self._stopped and len(self._buffer) < _HIGH_WATER and self.upload.reader is None:
+            self.go_on_reading()
+
+    def _next(self) -> bool:
+        """Begin the next request of the buffer; False when its head is not whole."""
+        data = self._buffer
+        if data[:2] == b"\r\n":  # RFC 9112 section 2.2: an empty line before the request line is ignored
+            data = self._buffer = data[2:]
+        end = data.find(_END)
+        if end < 0:
+            self._wait_for_head(data)
+            return False
+        try:
+            head = self.listener.reader.read(data[: end + 4], self._heads)
+            body = None
+            if head.upgrade:
+                self._heads = self.listener.new_parser()  # the old one takes what follows for another protocol
+            if head.framing is not None:
+                body = request_reader(head.request.version, head.framing)
+        except FramingError as error:
+            self._refuse(BadRequest(error.reason))
+        except ClientError as error:
+            self._refuse(error)
+        else:
+            self._buffer = data[end + 4 :]
+            self._begin(head, body)
+        return True
+
+    def _wait_for_head(self, data: bytes) -> None:
+        error: ClientError | None = self.listener.reader.too_large(data)
+        if error is None and data.count(b"\n") != data.count(b"\r\n"):
+            error = BadRequest("a line ends in LF without CR (RFC 9112 section 2.2)")
+        if error is not None:
+            self._refuse(error)
+        elif data and not self._heading:
+            self._heading = True
+            self.listener.wheel.arm(self._watch, self.listener.limits.head)
+
+    def _begin(self, head: Head, reader: Reader | None) -> None:
+        request = head.request
+        self._heading = False
+        self.keep = not head.close
+        exchange = self._new_exchange(request)
+        if reader is not None:
+            self._buffer = self.upload.open(exchange, reader, self._buffer, head.expects)
+        exchange.peer = self._identity.stamp(request.headers, request.host, head.forwarded)
+        if head.request_id and self._identity.peer.trusted:
+            exchange.id = head.request_id
+        request.headers.push("X-Request-ID", "x-request-id", exchange.id)
+        self._rearm()
+        self.listener.engine.begin(exchange)
+
+    def _new_exchange(self, request: Request) -> Exchange:
+        engine = self.listener.engine
+        exchange = Exchange(engine.new_id(), request, self._identity.peer, self.outlet, engine.clock.monotonic())
+        self.outlet.open(exchange)
+        return exchange
+
+    def _refuse(self, error: ClientError) -> None:
+        """Answer what cannot be accepted, and close: nothing after it on this connection can be trusted."""
+        self.keep = False
+        self._heading = False
+        self._closing = True
+        exchange = self._new_exchange(Request("GET", "/", scheme=self.listener.scheme))
+        self.listener.engine.refuse(exchange, error)
+
+    # called by the upload
+
+    def body_over(self, rest: bytes) -> None:
+        """The request's body has ended, whole or not; `rest` came behind it."""
+        self._buffer = rest
+        if self.outlet.exchange is None:
+            self.answer_over()
+
+    def stop_reading(self) -> None:
+        """Back-pressure: read nothing for now."""
+        if not self._stopped and self.transport is not None:
+            self._stopped = True
+            self.transport.pause_reading()
+
+    def go_on_reading(self) -> None:
+        """Read on."""
+        if self._stopped and self.transport is not None:
+            self._stopped = False
+            self.transport.resume_reading()
+            self._rearm()
+
+    # called by the outlet
+
+    def write_interim(self, data: bytes) -> None:
+        """A 1xx answer, before the head of the final one."""
+        if self.transport is not None and not self._closing:
+            self.transport.write(data)
+
+    def answer_over(self) -> None:
+        """The answer is written; the connection goes on to the next request, or ends."""
+        if self.transport is None:
+            return
+        if not self.keep or self.listener.draining:
+            self._shut()
+            return
+        if self.upload.stream is not None:
+            self.upload.stream.close()
+        self._rearm()
+        if self._buffer and self.upload.reader is None:
+            self._parse()
+
+    def cut(self, *, abrupt: bool) -> None:
+        """End the connection in the middle of an answer."""
+        self._closing = True
+        self.keep = False
+        if self.transport is not None:
+            if abrupt:
+                self.transport.abort()
+            else:
+                self.transport.close()
+
+    def pause_writing(self) -> None:
+        """The transport holds more than the high-water mark."""
+        self.outlet.pause()
+        self._rearm()
+
+    def resume_writing(self) -> None:
+        """The transport has room again."""
+        self.outlet.resume()
+        if not self._lingers:
+            self._rearm()
+
+    def _shut(self) -> None:
+        """Close so that the client can still read the answer: our side first, then what it sends is thrown away."""
+        transport = self.transport
+        if transport is None or self._lingers:
+            return
+        unread = self.upload.reader is not None or bool(self._buffer) or self._stopped
+        self._closing = True
+        self.upload.lost()
+        self._buffer = b""
+        if not unread or not transport.can_write_eof():
+            transport.close()
+            return
+        self._lingers = True
+        transport.write_eof()
+        self.go_on_reading()
+        self.listener.wheel.arm(self._watch, _LINGER)

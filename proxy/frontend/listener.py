@@ -1,0 +1,216 @@
+"""A listener: a socket, aiohttp's server behind it, and the connections that came in by it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+from typing import NoReturn, Protocol, cast
+
+from aiohttp.http_parser import HttpRequestParser
+from aiohttp.web_log import AccessLogger
+from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_server import Server
+
+from proxy.clock import Clock
+from proxy.errors import GatewayError
+from proxy.exchange import Exchange
+from proxy.fields import REQUEST_KINDS, Names
+from proxy.flow import Spawn
+from proxy.frontend.answer import Dates
+from proxy.frontend.head import HeadReader
+from proxy.frontend.http1 import Connection
+from proxy.frontend.identity import Identity, Trust
+from proxy.timers import Wheel
+
+log = logging.getLogger("passerelle.http")
+
+_BACKLOG = 1024
+
+
+class Gateway(Protocol):
+    """The engine, as a front end sees it."""
+
+    clock: Clock
+
+    def new_id(self) -> str: ...
+    def begin(self, x: Exchange) -> None: ...
+    def refuse(self, x: Exchange, error: GatewayError) -> None: ...
+
+
+class Limits:
+    """What one client may do; seconds and bytes.
+
+    :ivar head: seconds for a whole head, from its first byte.
+    :ivar body_gap: seconds between two pieces of a body.
+    :ivar idle: seconds between two requests.
+    :ivar slow_reader: seconds in which a client takes no byte of its answer.
+    :ivar head_bytes: of a whole head.
+    :ivar fields: header fields of one request.
+    :ivar target_bytes: of the request target.
+    :ivar connections: open at once; over it new ones wait in the backlog.
+    :ivar underscores: lower-case names with `_` that are passed on.
+    """
+
+    __slots__ = (
+        "body_gap",
+        "connections",
+        "fields",
+        "head",
+        "head_bytes",
+        "idle",
+        "slow_reader",
+        "target_bytes",
+        "underscores",
+    )
+
+    def __init__(
+        self,
+        *,
+        head: float = 10.0,
+        body_gap: float = 60.0,
+        idle: float = 75.0,
+        slow_reader: float = 60.0,
+        head_bytes: int = 32768,
+        fields: int = 100,
+        target_bytes: int = 8192,
+        connections: int = 10000,
+        underscores: frozenset[str] = frozenset(),
+    ) -> None:
+        self.head = head
+        self.body_gap = body_gap
+        self.idle = idle
+        self.slow_reader = slow_reader
+        self.head_bytes = head_bytes
+        self.fields = fields
+        self.target_bytes = target_bytes
+        self.connections = connections
+        self.underscores = underscores
+
+
+async def _unused(request: BaseRequest) -> NoReturn:
+    """aiohttp's server wants a handler; exchanges never come to it."""
+    raise RuntimeError(f"no exchange takes this way: {request}")
+
+
+class _Server(Server):
+    """aiohttp's low-level server, making our connections instead of its own."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(_unused, access_log=None, access_log_class=AccessLogger)
+        self._listener = listener
+
+    def __call__(self) -> RequestHandler:
+        return Connection(self._listener, self._loop)
+
+
+class Listener:
+    """Accepts clients on one address.
+
+    :ivar url: where clients reach it, with the port that was really bound.
+    :ivar draining: whether connections end after the exchange under way.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        engine: Gateway,
+        *,
+        wheel: Wheel,
+        spawn: Spawn,
+        trust: Trust,
+        limits: Limits,
+        token: str,
+    ) -> None:
+        self.url = url
+        self.scheme = "http"
+        self.engine = engine
+        self.wheel = wheel
+        self.spawn = spawn
+        self.limits = limits
+        self.draining = False
+        self.accepted = 0
+        names = Names(REQUEST_KINDS, limits.underscores)
+        self.reader = HeadReader(
+            self.scheme,
+            names,
+            token,
+            max_bytes=limits.head_bytes,
+            max_fields=limits.fields,
+            max_target=limits.target_bytes,
+        )
+        self.server = _Server(self)
+        self._trust = trust
+        self._dates = Dates()
+        self._wall = engine.clock.time
+        self._connections: set[Connection] = set()
+        self._sockets: list[asyncio.Server] = []
+        self._port = 0
+
+    # life
+
+    async def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept on sockets that are bound already."""
+        loop = asyncio.get_running_loop()
+        for sock in sockets:
+            self._sockets.append(await loop.create_server(self.server, sock=sock, backlog=_BACKLOG))
+            name = sock.getsockname()
+            if isinstance(name, tuple):
+                self._port = name[1]
+
+    def stop_accepting(self) -> None:
+        """Close the listening sockets; connections go on."""
+        for server in self._sockets:
+            server.close()
+        self._sockets.clear()
+
+    def drain(self) -> None:
+        """Let every connection end after its exchange; idle ones end now."""
+        self.draining = True
+        for connection in list(self._connections):
+            connection.close()
+
+    def abort(self) -> None:
+        """Cut what is left."""
+        for connection in list(self._connections):
+            connection.abort()
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    # for connections
+
+    def opened(self, connection: Connection) -> None:
+        """A connection was made."""
+        self.accepted += 1
+        self._connections.add(connection)
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self._connections.discard(connection)
+
+    def identify(self, transport: asyncio.Transport) -> Identity:
+        """Who is at the other end of a connection."""
+        name = transport.get_extra_info("peername")
+        host, port = (name[0], name[1]) if isinstance(name, tuple) else ("", 0)
+        return Identity(self._trust, host, port, self.scheme, self._port)
+
+    def new_parser(self) -> HttpRequestParser:
+        """A C parser for one connection's heads; our limits are checked before it sees them."""
+        size = max(self.limits.head_bytes, 8190)
+        return HttpRequestParser(
+            cast("RequestHandler", None),
+            self.server._loop,
+            65536,
+            max_line_size=size,
+            max_field_size=size,
+            max_headers=self.limits.fields,
+            auto_decompress=False,
+            response_with_body=False,  # heads only: the parser skips every body, and so never sees a trailer
+        )
+
+    def date(self) -> str:
+        """The Date field for now."""
+        return self._dates.at(self._wall())

@@ -1,0 +1,227 @@
+"""An answer, from the engine to the client's connection: the exchange's client end and its body's sink."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from proxy import flow
+from proxy.body import Stream
+from proxy.errors import ClientLeft, GatewayError
+from proxy.exchange import Exchange
+from proxy.framing import ChunkedWriter, CloseWriter, FramingError, LengthWriter, writer
+from proxy.frontend import answer
+from proxy.headers import Headers
+from proxy.message import Response
+
+if TYPE_CHECKING:
+    from proxy.frontend.http1 import Connection
+
+log = logging.getLogger("passerelle.http")
+
+_SMALL = 65536  # bytes of a body that are copied behind what goes before them, so that both leave in one write
+
+
+class Outlet:
+    """Writes one connection's answers, one after the other.
+
+    :ivar exchange: the exchange under way, or None between two.
+    :ivar full: whether the client takes bytes more slowly than they come.
+    """
+
+    __slots__ = ("_connection", "_head", "_pump", "_sent", "_source", "_waiter", "_writer", "exchange", "full")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.exchange: Exchange | None = None
+        self.full = False
+        self._sent = False  # whether the head of the answer under way is written
+        self._head = b""  # of the answer, waiting for the first bytes of its body
+        self._writer: LengthWriter | ChunkedWriter | CloseWriter | None = None
+        self._source: Stream | None = None  # the answer's body while it is spliced
+        self._pump: asyncio.Task[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def open(self, exchange: Exchange) -> None:
+        """An exchange begins."""
+        self.exchange = exchange
+        self._sent = False
+
+    # the exchange's client
+
+    def informed(self, exchange: Exchange, response: Response) -> None:
+        """Pass an interim answer on to those who understand it (RFC 9110 section 15.2)."""
+        if not self._sent and exchange.request.version != "1.0":
+            if response.status == 100:
+                self._connection.upload.expects = False
+            self._connection.write_interim(answer.interim(response))
+
+    def deliver(self, exchange: Exchange) -> None:
+        """Write the answer, body and all, in the cheapest way."""
+        connection, response = self._connection, exchange.response
+        if connection.transport is None or response is None:
+            self.exchange = None
+            exchange.delivered(ClientLeft("the client left before its answer"))
+            return
+        if connection.upload.reader is not None and not connection.upload.keeps():
+            connection.keep = False
+        if answer.bodiless(exchange.request.method, response.status):
+            self._deliver_bodiless(exchange, response)
+            return
+        answer.strip(response, keep_length=False)
+        body = response.body
+        self._writer = framing = writer(None if body.trailers else body.size, exchange.request.version)
+        if isinstance(framing, CloseWriter):
+            connection.keep = False
+        head = self._make_head(exchange, response)
+        self._sent = True
+        data = body.data
+        if data is not None and len(data) <= _SMALL and isinstance(framing, LengthWriter):
+            connection.transport.write(head + data)
+            exchange.bytes_out = len(data)
+            self._done()
+            return
+        self._head = head
+        self._send(exchange, response)
+
+    def _send(self, exchange: Exchange, response: Response) -> None:
+        """A body that flows: the head leaves with its first bytes, or now when there are none yet."""
+        body = response.body
+        self._source = body if isinstance(body, Stream) and flow.splices(body) else None
+        pump = flow.send(body, self, self._connection.listener.spawn)
+        if self.exchange is exchange:
+            self._pump = pump
+            transport = self._connection.transport
+            if self._head and transport is not None:
+                head, self._head = self._head, b""
+                transport.write(head)
+
+    def _deliver_bodiless(self, exchange: Exchange, response: Response) -> None:
+        """HEAD and 304 tell the length that a GET would have; 1xx and 204 have none (RFC 9110 section 8.6)."""
+        tells = response.status != 204 and response.status >= 200
+        answer.strip(response, keep_length=tells)
+        size = response.body.size
+        told = tells and exchange.request.method == "HEAD" and "content-length" not in response.headers
+        self._writer = writer(size, "1.1") if told and size else None
+        head = self._make_head(exchange, response)
+        self._sent = True
+        transport = self._connection.transport
+        if transport is not None:
+            transport.write(head)
+        response.close()
+        self._done()
+
+    def _make_head(self, exchange: Exchange, response: Response) -> bytes:
+        connection = self._connection
+        if not connection.keep or connection.listener.draining:
+            connection.keep = False
+            option = "close"
+        else:
+            option = "keep-alive" if exchange.request.version == "1.0" else ""
+        return answer.head(response, self._writer, exchange.id, connection.listener.date(), option)
+
+    # the body's sink
+
+    def body_data(self, data: bytes) -> None:
+        """:see: `proxy.body.Sink`."""
+        transport, framing = self._connection.transport, self._writer
+        if transport is None or framing is None:
+            return  # the client left and the exchange is detached: drained into nothing
+        try:
+            buffers = framing.frame(data)
+        except FramingError as error:
+            self._cut(GatewayError(f"an answer is longer than it said: {error.reason}"))
+            return
+        if self._head:
+            buffers = (self._head, *buffers)
+            self._head = b""
+        if self.exchange is not None:
+            self.exchange.bytes_out += len(data)
+        if len(buffers) == 1:
+            transport.write(data)
+        elif len(data) <= _SMALL:
+            transport.write(b"".join(buffers))
+        else:
+            transport.writelines(buffers)
+
+    def body_end(self, trailers: Headers | None) -> None:
+        """:see: `proxy.body.Sink`."""
+        transport, framing = self._connection.transport, self._writer
+        if transport is not None and framing is not None:
+            try:
+                tail = self._head + framing.end(trailers)
+            except FramingError as error:
+                self._cut(GatewayError(f"an answer is shorter than it said: {error.reason}"))
+                return
+            self._head = b""
+            if tail:
+                transport.write(tail)
+        self._done()
+
+    def body_failed(self, error: GatewayError) -> None:
+        """:see: `proxy.body.Sink`."""
+        self._cut(error)
+
+    def _cut(self, error: GatewayError) -> None:
+        """The answer cannot become whole: end the connection so that the client sees it."""
+        exchange, self.exchange = self.exchange, None
+        abrupt = isinstance(self._writer, CloseWriter)  # there a plain end would look like a whole body
+        self._source = self._writer = None
+        self._head = b""
+        log.info("an answer was cut: %s", error)
+        self._connection.cut(abrupt=abrupt)
+        if exchange is not None:
+            exchange.delivered(error)
+
+    def _done(self) -> None:
+        exchange, self.exchange = self.exchange, None
+        self._source = self._pump = self._writer = None
+        connection = self._connection
+        if exchange is not None:
+            exchange.delivered(None if connection.transport is not None else ClientLeft("the client left"))
+        connection.answer_over()
+
+    # back-pressure and the client's leaving
+
+    def pause(self) -> None:
+        """The client takes no more for now."""
+        self.full = True
+        if self._source is not None:
+            self._source.pause()
+
+    def resume(self) -> None:
+        """There is room again."""
+        self._make_room()
+        if self._source is not None:
+            self._source.resume()
+
+    def drained(self) -> Awaitable[None]:
+        """:see: `proxy.flow.Drain`."""
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        if not self.full:
+            waiter.set_result(None)
+        return waiter
+
+    def _make_room(self) -> None:
+        self.full = False
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def lost(self) -> None:
+        """The client is gone: a detached answer is drained into nothing, any other is stopped."""
+        self._make_room()
+        exchange = self.exchange
+        if exchange is None:
+            return
+        if exchange.detached:
+            exchange.left()
+            if self._source is not None:
+                self._source.resume()
+            return
+        self.exchange = self._source = None
+        if self._pump is not None:
+            self._pump.cancel()
+        exchange.left()

@@ -1,0 +1,137 @@
+"""A request's body, from the client's connection to whoever takes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.body import Body, Stream
+from proxy.errors import BadRequest, ClientError, ClientLeft
+from proxy.exchange import Exchange
+from proxy.framing import FramingError, Reader
+
+if TYPE_CHECKING:
+    from proxy.frontend.http1 import Connection
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_DRAIN = 262144  # bytes of an upload that are read and thrown away after an early answer, to keep the connection
+
+
+class Upload:
+    """The source of one connection's request bodies, one after the other.
+
+    :ivar reader: the framing of the body under way, or None between bodies.
+    :ivar stream: where its content goes; None while what is left of it is thrown away.
+    :ivar expects: whether the client waits for 100 Continue.
+    """
+
+    __slots__ = ("_connection", "_discard", "_exchange", "expects", "reader", "stream")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._exchange: Exchange | None = None
+        self._discard = 0
+        self.reader: Reader | None = None
+        self.stream: Stream | None = None
+        self.expects = False
+
+    def open(self, exchange: Exchange, reader: Reader, data: bytes, expects: bool) -> bytes:
+        """Begin a body: bytes in memory when all of it is here already, else a stream.
+
+        :param data: what came behind the head.
+        :returns: what came behind the body.
+        """
+        self._exchange = exchange
+        request = exchange.request
+        try:
+            content = reader.feed(data) if data else b""
+        except FramingError as error:
+            request.body = stream = Stream(self, reader.size)
+            self._connection.keep = False
+            stream.fail(BadRequest(error.reason))
+            return b""
+        exchange.bytes_in = len(content)
+        if reader.done:
+            request.body = Body(content)
+            request.body.trailers = reader.trailers
+            return reader.rest
+        self.expects = expects and not data
+        self.reader = reader
+        self.stream = request.body = Stream(self, reader.size)
+        if content:
+            self.stream.feed(content)
+        return b""
+
+    def feed(self, data: bytes) -> None:
+        """More bytes from the client while a body is under way."""
+        reader, stream = self.reader, self.stream
+        if reader is None:
+            return
+        try:
+            content = reader.feed(data)
+        except FramingError as error:
+            self.stop(BadRequest(error.reason))
+            return
+        if stream is None:
+            self._throw_away(len(data))
+        elif content:
+            if self._exchange is not None:
+                self._exchange.bytes_in += len(content)
+            stream.feed(content)
+        if reader.done and self.reader is reader:
+            self._end(reader)
+
+    def _end(self, reader: Reader) -> None:
+        self.reader = self._exchange = None
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            stream.finish(reader.trailers)
+        self._connection.body_over(reader.rest)
+
+    def stop(self, error: ClientError) -> None:
+        """The body will not become whole, so the connection cannot be kept."""
+        self._connection.keep = False
+        self.reader = self._exchange = None
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            stream.fail(error)
+        self._connection.body_over(b"")
+
+    def lost(self) -> None:
+        """The client is gone."""
+        self.reader = self._exchange = None
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            stream.fail(ClientLeft("the client left before its request was complete"))
+
+    def _throw_away(self, count: int) -> None:
+        self._discard -= count
+        if self._discard <= 0:
+            self.stop(BadRequest("the upload went on for too long after its answer"))
+
+    def keeps(self) -> bool:
+        """Whether the connection can be kept although the answer comes before the upload is done."""
+        reader = self.reader
+        return reader is None or (not self.expects and reader.size is not None and reader.size <= _DRAIN)
+
+    # the stream's source: back-pressure on the client
+
+    def pause(self) -> None:
+        """:see: `proxy.body.Source`."""
+        self._connection.stop_reading()
+
+    def resume(self) -> None:
+        """:see: `proxy.body.Source`."""
+        self._connection.go_on_reading()
+
+    def wanted(self) -> None:
+        """A plugin or a pump reads the body: nobody else will tell the client to send it."""
+        if self.expects:
+            self.expects = False
+            self._connection.write_interim(_CONTINUE)
+
+    def abandon(self) -> None:
+        """Nobody reads the body any more: what is left of it is thrown away, up to a limit."""
+        if self.stream is not None:
+            self.stream = None
+            self._discard = _DRAIN
+            self._connection.go_on_reading()

@@ -1,0 +1,77 @@
+"""A configuration ready to serve: what the router finds for a request, and the whole of it.
+
+Everything here is made before the first request and never changes; a reload makes another Snapshot.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from proxy.chain import Chain
+from proxy.errors import GatewayError
+from proxy.exchange import DEFAULT_PATIENCE, Endpoint, Exchange, Patience
+from proxy.metrics import CounterChild, HistogramChild
+from proxy.routing import Rewrite, Router
+
+
+class Upstream(Protocol):
+    """What the engine needs of an upstream."""
+
+    name: str
+
+    def pick(self, exchange: Exchange) -> Endpoint:
+        """Choose where the next try goes. :raises Unavailable: when no target can take it."""
+        ...
+
+    def send(self, exchange: Exchange, endpoint: Endpoint) -> None:
+        """Begin a try; sets `exchange.attempt` and advances the exchange by callbacks."""
+        ...
+
+    def may_retry(self, exchange: Exchange, cause: GatewayError | int) -> bool:
+        """Whether policy and budget allow another try after an error or an answer with that status."""
+        ...
+
+
+class Plan:
+    """What is known of a route before any request: the router's payload.
+
+    :ivar name: the route's name; `""` for the plan of requests that match none.
+    :ivar upstream: None when the chain answers by itself.
+    """
+
+    __slots__ = ("chain", "counters", "latency", "name", "patience", "rewrite", "size", "upstream")
+
+    def __init__(
+        self,
+        name: str,
+        chain: Chain,
+        upstream: Upstream | None,
+        rewrite: Rewrite | None = None,
+        patience: Patience = DEFAULT_PATIENCE,
+    ) -> None:
+        self.name = name
+        self.chain = chain
+        self.upstream = upstream
+        self.rewrite = rewrite
+        self.patience = patience
+        self.size = len(chain.links)
+        self.counters: dict[int, CounterChild] = {}
+        self.latency: HistogramChild | None = None
+
+
+class Snapshot:
+    """A whole configuration, ready to serve; replaced as one reference.
+
+    :ivar revision: short hash of the effective configuration.
+    """
+
+    __slots__ = ("fallback", "plans", "revision", "router", "upstreams")
+
+    def __init__(
+        self, router: Router[Plan], fallback: Plan, upstreams: dict[str, Any], plans: list[Plan], revision: str
+    ) -> None:
+        self.router = router
+        self.fallback = fallback
+        self.upstreams = upstreams
+        self.plans = plans
+        self.revision = revision

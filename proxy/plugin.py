@@ -1,0 +1,225 @@
+"""The public face of a plugin: one small typed class with a Config.
+
+Hooks decide, events tell. A hook returns None (go on) or a Response (the answer); it may return an awaitable of either,
+which suspends the exchange until it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from proxy.clock import Clock
+from proxy.events import EventBus
+from proxy.exchange import Exchange
+from proxy.message import Response
+from proxy.metrics import Metrics
+
+Answer: TypeAlias = Response | None
+
+
+class Rank(IntEnum):
+    """Where a plugin stands when a route adds it, outermost first; the order that keeps a chain safe."""
+
+    IDENTITY = 10
+    LIMITS = 20
+    SANITIZE = 30
+    REWRITE = 40
+    CACHE = 50
+    COMPRESS = 60
+    EVENTS = 70
+
+
+class PluginConfig(BaseModel):
+    """Base of every plugin's Config: unknown keys are errors, and it does not change while it serves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    process_wide: ClassVar[frozenset[str]] = frozenset()  # fields that belong to the one instance: refused on routes
+
+
+C = TypeVar("C", bound=PluginConfig)
+
+
+class Http(Protocol):
+    """The pooled client for plugins: the same ClientSession, pool and DNS cache that forwards."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout: float = 30.0,  # noqa: ASYNC109 (a total in seconds, kept by the client itself)
+        limit: int = 10 * 1024 * 1024,
+    ) -> Response:
+        """Send a request and read the whole answer; redirects are not followed, bodies are not decoded.
+
+        :param timeout: seconds for everything.
+        :param limit: the most bytes of body to take.
+        :raises GatewayError: ConnectFailed, UpstreamTimeout, UpstreamReset or BodyTooLarge.
+        """
+        ...
+
+    async def get(self, url: str, *, headers: Mapping[str, str] | None = None, timeout: float = 30.0) -> Response:  # noqa: ASYNC109
+        """`request` with GET."""
+        ...
+
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 30.0,  # noqa: ASYNC109
+    ) -> Response:
+        """`request` with POST."""
+        ...
+
+    def stream(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> AbstractAsyncContextManager[Response]:
+        """An answer whose body is read as it arrives; its connection is given back at the end of the `with`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AdminRequest:
+    """What an admin handler is given."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    params: Mapping[str, str]  # the path's `{name}` parts
+    body: bytes
+
+
+AdminHandler: TypeAlias = Callable[[AdminRequest], Awaitable[Response]]
+
+
+class Admin(Protocol):
+    """Where a plugin or a room adds routes to the admin listener, below `/api/v1/`."""
+
+    def route(self, method: str, path: str, handler: AdminHandler, summary: str = "") -> None:
+        """Answer `method /api/v1/<path>`; `path` may hold `{name}` parts.
+
+        :raises ValueError: when that route is taken.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A subcommand that a plugin adds to `passerelle`: `passerelle NAME ARGS…`.
+
+    :ivar run: takes the arguments after the name and returns the exit code.
+    """
+
+    name: str
+    summary: str
+    run: Callable[[Sequence[str]], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the gateway lends a plugin; everything that a test wants to control comes through here.
+
+    :ivar events: the bus; `services.events.publish(event)` is the public trigger.
+    :ivar clock: monotonic and wall time.
+    :ivar random: randomness that a test can seed; not for secrets.
+    :ivar log: a logger of the plugin's own.
+    :ivar http: the pooled client.
+    :ivar metrics: counters, gauges and histograms.
+    :ivar admin: adds admin routes.
+    :ivar spawn: runs a coroutine in the background; it is cancelled at the end, and an error in it is logged.
+    """
+
+    events: EventBus
+    clock: Clock
+    random: random.Random
+    log: logging.Logger
+    http: Http
+    metrics: Metrics
+    admin: Admin
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+
+class Plugin(Generic[C]):
+    """Base of all plugins: override the hooks you need; the others cost nothing.
+
+    :cvar rank: its place when a route adds it.
+    :cvar on_error: `"fail"`: a hook that raises is a 500 (fail closed). `"skip"`: go on as if the hook were not there;
+        only where that is safe. Either way a `plugin.error` event tells.
+    :cvar commands: subcommands it adds to `passerelle`.
+    """
+
+    rank: ClassVar[Rank] = Rank.REWRITE
+    on_error: ClassVar[Literal["fail", "skip"]] = "fail"
+    commands: ClassVar[Sequence[Command]] = ()
+    answers: ClassVar[bool] = False  # whether it may end the way in by itself, so that a route needs no upstream
+
+    config: C
+
+    def __init__(self, config: C) -> None:
+        self.config = config
+        self.configured()
+
+    def for_route(self, config: C) -> Self:
+        """This instance as a route sees it that sets other options: all that `start` made is shared."""
+        twin = copy.copy(self)
+        twin.config = config
+        twin.configured()
+        return twin
+
+    def configured(self) -> None:
+        """`config` is set: derive from it what hooks need. Runs once for the instance and once for each such route."""
+
+    async def start(self, services: Services) -> None:
+        """Before the first exchange. Raising refuses the configuration."""
+
+    async def stop(self) -> None:
+        """After the last exchange."""
+
+    def on_request(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
+        """On the way in, outermost first. A Response ends the way in; this plugin's own on_response is then skipped."""
+
+    def on_attempt(self, exchange: Exchange) -> Awaitable[None] | None:
+        """An endpoint is chosen; runs before each try: sign, stamp."""
+
+    def on_response(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
+        """On the way out, innermost first: the head is known, the body still to flow. A Response takes its place."""
+
+    def on_complete(self, exchange: Exchange) -> None:
+        """Once, always, never async: count, log, publish."""
+
+    def describe(self, exchange: Exchange) -> str:
+        """What it would do with this request, for `passerelle explain`; must not change anything.
+
+        :returns: one line; empty when there is nothing to tell.
+        """
+        return ""
+
+
+def config_of(plugin: type[Plugin[Any]]) -> type[PluginConfig]:
+    """The Config class that a plugin names: `Plugin[Config]`; PluginConfig itself when it has no options.
+
+    :raises TypeError: when the type argument is no PluginConfig.
+    """
+    for cls in plugin.__mro__:
+        for base in getattr(cls, "__orig_bases__", ()):
+            if getattr(base, "__origin__", None) is Plugin:
+                (argument,) = base.__args__
+                if isinstance(argument, type) and issubclass(argument, PluginConfig):
+                    return argument
+                raise TypeError(f"{cls.__name__}: Plugin[...] takes a PluginConfig, not {argument!r}")
+    return PluginConfig

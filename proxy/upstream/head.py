@@ -1,0 +1,193 @@
+"""Heads on the upstream's side: a request's to bytes, an answer's from bytes."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from functools import lru_cache
+from typing import Any
+
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import HttpResponseParser
+
+from proxy.errors import BadResponse, GatewayError
+from proxy.exchange import Endpoint, Exchange
+from proxy.fields import HOP_BY_HOP, RESPONSE_KINDS, Kind, Names, connection_options, remove_named
+from proxy.flow import splices
+from proxy.framing import ChunkedWriter, CloseWriter, LengthWriter, writer
+from proxy.headers import Headers, check_field
+from proxy.message import Response
+
+MAX_HEAD = 65536  # bytes of an answer's head
+_NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f#]")
+_TELL_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 section 8.6: say that there is none
+
+_C_PARSER: Any = importlib.import_module("aiohttp._http_parser")  # never the fallback in Python
+
+Writer = LengthWriter | ChunkedWriter | CloseWriter
+
+
+def request_framing(exchange: Exchange) -> Writer | None:
+    """How the request's body is framed; None when there is no body and none is expected."""
+    request = exchange.request
+    body = request.body
+    if body.data is not None and not body.trailers:
+        if body.data or request.method in _TELL_LENGTH:
+            return writer(len(body.data), "1.1")
+        return None
+    return writer(None if body.trailers else body.size, "1.1")
+
+
+def request_head(exchange: Exchange, endpoint: Endpoint, framing: Writer | None, via: str) -> bytes:
+    """The bytes of a request's head.
+
+    :param via: our value of Via, with the instance's token.
+    :raises GatewayError: when a plugin left a method, target or host that cannot stand on a request line.
+    """
+    request = exchange.request
+    target = endpoint.prefix + exchange.target
+    if _NOT_IN_TARGET.search(target) is not None or (not target.isprintable() and not target.isascii()):
+        _check_target(target)
+    headers = request.headers
+    keys = headers.keys
+    if not HOP_BY_HOP.isdisjoint(keys) or "expect" in keys:
+        headers = _cleaned(exchange)
+        keys = headers.keys
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    if "te" in keys:
+        lines.append("Connection: TE\r\n")
+    field = None if framing is None else framing.fields
+    if field is not None:
+        lines.append(f"{field[0]}: {field[1]}\r\n")
+    start = f"{_method(request.method)} {target} HTTP/1.1\r\n"
+    host = _host_line(endpoint.host_field or request.host or endpoint.authority)
+    return f"{start}{host}{''.join(lines)}Via: {via}\r\n\r\n".encode("latin-1")
+
+
+def _check_target(target: str) -> None:
+    if _NOT_IN_TARGET.search(target) is not None:
+        raise GatewayError("a plugin or a rewriting made a target that cannot be sent")
+
+
+@lru_cache(maxsize=64)
+def _method(method: str) -> str:
+    try:
+        check_field(method, "")
+    except ValueError:
+        raise GatewayError("a plugin made a method that cannot be sent") from None
+    return method
+
+
+@lru_cache(maxsize=1024)
+def _host_line(host: str) -> str:
+    try:
+        check_field("Host", host)
+    except ValueError:
+        raise GatewayError("a plugin made a host that cannot be sent") from None
+    return f"Host: {host}\r\n"
+
+
+def _cleaned(exchange: Exchange) -> Headers:
+    """The fields without hop-by-hop ones that a plugin wrote, and without an Expect that was answered here."""
+    headers = exchange.request.headers.copy()
+    headers.remove_all(HOP_BY_HOP - {"te"})
+    if not splices(exchange.request.body):
+        headers.remove("expect")
+    return headers
+
+
+class ResponseHead:
+    """What one answer's head says.
+
+    :ivar response: still without its body.
+    :ivar framing: Content-Length and Transfer-Encoding as received, or None when there is neither.
+    :ivar keep: whether the connection may be used again.
+    :ivar upgrade: the protocol switched to, or `""`.
+    """
+
+    __slots__ = ("framing", "keep", "response", "upgrade", "version")
+
+    def __init__(self, response: Response, version: str) -> None:
+        self.response = response
+        self.version = version
+        self.framing: Headers | None = None
+        self.keep = version == "1.1"
+        self.upgrade = ""
+
+
+_NAMES = Names(RESPONSE_KINDS)
+
+
+def new_parser() -> HttpResponseParser:
+    """A C parser for one connection's answer heads, strict: no bare LF, no folded lines, no control bytes.
+
+    aiohttp parses answers laxly unless its debug flag is up while the parser is made; there is no other way to ask.
+    The parser skips bodies, so it can read one head after the other.
+    """
+    before = _C_PARSER.DEBUG
+    _C_PARSER.DEBUG = True
+    try:
+        return HttpResponseParser(
+            None,
+            None,
+            65536,
+            max_line_size=MAX_HEAD,
+            max_field_size=MAX_HEAD,
+            max_headers=1000,
+            response_with_body=False,
+            auto_decompress=False,
+        )
+    finally:
+        _C_PARSER.DEBUG = before
+
+
+def read_head(data: bytes, parser: HttpResponseParser) -> ResponseHead:
+    """Parse a whole head, from the status line to the empty line, inclusive.
+
+    :raises BadResponse: when it is malformed.
+    """
+    try:
+        messages, _, _ = parser.feed_data(data)
+    except HttpProcessingError as error:
+        raise BadResponse("the upstream's answer is malformed") from error
+    if not messages:
+        raise BadResponse("the upstream's answer is malformed")
+    message = messages[0][0]
+    if message.version.major != 1 or not 100 <= message.code <= 599:
+        raise BadResponse("the upstream's answer has a status line that is not HTTP/1.x")
+    keys: list[str] = []
+    pairs: list[tuple[str, str]] = []
+    memo, special = _NAMES.memo, None
+    for raw, value in message.raw_headers:
+        known = memo.get(raw) or _NAMES.learn(raw)
+        if known[2]:
+            if special is None:
+                special = []
+            special.append((known, value.decode("latin-1")))
+        else:
+            keys.append(known[1])
+            pairs.append((known[0], value.decode("latin-1")))
+    reason = message.reason
+    reason = reason if reason.isascii() else reason.encode("utf-8", "surrogateescape").decode("latin-1")
+    response = Response(message.code, Headers.adopt(keys, pairs), reason=reason)
+    head = ResponseHead(response, "1.1" if message.version.minor == 1 else "1.0")
+    if special is not None:
+        _special(head, special)
+    return head
+
+
+def _special(head: ResponseHead, fields: list[tuple[tuple[str, str, int], str]]) -> None:
+    options: list[str] = []
+    for (name, key, kind), value in fields:
+        if kind == Kind.FRAMING:
+            if head.framing is None:
+                head.framing = Headers()
+            head.framing.push(name, key, value)
+        elif kind == Kind.CONNECTION:
+            options.append(value)
+        elif kind == Kind.UPGRADE:
+            head.upgrade = value
+    if options:
+        named = connection_options(options)
+        head.keep = "close" not in named and (head.keep or "keep-alive" in named)
+        remove_named(head.response.headers, named)

@@ -1,0 +1,393 @@
+"""One connection to an upstream that speaks HTTP/1.1: aiohttp's ResponseHandler, driven by callbacks.
+
+This is the one module that touches ResponseHandler. A connection that the pool took over carries one exchange after
+the other: the head is written at once, the request's body follows by splice or pump, the answer's head and body
+advance the exchange as they arrive. Without a pool it is aiohttp's own, for plugins that use the ClientSession.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from aiohttp.client_proto import ResponseHandler
+
+from proxy.body import Body, Stream
+from proxy.errors import (
+    BadResponse,
+    ClientLeft,
+    GatewayError,
+    IncompleteResponse,
+    ReadTimeout,
+    Retry,
+    UpstreamReset,
+    UpstreamTimeout,
+)
+from proxy.exchange import Endpoint, Exchange
+from proxy.framing import FramingError, Reader, response_reader
+from proxy.headers import Headers
+from proxy.message import Response
+from proxy.timers import Timer
+from proxy.upstream.head import MAX_HEAD, ResponseHead, new_parser, read_head
+from proxy.upstream.sender import Sender
+
+if TYPE_CHECKING:
+    from proxy.upstream.pool import Pool
+
+_END = b"\r\n\r\n"
+_HIGH_WATER = 65536  # bytes written that the upstream has not taken yet
+
+
+class _Watch(Timer):
+    """The connection's one deadline."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def expired(self) -> None:
+        self._connection.overdue()
+
+
+class Connection(ResponseHandler):
+    """A connection to one endpoint.
+
+    :ivar endpoint: where it leads, once a pool owns it.
+    :ivar idle_since: clock reading of the moment when it last became idle.
+    """
+
+    endpoint: Endpoint
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._pool: Pool | None = None
+        self._member = False  # whether the pool counts it
+        self._exchange: Exchange | None = None
+        self._held = b""  # part of a head
+        self._reader: Reader | None = None  # of the answer's body under way
+        self._stream: Stream | None = None  # where it goes
+        self._gap = 0.0  # seconds that may pass between two pieces of the answer; 0: any time
+        self._keep = True
+        self._uses = 0
+        self._stopped = False  # reading is paused
+        self._sender = Sender(self)
+        self.idle_since = 0.0
+
+    def adopt(self, pool: Pool, endpoint: Endpoint) -> bool:
+        """Belong to a pool; False when the upstream spoke first or has gone already."""
+        if self._tail or self.transport is None or self.transport.is_closing():
+            self.close()
+            return False
+        self._pool = pool
+        self._member = True
+        self.endpoint = endpoint
+        self._http = new_parser()
+        self._watch = _Watch(self)
+        self.transport.set_write_buffer_limits(high=_HIGH_WATER)
+        return True
+
+    @property
+    def usable(self) -> bool:
+        """Whether another exchange may begin on it."""
+        return self.transport is not None and not self.transport.is_closing()
+
+    @property
+    def rested(self) -> float:
+        """Seconds since it became idle."""
+        return self._loop.time() - self.idle_since
+
+    def rest(self, seconds: float) -> None:
+        """Be idle, for so long at most."""
+        self.idle_since = self._loop.time()
+        if self._pool is not None:
+            self._pool.wheel.arm(self._watch, seconds)
+
+    def leave(self) -> None:
+        """Close an idle connection; the pool has its room back at once, not when the loop gets to it."""
+        if self._pool is not None and self._member:
+            self._member = False
+            self._pool.lost(self)
+        self._discard()
+
+    # an exchange begins
+
+    def start(self, exchange: Exchange) -> None:
+        """Send a request; the connection is idle and alive."""
+        pool, transport = self._pool, self.transport
+        if pool is None or transport is None:
+            exchange.failed(UpstreamReset("the connection closed before the request", retry=Retry.UNSENT))
+            return
+        self._exchange = exchange
+        exchange.attempt = self
+        self._uses += 1
+        try:
+            self._sender.send(exchange, transport, pool.via)
+        except GatewayError as error:
+            self._exchange = exchange.attempt = None
+            pool.put(self)
+            exchange.failed(error)
+            return
+        if self._sender.sent and self._exchange is exchange:
+            pool.wheel.arm(self._watch, exchange.patience.first_byte)
+
+    def request_over(self) -> None:
+        """The request's last byte is written; its answer may be under way already."""
+        pool, exchange = self._pool, self._exchange
+        if pool is not None and exchange is not None and self._reader is None:
+            pool.wheel.arm(self._watch, exchange.patience.first_byte)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a pump."""
+        if self._pool is None:
+            raise RuntimeError("a connection without a pool carries no exchange")
+        return self._pool.spawn(work)
+
+    def pause_writing(self) -> None:
+        """The transport holds more than the high-water mark."""
+        super().pause_writing()
+        pool, exchange = self._pool, self._exchange
+        if pool is not None and exchange is not None:
+            pool.wheel.arm(self._watch, exchange.patience.between_bytes)
+            self._sender.pause()
+
+    def resume_writing(self) -> None:
+        """The transport has room again."""
+        super().resume_writing()
+        pool, exchange = self._pool, self._exchange
+        if pool is not None and exchange is not None and not self._sender.sent:
+            pool.wheel.disarm(self._watch)
+        self._sender.resume()
+
+    # bytes from the upstream
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came: of a body, of a head, or unasked."""
+        if self._pool is None:
+            super().data_received(data)
+        elif self._exchange is None:
+            self._discard()  # nobody asked for these: the next client must not get them
+        elif self._reader is not None:
+            self._body(data)
+        else:
+            self._heads(self._held + data if self._held else data)
+
+    def _heads(self, data: bytes) -> None:
+        """Interim heads, then the final one."""
+        while True:
+            end = data.find(_END)
+            if end < 0:
+                self._held = data
+                if len(data) > MAX_HEAD or data.count(b"\n") != data.count(b"\r\n"):
+                    self.fail(BadResponse("the upstream's answer has no well-formed head"))
+                return
+            try:
+                head = read_head(data[: end + 4], self._http)
+            except BadResponse as error:
+                self.fail(error)
+                return
+            data = data[end + 4 :]
+            if head.response.status >= 200:
+                break
+            self._interim(head)
+            if self._exchange is None or not data:
+                self._held = b""
+                return
+        self._held = b""
+        self._final(head, data)
+
+    def _interim(self, head: ResponseHead) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        if head.response.status == 101:
+            self.fail(BadResponse("the upstream switched protocols unasked (RFC 9110 section 7.8)"))
+        else:
+            exchange.informed(head.response)
+
+    def _final(self, head: ResponseHead, data: bytes) -> None:
+        """The final head is here, and perhaps the whole body with it."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        response, method = head.response, exchange.request.method
+        self._keep = head.keep
+        try:
+            reader = response_reader(method, response.status, head.version, head.framing or _NO_FIELDS)
+            content = reader.feed(data) if reader is not None and data else b""
+        except FramingError as error:
+            self.fail(BadResponse(f"the upstream's answer is misframed: {error.reason}"))
+            return
+        if reader is None:
+            self._tell_length(response, head.framing)
+            self._finish(exchange, data)
+            exchange.answered(response)
+        elif reader.done:
+            response.body = Body(content)
+            response.body.trailers = reader.trailers
+            self._finish(exchange, reader.rest)
+            exchange.answered(response)
+        else:
+            self._flow(exchange, response, reader, content)
+
+    @staticmethod
+    def _tell_length(response: Response, framing: Headers | None) -> None:
+        """An answer to HEAD, and a 304, say the length of what they leave out (RFC 9110 section 8.6)."""
+        length = None if framing is None else framing.get("content-length")
+        if length is not None:
+            response.headers.push("Content-Length", "content-length", length)
+
+    def _flow(self, exchange: Exchange, response: Response, reader: Reader, content: bytes) -> None:
+        self._reader = reader
+        self._stream = response.body = Stream(self, reader.size)
+        self._patient(exchange, response)
+        if content:
+            self._stream.feed(content)
+        exchange.answered(response)
+
+    def _patient(self, exchange: Exchange, response: Response) -> None:
+        """Events may be hours apart; any other body must keep coming."""
+        if self._pool is None:
+            return
+        kind = response.headers.get("content-type") or ""
+        if kind.lower().startswith("text/event-stream"):
+            self._gap = 0.0
+            self._pool.wheel.disarm(self._watch)
+        else:
+            self._gap = exchange.patience.between_bytes
+            self._pool.wheel.arm(self._watch, self._gap)
+
+    def _body(self, data: bytes) -> None:
+        reader, stream, exchange, pool = self._reader, self._stream, self._exchange, self._pool
+        if reader is None or stream is None or exchange is None or pool is None:
+            return
+        try:
+            content = reader.feed(data)
+        except FramingError as error:
+            self.fail(BadResponse(f"the upstream's answer is misframed: {error.reason}"))
+            return
+        if self._gap:
+            pool.wheel.arm(self._watch, self._gap)
+        if content:
+            stream.feed(content)
+        if reader.done and self._reader is reader:
+            self._finish(exchange, reader.rest)
+            stream.finish(reader.trailers)
+
+    # an exchange ends
+
+    def _finish(self, exchange: Exchange, rest: bytes) -> None:
+        """The answer is whole: back to the pool, unless something is left on either side of the connection."""
+        self._exchange = self._reader = self._stream = None
+        exchange.attempt = None
+        pool = self._pool
+        if pool is None:
+            return
+        if self._stopped and self.transport is not None:
+            self._stopped = False
+            self.transport.resume_reading()
+        if self._sender.sent and self._keep and not rest:
+            self._sender.over()
+            pool.put(self)
+        else:
+            self._sender.stop()
+            self._discard()
+
+    def fail(self, error: GatewayError) -> None:
+        """The exchange cannot go on here, nor can the connection."""
+        exchange, stream = self._exchange, self._stream
+        self._exchange = self._reader = self._stream = None
+        self._sender.stop()
+        self._discard()
+        if exchange is None:
+            return
+        exchange.attempt = None
+        if stream is not None:
+            stream.fail(error)
+        else:
+            exchange.failed(error)
+
+    def cancel(self) -> None:
+        """Nobody wants the answer any more: the only way to say so in HTTP/1.1 is to close."""
+        exchange, stream = self._exchange, self._stream
+        self._exchange = self._reader = self._stream = None
+        self._sender.stop()
+        self._discard()
+        if exchange is not None:
+            exchange.attempt = None
+        if stream is not None:
+            stream.fail(ClientLeft("the answer is not wanted any more"))
+
+    def _discard(self) -> None:
+        self._sender.make_room()
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The upstream closed, or we did."""
+        super().connection_lost(exc)
+        pool, exchange, reader = self._pool, self._exchange, self._reader
+        if pool is None:
+            return
+        if self._member:
+            self._member = False
+            pool.lost(self)
+        pool.wheel.forget(self._watch)
+        if exchange is None:
+            return
+        if reader is None:
+            silent = not self._held
+            retry = Retry.REUSED if silent and self._uses > 1 else Retry.IDEMPOTENT
+            self.fail(UpstreamReset("the upstream closed the connection before its answer", retry=retry))
+            return
+        try:
+            if exc is not None:
+                raise FramingError("the connection was reset")
+            reader.eof()
+        except FramingError:
+            self.fail(IncompleteResponse("the upstream closed the connection in the middle of its answer"))
+            return
+        stream = self._stream
+        self._finish(exchange, b"")
+        if stream is not None:
+            stream.finish(reader.trailers)
+
+    def overdue(self) -> None:
+        """The deadline passed."""
+        if self._exchange is None:
+            self._discard()  # idle for long enough
+        elif self._stream is not None:
+            self.fail(ReadTimeout("the upstream's answer stopped arriving"))
+        elif self._sender.full:
+            self.fail(UpstreamTimeout("the upstream stopped taking the request"))
+        else:
+            self.fail(UpstreamTimeout("the upstream did not answer in time"))
+
+    # the source of the answer's body
+
+    def pause(self) -> None:
+        """:see: `proxy.body.Source`."""
+        if self.transport is not None and not self._stopped and self._pool is not None:
+            self._stopped = True
+            self.transport.pause_reading()
+            self._pool.wheel.disarm(self._watch)
+
+    def resume(self) -> None:
+        """:see: `proxy.body.Source`."""
+        if self.transport is not None and self._stopped and self._pool is not None:
+            self._stopped = False
+            self.transport.resume_reading()
+            if self._gap:
+                self._pool.wheel.arm(self._watch, self._gap)
+
+    def wanted(self) -> None:
+        """:see: `proxy.body.Source`."""
+
+    def abandon(self) -> None:
+        """:see: `proxy.body.Source`."""
+        self.cancel()
+
+
+_NO_FIELDS = Headers()
