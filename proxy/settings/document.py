@@ -96,6 +96,10 @@ class Document:
             return {name: self._record(entry.node, (*path, name), entry.mark) for name, entry in node.value.items()}
         return node.value
 
+    def holds(self, path: KeyPath) -> bool:
+        """Tell whether something is written at `path`."""
+        return path in self._spots
+
     def mark(self, path: KeyPath, *, key: bool = False) -> Mark | None:
         """Return the place of a value, or of its key; of what encloses it when the path is not in the document.
 

@@ -113,10 +113,15 @@ def _finish(tree: Tree) -> Loaded:
         settings = _without_invalid(data, document, invalid)
     if settings is not None:
         settings = _with_implied_route(settings, data)
-        problems += _new(check(settings, document), problems)
+        problems += _new(_checked(settings, document, is_whole=not invalid), problems)
     if settings is None or any(problem.severity is Severity.ERROR for problem in problems):
         raise SettingsError(problems)
     return Loaded(settings, document, tuple(problems), tuple(tree.files), revision(settings))
+
+
+def _checked(settings: Settings, document: Document, *, is_whole: bool) -> list[Problem]:
+    """Return what the checks find; that something is absent says nothing when invalid parts were left out."""
+    return [problem for problem in check(settings, document) if is_whole or problem.path != ("routes",)]
 
 
 def _new(later: Iterable[Problem], earlier: list[Problem]) -> list[Problem]:
