@@ -36,11 +36,16 @@ def matching_path(target: str) -> str:
     :raises BadRequest: for a raw control byte anywhere, `%00` in the path, or dot segments that climb above `/`.
     """
     path = plain_path(target)
-    if path is not None:
-        return path
-    kept = aligned(checked_path(target))[0]
-    resolved(kept)
-    return kept
+    return readings(target)[0] if path is None else path
+
+
+def readings(target: str) -> tuple[str, str, bool]:
+    """The path as `matching_path` gives it, its other reading, and whether `..` stood in it: see `resolved`.
+
+    :raises BadRequest: as `matching_path` does.
+    """
+    kept = _SPECIAL.sub(_normal, checked_path(target))
+    return kept, *resolved(kept)
 
 
 def checked_path(target: str) -> str:
@@ -54,15 +59,20 @@ def checked_path(target: str) -> str:
 
 
 def aligned(path: str) -> tuple[str, list[int]]:
-    """The normalised path, and for each of its characters (and its end) the place in `path` that it came from."""
+    """The normalised path, and for each of its characters (and its end) the place in `path` that it came from.
+
+    What a rewriting needs to cut the raw path where the normalised one was matched.
+    """
     pieces: list[str] = []
     places: list[int] = []
     at = 0
     for special in _SPECIAL.finditer(path):
         start, end = special.span()
-        text = _NORMAL.get(special[0], "/")
-        pieces += (path[at:start], text)
-        places.extend(range(at, start))
+        text = _normal(special)
+        if at < start:
+            pieces.append(path[at:start])
+            places.extend(range(at, start))
+        pieces.append(text)
         places.extend([start] * len(text))
         at = end
     pieces.append(path[at:])
@@ -76,6 +86,8 @@ def resolved(path: str) -> tuple[str, bool]:
     :returns: the path read so, and whether `..` stood in it (`..;x` counts, as some servers drop what follows `;`).
     :raises BadRequest: when `..` climbs above the root.
     """
+    if "/." not in path and _SEPARATORS.search(path) is None:
+        return path, False
     segments: list[str] = []
     climbs = False
     names = _SEPARATORS.sub("/", path).split("/")[1:]
@@ -90,6 +102,10 @@ def resolved(path: str) -> tuple[str, bool]:
             segments.append(name)
     below = "/" if segments and (not names[-1] or names[-1].partition(";")[0] in (".", "..")) else ""
     return "/" + "/".join(segments) + below, climbs
+
+
+def _normal(special: re.Match[str]) -> str:
+    return _NORMAL.get(special[0], "/")
 
 
 def _normal_forms() -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from proxy.errors import BadRequest
 from proxy.message import Request
 from proxy.routing.index import Table
-from proxy.routing.paths import matching_path, plain_path, resolved
+from proxy.routing.paths import matching_path, plain_path, readings
 from proxy.routing.reasons import why_lost, why_not
 from proxy.routing.route import Considered, Route
 
@@ -86,9 +86,8 @@ class Router(Generic[T]):
         return self._look("/", request) if path == "*" else None
 
     def _find_careful(self, request: Request) -> Route[T] | None:
-        path = matching_path(request.target)
+        path, other, climbs = readings(request.target)
         route = self._look(path, request)
-        other, climbs = resolved(path)
         if other == path:
             return route
         if self._look(other, request) is not route:

@@ -369,3 +369,8 @@ def test_consider_agrees_with_find(routes: list[Route[str]], request_: Request) 
     assert {line.route for line in considered} == set(routes)
     first_fitting = next((line for line in considered if line.won or line.reason.startswith("lost")), None)
     assert first_fitting is None or first_fitting.won
+
+
+def test_routes_are_listed_in_the_order_of_precedence() -> None:
+    router = Router([route("root"), route("exact", "/a/b", "a.example"), route("below", "/a/*")])
+    assert repr(router.routes) == "[<Route exact a.example /a/b>, <Route below /a/*>, <Route root /*>]"
