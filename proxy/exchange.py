@@ -151,6 +151,7 @@ class Exchange:
     """One request and its answer.
 
     :ivar id: request id, also sent as X-Request-ID.
+    :ivar received_id: X-Request-ID as the client sent it, whoever that is; `""` without one. Not to be believed.
     :ivar request: the request; hooks may change it until it is sent.
     :ivar response: the answer once there is one.
     :ivar error: set when the engine made the answer itself because something failed.
@@ -192,6 +193,7 @@ class Exchange:
         "peer",
         "phase",
         "plan",
+        "received_id",
         "request",
         "response",
         "route",
@@ -203,6 +205,7 @@ class Exchange:
 
     def __init__(self, id: str, request: Request, peer: Peer, client: Client, started: float) -> None:  # noqa: A002 (the field's name)
         self.id = id
+        self.received_id = ""
         self.request = request
         self.response: Response | None = None
         self.error: GatewayError | None = None

@@ -161,11 +161,14 @@ class Plugin(Generic[C]):
     :cvar on_error: `"fail"`: a hook that raises is a 500 (fail closed). `"skip"`: go on as if the hook were not there;
         only where that is safe. Either way a `plugin.error` event tells.
     :cvar commands: subcommands it adds to `passerelle`.
+    :cvar pure: its hooks change nothing but the exchange, so `explain` and a configuration's own tests run them for
+        real.
     """
 
     rank: ClassVar[Rank] = Rank.REWRITE
     on_error: ClassVar[Literal["fail", "skip"]] = "fail"
     commands: ClassVar[Sequence[Command]] = ()
+    pure: ClassVar[bool] = False
     answers: ClassVar[bool] = False  # whether it may end the way in by itself, so that a route needs no upstream
 
     config: C

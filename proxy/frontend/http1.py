@@ -218,8 +218,10 @@ class Connection(RequestHandler):
         if reader is not None:
             self._buffer = self.upload.open(exchange, reader, self._buffer, head.expects)
         exchange.peer = self._identity.stamp(request.headers, request.host, head.forwarded)
-        if head.request_id and self._identity.peer.trusted:
-            exchange.id = head.request_id
+        if head.request_id:
+            exchange.received_id = head.request_id
+            if self._identity.peer.trusted:
+                exchange.id = head.request_id
         request.headers.push("X-Request-ID", "x-request-id", exchange.id)
         self._rearm()
         self.listener.engine.begin(exchange)
