@@ -79,7 +79,8 @@ def _addresses(settings: Settings, document: Document) -> Iterator[Problem]:
     if settings.admin is not None:
         urls.append((("admin", "listen"), settings.admin.listen))
         urls += [(("admin", "probes"), settings.admin.probes)] if settings.admin.probes else []
-    urls.sort(key=lambda item: document.holds(item[0][:2]))  # of two, the one that is written is to be changed
+    # of two addresses the one that is written is to be changed, not the default
+    urls.sort(key=lambda item: (document.holds(item[0][:1]), document.holds(item[0])))
     ends = [(split_url(url).hostname, port_of(url)) for _, url in urls]
     for index in _repeated(ends):
         if ends[index][1]:  # port 0 is another one each time

@@ -105,7 +105,7 @@ def _finish(tree: Tree) -> Loaded:
         raise SettingsError(tree.problems)
     document = Document.of(tree.root)
     reader = PluginReader(document)
-    data = _absolute_paths(reader.read(), document)
+    data = absolute_paths(reader.read(), document)
     problems = [*tree.problems, *_new(reader.problems, tree.problems)]
     settings, invalid = validate_model(Settings, data, (), document)
     problems += _new(invalid, problems)
@@ -138,7 +138,9 @@ def _with_implied_route(settings: Settings, data: Mapping[str, Any]) -> Settings
     return settings.model_copy(update={"routes": (Route(name=name, upstream=name),)})
 
 
-def _absolute_paths(data: dict[str, Any], document: Document) -> dict[str, Any]:
+def absolute_paths(data: dict[str, Any], document: Document) -> dict[str, Any]:
+    """Return the data with its file names made absolute, each from the directory of the file that names it."""
+    data = dict(data)
     for key in _PATHS:
         if isinstance(data.get(key), str):
             data[key] = str(document.base((key,)) / data[key])

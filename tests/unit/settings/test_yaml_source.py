@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.settings.document import Node
+from proxy.settings.document import Document, Node
 from proxy.settings.yaml_source import MAX_ALIASED, MAX_DEPTH, parse, resolve
 
 PLAIN = "write a plain value; quotes make it text"
@@ -68,10 +68,9 @@ def test_keys_are_text_as_written() -> None:
 def test_places_are_of_keys_and_values() -> None:
     node, _ = parse("a:\n  bc: [1, x]\n", "f.yaml")
     assert node is not None
-    assert isinstance(node.value, dict)
-    entry = node.value["a"].node.value["bc"]  # type: ignore[index, call-overload]  # a mapping, by the text above
-    assert str(entry.mark) == "f.yaml:2:3"
-    assert [str(item.mark) for item in entry.node.value] == ["f.yaml:2:8", "f.yaml:2:11"]
+    document = Document.of(node)
+    assert str(document.mark(("a", "bc"))) == "f.yaml:2:3"
+    assert [str(document.mark(("a", "bc", index))) for index in (0, 1)] == ["f.yaml:2:8", "f.yaml:2:11"]
 
 
 def test_aliases_stand_for_the_value_again() -> None:

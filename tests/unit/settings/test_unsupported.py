@@ -1,0 +1,50 @@
+"""Every row of the table refuses what it names, and nothing that is honoured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from proxy.settings.models import Settings
+from proxy.settings.unsupported import UNSUPPORTED, unsupported
+
+TARGETS = ["http://a:1"]
+
+# What each row refuses.
+REFUSED: dict[str, dict[str, Any]] = {
+    "workers": {"workers": 2},
+    "redis": {"redis": "redis://r"},
+    "listen.*.url": {"listen": "https://127.0.0.1:1"},
+    "listen.*.tls": {"listen": {"url": "http://127.0.0.1:1", "tls": {"certificate": "c", "key": "k"}}},
+    "admin.probes": {"admin": {"probes": "http://0.0.0.0:1"}},
+    "limits.connections": {"limits": {"connections": 5}},
+    "limits.buffered_body": {"limits": {"buffered_body": "1MiB"}},
+    "drain.delay": {"drain": {"delay": "1s"}},
+    "upstreams.*.balance": {"upstreams": {"a": {"targets": TARGETS, "balance": "least_busy"}}},
+    "upstreams.*.retry.on": {"upstreams": {"a": {"targets": TARGETS, "retry": {"on": [502]}}}},
+    "upstreams.*.retry.budget": {"upstreams": {"a": {"targets": TARGETS, "retry": {"budget": "5%"}}}},
+    "upstreams.*.health": {"upstreams": {"a": {"targets": TARGETS, "health": True}}},
+    "upstreams.*.eject": {"upstreams": {"a": {"targets": TARGETS, "eject": {}}}},
+    "upstreams.*.breaker": {"upstreams": {"a": {"targets": TARGETS, "breaker": {}}}},
+    "tests.*.expect.cache": {"tests": [{"request": "GET http://a/", "expect": {"cache": "hit"}}]},
+}
+
+
+@pytest.mark.parametrize("row", [row.path for row in UNSUPPORTED])
+def test_each_row_refuses(row: str) -> None:
+    (found,) = unsupported(Settings.model_validate(REFUSED[row]))
+    path, _ = found
+    assert len(path) == len(row.split("."))
+    assert all(want in ("*", part) for want, part in zip(row.split("."), path, strict=True))
+
+
+def test_defaults_are_honoured() -> None:
+    settings = Settings.model_validate({"upstreams": {"a": {"targets": TARGETS}}})
+    assert list(unsupported(settings)) == []
+
+
+def test_what_is_switched_off_is_fine() -> None:
+    off = dict.fromkeys(("retry", "health", "eject", "breaker"), False)
+    settings = Settings.model_validate({"upstreams": {"a": {"targets": TARGETS, **off}}, "redis": "", "admin": False})
+    assert list(unsupported(settings)) == []
