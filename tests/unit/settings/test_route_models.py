@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from proxy.settings.plugin_models import RoutePlugin
 from proxy.settings.route_models import Expect, PathEdit, Route, SelfTest
 
 
@@ -33,6 +34,14 @@ def test_a_route_as_written() -> None:
     assert route.path.strip == "/api"
     assert not route.path.is_empty
     assert route.timeouts.first_byte == 2
+
+
+def test_a_route_names_plugins_by_id_or_by_file() -> None:
+    plugins = {"./maintenance.py": RoutePlugin.of("./maintenance.py", False), "events": RoutePlugin.of("events")}
+    route = Route(name="a", plugins=plugins)
+    assert route.plugin("maintenance") is plugins["./maintenance.py"]
+    assert route.plugin("events") is plugins["events"]
+    assert route.plugin("headers") is None
 
 
 @pytest.mark.parametrize(
