@@ -71,12 +71,12 @@ class Client:
 
     @asynccontextmanager
     async def _open(
-        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, timeout: ClientTimeout
+        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, patience: ClientTimeout
     ) -> AsyncIterator[ClientResponse]:
         """aiohttp's errors become ours, so that a plugin's failure is answered as what it is."""
         try:
             async with self._session.request(
-                method, URL(url, encoded=True), headers=headers, data=body, timeout=timeout, allow_redirects=False
+                method, URL(url, encoded=True), headers=headers, data=body, timeout=patience, allow_redirects=False
             ) as answer:
                 yield answer
         except ClientConnectorDNSError as error:

@@ -1,0 +1,9 @@
+"""From settings to a Snapshot: router, chains, upstreams and plugins, whole or not at all.
+
+A start, `check`, `explain` and a reload all come here, so that what one of them accepts the others accept too.
+"""
+
+from proxy.build.build import Built, build
+from proxy.build.runtime import Runtime
+
+__all__ = ["Built", "Runtime", "build"]

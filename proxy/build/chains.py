@@ -1,0 +1,150 @@
+"""Plugins and chains: from entries in the settings to hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from proxy.chain import Chain, Link, misplaced, place
+from proxy.plugin import Plugin, PluginConfig, config_of
+from proxy.registry import PluginNotUsable, Registry
+from proxy.settings import (
+    Document,
+    KeyPath,
+    PluginEntry,
+    Problem,
+    Route,
+    RoutePlugin,
+    nearest,
+    suggestion,
+    validate_model,
+)
+
+
+class Chains:
+    """Makes one instance for each id, and each route's chain out of them.
+
+    :ivar problems: what was found wrong so far.
+    :ivar instances: what must be started and stopped, in the order of the file.
+    """
+
+    def __init__(self, entries: tuple[PluginEntry, ...], registry: Registry, document: Document) -> None:
+        self._registry = registry
+        self._document = document
+        self._entries = {entry.id: entry for entry in entries}
+        self.problems: list[Problem] = []
+        self.instances: dict[str, Link] = {}
+        self._common: list[Link] = []
+        for entry in entries:
+            link = self._instance(entry, entry.options, entry.at)
+            if link is not None:
+                self._common.append(link)
+        self._check_order(self._common, entries[0].at[:1] if entries else ())
+
+    def common(self) -> Chain:
+        """The chain of requests that match no route."""
+        return Chain(self._common)
+
+    def for_route(self, route: Route, at: KeyPath) -> Chain:
+        """A route's chain: the common one with its options set over, plugins switched off, and others added."""
+        links = [self._over(link, route.plugins.get(link.id)) for link in self._common]
+        kept = [link for link in links if link is not None]
+        added = []
+        for id, said in route.plugins.items():  # noqa: A001 (the field's name)
+            if id in self._entries or said.id in self._entries:
+                continue
+            if not said.enabled:
+                self._unknown_id(said)
+                continue
+            link = self._added(said)
+            if link is not None:
+                added.append(link)
+        chain = place(kept, added)
+        self._check_order(chain, (*at, "plugins"))
+        return Chain(chain)
+
+    def _over(self, link: Link, said: RoutePlugin | None) -> Link | None:
+        """A plugin of the common chain as a route wants it; None when it is switched off."""
+        if said is None:
+            return link
+        if not said.enabled:
+            return None
+        if not said.options:
+            return link
+        return self._twin(link, {**self._entries[link.id].options, **said.options}, said)
+
+    def _added(self, said: RoutePlugin) -> Link | None:
+        """A plugin that only routes have: its first appearance makes the instance."""
+        link = self.instances.get(said.id)
+        if link is None:
+            return self._instance(said, said.options, said.at)
+        return self._twin(link, said.options, said)
+
+    def _twin(self, link: Link, options: Mapping[str, Any], said: RoutePlugin) -> Link | None:
+        kind = config_of(type(link.plugin))
+        wide = sorted(kind.process_wide & said.options.keys())
+        for name in wide:
+            self._problem(
+                (*said.at, name),
+                "belongs to the whole process and cannot differ by route",
+                "write it under the plugin in `plugins` at the top",
+            )
+        config = None if wide else self._config(kind, options, said.at)
+        if config is None:
+            return None
+        try:
+            return Link(link.id, link.name, link.plugin.for_route(config))
+        except Exception as error:
+            self._problem(said.at, f"the plugin refuses these options: {error}")
+            return None
+
+    def _instance(self, entry: PluginEntry | RoutePlugin, options: Mapping[str, Any], at: KeyPath) -> Link | None:
+        cls = self._find(entry)
+        if cls is None:
+            return None
+        config = self._config(config_of(cls), options, at)
+        if config is None:
+            return None
+        try:
+            link = Link(entry.id, entry.name, cls(config))
+        except Exception as error:
+            self._problem(at, f"the plugin refuses these options: {error}")
+            return None
+        self.instances[entry.id] = link
+        return link
+
+    def _find(self, entry: PluginEntry | RoutePlugin) -> type[Plugin[Any]] | None:
+        try:
+            return self._registry.get(entry.name) if entry.file is None else self._registry.get_file(entry.file)
+        except PluginNotUsable as error:
+            remedy = suggestion(entry.name, error.known) if error.known else ""
+            self.problems.append(self._document.problem(entry.at, error.reason, remedy, key=True))
+        except TypeError as error:
+            self._problem(entry.at, str(error))
+        return None
+
+    def _config(self, kind: type[PluginConfig], options: Mapping[str, Any], at: KeyPath) -> PluginConfig | None:
+        config, problems = validate_model(kind, dict(options), at, self._document)
+        self.problems += problems
+        return config
+
+    def _unknown_id(self, said: RoutePlugin) -> None:
+        close = nearest(said.id, tuple(self._entries))
+        remedy = f'did you mean "{close}"?' if close else "remove it"
+        self.problems.append(
+            self._document.problem(said.at, f'no plugin "{said.id}" is in the chain to switch off', remedy, key=True)
+        )
+
+    def _check_order(self, links: list[Link], at: KeyPath) -> None:
+        for link, cache in misplaced(links):
+            rank = link.plugin.rank.name.lower()
+            self._problem(
+                at,
+                f'"{link.id}" ({rank}) stands inside the cache "{cache.id}", where a hit would pass it by',
+                f'move it before "{cache.id}"',
+            )
+
+    def _problem(self, at: KeyPath, message: str, remedy: str = "") -> None:
+        problem = self._document.problem(at, message, remedy)
+        if problem not in self.problems:
+            self.problems.append(problem)

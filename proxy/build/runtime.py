@@ -1,0 +1,62 @@
+"""What outlives a configuration: clock, timers, events, metrics, the shared ClientSession."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Coroutine
+from typing import Any
+
+from proxy.clock import Clock
+from proxy.events import EventBus
+from proxy.metrics import Metrics
+from proxy.plugin import Admin, Http
+from proxy.timers import Wheel
+from proxy.upstream.client import Client
+from proxy.upstream.connector import Connector
+from proxy.upstream.session import open_session
+
+log = logging.getLogger("passerelle")
+
+
+class Runtime:
+    """The things that every snapshot of a process shares. Made inside a running loop.
+
+    :ivar token: this instance's mark in Via.
+    :ivar admin: where plugins and rooms add admin routes.
+    """
+
+    def __init__(self, admin: Admin, *, clock: Clock | None = None, randomness: random.Random | None = None) -> None:
+        self.clock = clock or Clock()
+        self.random = randomness or random.Random()
+        self.wheel = Wheel(self.clock)
+        self.events = EventBus(self.clock)
+        self.metrics = Metrics()
+        self.admin = admin
+        self.token = secrets.token_hex(6)
+        self.connector = Connector()
+        self.session = open_session(self.connector)
+        self.http: Http = Client(self.session)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something in the background; its error is logged, and it is cancelled by `close`."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a background task failed", exc_info=error)
+
+    async def close(self) -> None:
+        """Cancel what runs in the background and close the session with all its connections."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.session.close()

@@ -1,0 +1,97 @@
+"""Upstreams: from the settings to endpoints, pools and rules for trying again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from proxy.build.runtime import Runtime
+from proxy.exchange import Endpoint, Patience
+from proxy.settings import Settings, Target, Timeouts
+from proxy.settings import Upstream as UpstreamSettings
+from proxy.upstream.pool import Limits, Pool
+from proxy.upstream.retry import Budget
+from proxy.upstream.upstream import RetryPolicy, Upstream
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def make_upstreams(settings: Settings, runtime: Runtime) -> dict[str, Upstream]:
+    """Every upstream by name; no connection is made yet."""
+    return {name: _upstream(name, one, runtime) for name, one in settings.upstreams.items()}
+
+
+def patience(timeouts: Timeouts) -> Patience:
+    """The timeouts in the form that the transport reads."""
+    return Patience(timeouts.connect, timeouts.first_byte, timeouts.between_bytes)
+
+
+def _upstream(name: str, said: UpstreamSettings, runtime: Runtime) -> Upstream:
+    endpoints = [_endpoint(target, said.host_for(target)) for target in said.targets]
+    limits = Limits(said.pool.max_connections, said.pool.max_idle, said.pool.idle_timeout)
+    pool = Pool(
+        runtime.connector,
+        endpoints,
+        limits,
+        wheel=runtime.wheel,
+        spawn=runtime.spawn,
+        via=f"1.1 passerelle ({runtime.token})",
+    )
+    return Upstream(name, endpoints, pool, patience(said.timeouts), _policy(said), _budget(said, runtime))
+
+
+def _endpoint(target: Target, host: str) -> Endpoint:
+    bracketed = f"[{target.host}]" if ":" in target.host else target.host
+    standard = target.port == _DEFAULT_PORTS[target.scheme]
+    authority = bracketed if standard else f"{bracketed}:{target.port}"
+    field = {"pass": "", "upstream": authority}.get(host, host)
+    return Endpoint(
+        target.url,
+        target.scheme,
+        target.host,
+        target.port,
+        weight=target.weight,
+        authority=authority,
+        host_field=field,
+    )
+
+
+def _policy(said: UpstreamSettings) -> RetryPolicy:
+    if said.retry is None:
+        return RetryPolicy(0, connect=False, reset=False)
+    causes = said.retry.on
+    statuses = frozenset(cause for cause in causes if isinstance(cause, int))
+    return RetryPolicy(said.retry.attempts, connect="connect" in causes, reset="reset" in causes, statuses=statuses)
+
+
+def _budget(said: UpstreamSettings, runtime: Runtime) -> Budget:
+    return Budget(runtime.clock, said.retry.budget if said.retry is not None else 0.0)
+
+
+def register_metrics(upstreams: Mapping[str, Upstream], runtime: Runtime) -> None:
+    """Show the pools; read at each scrape."""
+    gauge, about = runtime.metrics.gauge, "Connections to an upstream, by state."
+
+    def connections() -> dict[tuple[str, ...], float]:
+        return {
+            (name, state): value
+            for name, one in upstreams.items()
+            for state, value in (
+                ("idle", one.pool.idle),
+                ("busy", one.pool.open - one.pool.idle),
+                ("queued", one.pool.queued),
+            )
+        }
+
+    def totals() -> dict[tuple[str, ...], float]:
+        return {
+            (name, kind): value
+            for name, one in upstreams.items()
+            for kind, value in (
+                ("created", one.pool.created),
+                ("reused", one.pool.reused),
+                ("waited", one.pool.waited),
+            )
+        }
+
+    gauge("passerelle_upstream_connections", about, ("upstream", "state"), connections)
+    gauge("passerelle_upstream_pool", "What became of requests for a connection.", ("upstream", "kind"), totals)

@@ -1,0 +1,127 @@
+"""Where plugin classes come from: entry points of installed packages, and single files. An object, never a global."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from proxy.plugin import Plugin
+
+GROUP = "passerelle.plugins"
+
+
+class PluginNotUsable(Exception):
+    """A plugin cannot be had.
+
+    :ivar reason: what is wrong.
+    :ivar known: the names that could have been meant; empty when the name was found.
+    """
+
+    def __init__(self, reason: str, known: Iterable[str] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.known = tuple(known)
+
+
+class Registry:
+    """Plugin classes by name; each is imported when it is first asked for.
+
+    :param points: entry points of the group `passerelle.plugins`, from any number of packages.
+    """
+
+    def __init__(self, points: Iterable[EntryPoint]) -> None:
+        self._points: dict[str, list[EntryPoint]] = {}
+        for point in points:
+            found = self._points.setdefault(point.name, [])
+            if all(other.value != point.value for other in found):
+                found.append(point)
+        self._classes: dict[str, type[Plugin[Any]]] = {}
+
+    @classmethod
+    def installed(cls) -> Registry:
+        """The registry of what is installed beside the gateway."""
+        return cls(entry_points(group=GROUP))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name, sorted."""
+        return tuple(sorted(self._points))
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """Where each name comes from: `package.module:Class`."""
+        return {name: ", ".join(point.value for point in points) for name, points in sorted(self._points.items())}
+
+    def get(self, name: str) -> type[Plugin[Any]]:
+        """The class of an entry point.
+
+        :raises PluginNotUsable: when there is none, when two packages offer the name, or when importing it fails.
+        """
+        known = self._classes.get(name)
+        if known is not None:
+            return known
+        points = self._points.get(name, [])
+        if not points:
+            raise PluginNotUsable(f'no plugin is called "{name}"', self.names)
+        if len(points) > 1:
+            rivals = " and ".join(sorted(point.value for point in points))
+            raise PluginNotUsable(f'two packages offer a plugin called "{name}": {rivals}; uninstall one of them')
+        try:
+            loaded = points[0].load()
+        except Exception as error:
+            raise PluginNotUsable(f"{points[0].value} cannot be imported: {_words(error)}") from error
+        if not (inspect.isclass(loaded) and issubclass(loaded, Plugin)):
+            raise PluginNotUsable(f"{points[0].value} is no Plugin class")
+        self._classes[name] = loaded
+        return loaded
+
+    def get_file(self, path: Path) -> type[Plugin[Any]]:
+        """The one Plugin class that a Python file defines.
+
+        :raises PluginNotUsable: when the file is missing, does not run, or holds none or several.
+        """
+        known = self._classes.get(str(path))
+        if known is not None:
+            return known
+        module = _run(path)
+        found = [
+            value
+            for value in vars(module).values()
+            if inspect.isclass(value) and issubclass(value, Plugin) and value.__module__ == module.__name__
+        ]
+        if len(found) != 1:
+            count = "no Plugin class" if not found else f"{len(found)} Plugin classes"
+            raise PluginNotUsable(f"{path.name} holds {count}; a plugin file holds one")
+        self._classes[str(path)] = found[0]
+        return found[0]
+
+
+def _run(path: Path) -> Any:
+    """The file's module, under a name of its own, so that two files of one name do not meet."""
+    if not path.is_file():
+        raise PluginNotUsable(f"there is no file {path}")
+    name = f"passerelle_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginNotUsable(f"{path.name} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # pydantic looks annotations up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise PluginNotUsable(f"{path.name} does not run: {_words(error)}") from error
+    return module
+
+
+def _words(error: Exception) -> str:
+    """An error in one line, with the line of the file where a syntax error stands."""
+    if isinstance(error, SyntaxError):
+        return f"line {error.lineno}: {error.msg}"
+    return f"{type(error).__name__}: {error}".splitlines()[0]

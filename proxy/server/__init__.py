@@ -1,0 +1,1 @@
+"""The running process: listeners, the admin listener, signals, drain."""

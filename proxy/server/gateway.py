@@ -1,0 +1,182 @@
+"""A whole gateway in one process: built, started, drained.
+
+The command runs one; tests run as many as they like in one loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from contextlib import suppress
+
+from proxy import __version__
+from proxy.build import Built, Runtime, build
+from proxy.clock import Clock
+from proxy.engine import Engine
+from proxy.events import SystemDraining, SystemStarted
+from proxy.frontend.identity import Trust
+from proxy.frontend.listener import Limits, Listener
+from proxy.registry import Registry
+from proxy.server.admin import AdminRoutes, AdminServer
+from proxy.server.sockets import CannotBind, bind, url_of
+from proxy.settings import Loaded, Settings
+
+log = logging.getLogger("passerelle")
+
+
+_ANNOUNCE_EVERY = 60.0  # seconds
+
+
+class Gateway:
+    """One configuration being served.
+
+    :ivar urls: where clients reach it, with the ports really bound; set by `start`.
+    :ivar ready: whether it takes new work; what `/readyz` tells.
+    """
+
+    def __init__(self, loaded: Loaded, registry: Registry, *, clock: Clock | None = None) -> None:
+        self._loaded = loaded
+        self._registry = registry
+        self._clock = clock
+        self._listeners: list[Listener] = []
+        self._admin: AdminServer | None = None
+        self._ticker: asyncio.Task[None] | None = None
+        self.routes = AdminRoutes()
+        self.ready = False
+        self.urls: list[str] = []
+        self.runtime: Runtime
+        self.engine: Engine
+        self.built: Built
+
+    @property
+    def settings(self) -> Settings:
+        """What it was started with."""
+        return self._loaded.settings
+
+    @property
+    def loaded(self) -> Loaded:
+        """The configuration with its places and revision."""
+        return self._loaded
+
+    @property
+    def admin_url(self) -> str | None:
+        """Where the admin listener is, or None when there is none."""
+        return None if self._admin is None else self._admin.url
+
+    async def start(self) -> None:
+        """Build everything, bind, start plugins, listen; all of it or nothing.
+
+        :raises SettingsError: when the configuration cannot be built.
+        :raises CannotBind: when an address is taken or not ours.
+        """
+        self.runtime = runtime = Runtime(self.routes, clock=self._clock)
+        try:
+            self.built = build(self._loaded, self._registry, runtime)
+            bound = [(listener, bind(listener.host, listener.port)) for listener in self.settings.listen]
+            await self._start(bound)
+        except BaseException:
+            await self._undo()
+            raise
+
+    async def _start(self, bound: list[tuple[object, list[socket.socket]]]) -> None:
+        runtime, settings = self.runtime, self.settings
+        self.engine = Engine(
+            self.built.snapshot,
+            events=runtime.events,
+            clock=runtime.clock,
+            metrics=runtime.metrics,
+            spawn=runtime.spawn,
+            randomness=runtime.random,
+        )
+        await self.built.start()
+        if settings.admin is not None:
+            self._admin = AdminServer(self, settings.admin)
+            await self._admin.start()
+        self._ticker = asyncio.get_running_loop().create_task(self._tick())
+        for said, (_, sockets) in zip(settings.listen, bound, strict=True):
+            listener = self._listener(url_of(said.host, sockets[0]))
+            await listener.start(sockets)
+            self._listeners.append(listener)
+            self.urls.append(listener.url)
+        self.ready = True
+        runtime.events.publish(SystemStarted(__version__, self.built.snapshot.revision, tuple(self.urls)))
+
+    def _listener(self, url: str) -> Listener:
+        settings, runtime = self.settings, self.runtime
+        limits = Limits(
+            head=settings.timeouts.head,
+            body_gap=settings.timeouts.between_bytes,
+            idle=settings.timeouts.keep_alive,
+            slow_reader=settings.timeouts.slow_reader,
+            head_bytes=settings.limits.head,
+            fields=settings.limits.fields,
+            target_bytes=settings.limits.target,
+        )
+        return Listener(
+            url,
+            self.engine,
+            wheel=runtime.wheel,
+            spawn=runtime.spawn,
+            trust=Trust(settings.trusted_proxies),
+            limits=limits,
+            token=runtime.token,
+        )
+
+    async def _tick(self) -> None:
+        """Turn the wheel of deadlines, and tell of lost events now and then."""
+        wheel, events, turns = self.runtime.wheel, self.runtime.events, 0
+        while True:
+            await asyncio.sleep(wheel.resolution)
+            wheel.advance()
+            turns += 1
+            if turns * wheel.resolution >= _ANNOUNCE_EVERY:
+                turns = 0
+                events.announce_drops()
+
+    @property
+    def connections(self) -> int:
+        """Client connections open now."""
+        return sum(map(len, self._listeners))
+
+    async def drain(self) -> None:
+        """End gracefully: not ready, no new connections, exchanges end, what is left after the timeout is cut."""
+        settings = self.settings.drain
+        self.ready = False
+        self.runtime.events.publish(SystemDraining(self.engine.active, settings.timeout))
+        if settings.delay:
+            await asyncio.sleep(settings.delay)
+        for listener in self._listeners:
+            listener.stop_accepting()
+            listener.drain()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(settings.timeout):
+                await self._emptied()
+        await self.stop()
+
+    async def _emptied(self) -> None:
+        while self.connections or self.engine.active:
+            await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        """End at once."""
+        self.ready = False
+        for listener in self._listeners:
+            listener.stop_accepting()
+            listener.abort()
+        await self._undo()
+
+    async def _undo(self) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._ticker
+        if self._admin is not None:
+            await self._admin.stop()
+        if hasattr(self, "built"):
+            await self.built.stop()
+        if hasattr(self, "runtime"):
+            await self.runtime.close()
+
+
+__all__ = ["CannotBind", "Gateway"]
