@@ -23,6 +23,7 @@ class Built:
     """A configuration that is sound, and not started yet.
 
     :ivar snapshot: what the engine serves with.
+    :ivar links: every plugin instance with its id, in the order of the file.
     :ivar warnings: doubtful, but no reason not to start.
     """
 
@@ -32,7 +33,7 @@ class Built:
         self.loaded = loaded
         self.snapshot = snapshot
         self.warnings = warnings
-        self._links = links
+        self.links = tuple(links)
         self._runtime = runtime
         self._started: list[Link] = []
 
@@ -42,7 +43,7 @@ class Built:
         :raises SettingsError: when one refuses; those started before are stopped again.
         """
         register_metrics(self.snapshot.upstreams, self._runtime)
-        for link in self._links:
+        for link in self.links:
             try:
                 await link.plugin.start(self._services(link))
             except Exception as error:

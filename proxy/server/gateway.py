@@ -17,15 +17,17 @@ from proxy.engine import Engine
 from proxy.events import SystemDraining, SystemStarted
 from proxy.frontend.identity import Trust
 from proxy.frontend.listener import Limits, Listener
+from proxy.metrics import Metrics
 from proxy.registry import Registry
 from proxy.server.admin import AdminRoutes, AdminServer
 from proxy.server.sockets import CannotBind, bind, url_of
+from proxy.server.views import Views
 from proxy.settings import Loaded, Settings
 
 log = logging.getLogger("passerelle")
 
-
 _ANNOUNCE_EVERY = 60.0  # seconds
+_LOOK_EVERY = 0.02  # seconds, while draining
 
 
 class Gateway:
@@ -40,9 +42,12 @@ class Gateway:
         self._registry = registry
         self._clock = clock
         self._listeners: list[Listener] = []
+        self._bound: list[socket.socket] = []
+        self._began = 0.0
         self._admin: AdminServer | None = None
         self._ticker: asyncio.Task[None] | None = None
         self.routes = AdminRoutes()
+        Views(self).register()
         self.ready = False
         self.urls: list[str] = []
         self.runtime: Runtime
@@ -60,6 +65,21 @@ class Gateway:
         return self._loaded
 
     @property
+    def revision(self) -> str:
+        """Short hash of the configuration being served."""
+        return self._loaded.revision
+
+    @property
+    def metrics(self) -> Metrics:
+        """The figures of this process."""
+        return self.runtime.metrics
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since it was started."""
+        return self.runtime.clock.monotonic() - self._began
+
+    @property
     def admin_url(self) -> str | None:
         """Where the admin listener is, or None when there is none."""
         return None if self._admin is None else self._admin.url
@@ -73,14 +93,25 @@ class Gateway:
         self.runtime = runtime = Runtime(self.routes, clock=self._clock)
         try:
             self.built = build(self._loaded, self._registry, runtime)
-            bound = [(listener, bind(listener.host, listener.port)) for listener in self.settings.listen]
-            await self._start(bound)
+            await self._start(self._bind())
         except BaseException:
             await self._undo()
             raise
 
-    async def _start(self, bound: list[tuple[object, list[socket.socket]]]) -> None:
-        runtime, settings = self.runtime, self.settings
+    def _bind(self) -> list[tuple[str, list[socket.socket]]]:
+        """Take every address, before anything with effects: by URL, the sockets of each listener."""
+        bound = []
+        for said in self.settings.listen:
+            sockets = bind(said.host, said.port)
+            self._bound += sockets
+            bound.append((url_of(said.host, sockets[0]), sockets))
+        if self.settings.admin is not None:
+            self._admin = AdminServer(self, self.settings.admin)
+            self._admin.bind()
+        return bound
+
+    async def _start(self, bound: list[tuple[str, list[socket.socket]]]) -> None:
+        runtime = self.runtime
         self.engine = Engine(
             self.built.snapshot,
             events=runtime.events,
@@ -89,13 +120,13 @@ class Gateway:
             spawn=runtime.spawn,
             randomness=runtime.random,
         )
+        self._began = runtime.clock.monotonic()
         await self.built.start()
-        if settings.admin is not None:
-            self._admin = AdminServer(self, settings.admin)
+        if self._admin is not None:
             await self._admin.start()
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
-        for said, (_, sockets) in zip(settings.listen, bound, strict=True):
-            listener = self._listener(url_of(said.host, sockets[0]))
+        for url, sockets in bound:
+            listener = self._listener(url)
             await listener.start(sockets)
             self._listeners.append(listener)
             self.urls.append(listener.url)
@@ -155,8 +186,8 @@ class Gateway:
         await self.stop()
 
     async def _emptied(self) -> None:
-        while self.connections or self.engine.active:
-            await asyncio.sleep(0.02)
+        while self.connections or self.engine.active:  # noqa: ASYNC110 (their ends are many, and need not tell of it)
+            await asyncio.sleep(_LOOK_EVERY)
 
     async def stop(self) -> None:
         """End at once."""
@@ -171,6 +202,8 @@ class Gateway:
             self._ticker.cancel()
             with suppress(asyncio.CancelledError):
                 await self._ticker
+        for sock in self._bound:
+            sock.close()
         if self._admin is not None:
             await self._admin.stop()
         if hasattr(self, "built"):

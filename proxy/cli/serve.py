@@ -1,0 +1,94 @@
+"""`passerelle serve`: run the gateway."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proxy.cli.failures import Exit, say, show
+from proxy.cli.logs import LEVELS, log_to_stderr
+
+if TYPE_CHECKING:
+    from proxy.settings import Loaded, Settings
+
+PLACES = (Path("config/passerelle.yaml"), Path("passerelle.yaml"))
+
+
+class NoConfiguration(Exception):
+    """No file was named, and none is where one would be looked for."""
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """The option that names the file."""
+    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help=f"default: {PLACES[0]} or {PLACES[1]}")
+
+
+def add_log_level(parser: argparse.ArgumentParser) -> None:
+    """The option that says how much is told."""
+    parser.add_argument("--log-level", choices=LEVELS, default="info", help="default: info")
+
+
+def find_config(named: Path | None) -> Path:
+    """The file to use. :raises NoConfiguration: when there is none."""
+    if named is not None:
+        return named
+    for place in PLACES:
+        if place.is_file():
+            return place
+    raise NoConfiguration(f"there is no {PLACES[0]} here; name a file by -c, or an upstream by serve --to URL")
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the subcommand."""
+    parser = commands.add_parser("serve", help="run the gateway", description=__doc__)
+    add_config(parser)
+    parser.add_argument("--to", metavar="URL", help="forward everything there, without a file")
+    parser.add_argument("--listen", metavar="URL", help="with --to: where to listen; default: http://127.0.0.1:8080")
+    parser.add_argument("--admin", metavar="URL", help="with --to: where the admin listener is, or off")
+    add_log_level(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until told to end."""
+    if args.to is None and (args.listen or args.admin):
+        say("--listen and --admin go with --to; a file says these itself")
+        return Exit.USAGE
+    if args.to is not None and args.config is not None:
+        say("--to and -c exclude each other")
+        return Exit.USAGE
+    log_to_stderr(args.log_level)
+    from proxy.registry import Registry
+    from proxy.server.run import run as run_gateway
+
+    loaded = _loaded(args)
+    show(loaded.warnings)
+    return run_gateway(loaded, Registry.installed())
+
+
+def _loaded(args: argparse.Namespace) -> Loaded:
+    from proxy.settings import Loaded, load, settings_for
+
+    if args.to is None:
+        return load(find_config(args.config), os.environ)
+    settings = settings_for(args.to, **({"listen": args.listen} if args.listen else {}))
+    if args.admin is not None:
+        settings = _with_admin(settings, args.admin)
+    return Loaded.of(settings)
+
+
+def _with_admin(settings: Settings, url: str) -> Settings:
+    """The settings with their admin listener somewhere else, or off."""
+    from proxy.settings import Admin, Document, Problem, SettingsError, validate_model
+    from proxy.settings.fields import is_loopback
+
+    if url == "off":
+        return settings.model_copy(update={"admin": None})
+    admin, problems = validate_model(Admin, {"listen": url}, (), Document())
+    if admin is not None and not is_loopback(admin.host):
+        problems = [Problem((), "is open to other machines without a token", "write a file that sets admin.token")]
+    if problems:
+        raise SettingsError(Problem((), said.message, said.remedy, file="--admin") for said in problems)
+    return settings.model_copy(update={"admin": admin})

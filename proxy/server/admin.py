@@ -1,0 +1,192 @@
+"""The listener for operators: probes, metrics, the API.
+
+It answers on aiohttp's low-level server, apart from the traffic: a request here is one in seconds, so it is written for
+plainness rather than speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import Response as WebResponse
+from aiohttp.web_response import StreamResponse
+from aiohttp.web_server import Server
+
+from proxy.answers import title
+from proxy.message import Response
+from proxy.metrics import Metrics
+from proxy.plugin import AdminRequest
+from proxy.server.admin_routes import PREFIX, AdminRoute, AdminRoutes
+from proxy.server.guard import Guard, Refused
+from proxy.server.sockets import bind, url_of
+from proxy.settings import Admin
+from proxy.settings.fields import port_of, split_url
+
+__all__ = ["AdminRoute", "AdminRoutes", "AdminServer", "Gateway"]
+
+log = logging.getLogger("passerelle.admin")
+
+_PROBES = ("/healthz", "/readyz")
+_KEEP_ALIVE = 75.0  # seconds
+_GRACE = 2.0  # seconds that a request under way has at the end
+R = TypeVar("R", bound=StreamResponse)
+_ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class Gateway(Protocol):
+    """What the listener needs of the gateway that it tells about."""
+
+    ready: bool
+    routes: AdminRoutes
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+
+class AdminServer:
+    """One gateway's admin listener, and the one for probes where that is asked for.
+
+    :ivar url: where it listens, with the port really bound; set by `bind`.
+    :ivar probes_url: where only the probes are answered, or None.
+    """
+
+    def __init__(self, gateway: Gateway, admin: Admin) -> None:
+        self._gateway = gateway
+        self._admin = admin
+        self._guard = Guard(admin)
+        self._bound: list[tuple[Server, list[socket.socket]]] = []
+        self._accepting: list[asyncio.Server] = []
+        self.url = admin.listen
+        self.probes_url: str | None = None
+
+    def bind(self) -> None:
+        """Take the addresses. :raises CannotBind: when one is taken or not ours."""
+        admin = self._admin
+        sockets = bind(admin.host, admin.port)
+        self._bound.append((_server(self._handle), sockets))
+        self.url = url_of(admin.host, sockets[0])
+        if admin.probes is not None:
+            host = split_url(admin.probes).hostname or ""
+            sockets = bind(host, port_of(admin.probes))
+            self._bound.append((_server(self._handle_probe), sockets))
+            self.probes_url = url_of(host, sockets[0])
+
+    async def start(self) -> None:
+        """Accept on what `bind` took."""
+        loop = asyncio.get_running_loop()
+        for server, sockets in self._bound:
+            for sock in sockets:
+                self._accepting.append(await loop.create_server(server, sock=sock))
+
+    async def stop(self) -> None:
+        """Close the listeners and their connections; what is being answered has a moment to end."""
+        for accepting in self._accepting:
+            accepting.close()
+        self._accepting.clear()
+        bound, self._bound = self._bound, []
+        for server, sockets in bound:
+            await server.shutdown(_GRACE)
+            for sock in sockets:
+                sock.close()
+
+    # answers
+
+    async def _handle(self, request: BaseRequest) -> StreamResponse:
+        response = await self._safely(request)
+        return await _write(request, response)
+
+    async def _handle_probe(self, request: BaseRequest) -> StreamResponse:
+        path = request.rel_url.raw_path
+        found = self._probe(path) if path in _PROBES else problem(404, "only /healthz and /readyz are answered here")
+        return await _write(request, found)
+
+    async def _safely(self, request: BaseRequest) -> Response:
+        try:
+            return await self._answer(request)
+        except Refused as refused:
+            return problem(refused.status, refused.detail, refused.headers)
+        except HTTPRequestEntityTooLarge:
+            return problem(413, "the request body is too large")
+        except Exception:
+            log.exception("%s %s failed", request.method, request.rel_url.raw_path)
+            return problem(500, "the handler failed; the log says why")
+
+    async def _answer(self, request: BaseRequest) -> Response:
+        method, path = request.method, request.rel_url.raw_path
+        if path in _PROBES:
+            return self._probe(path)
+        fields = request.headers
+        self._guard.check_host(fields.get("Host", ""))
+        self._guard.check_origin(method, fields.get("Origin"), fields.get("Host", ""))
+        self._guard.check_token(fields.get("Authorization"))
+        if path == "/metrics":
+            return await self._metrics()
+        if path == PREFIX or path.startswith(f"{PREFIX}/"):
+            return await self._api(request, "GET" if method == "HEAD" else method, path.rstrip("/"))
+        raise Refused(404, f"nothing is answered here; the API begins at {PREFIX}")
+
+    async def _api(self, request: BaseRequest, method: str, path: str) -> Response:
+        routes = self._gateway.routes
+        found = routes.find(method, path)
+        if found is None:
+            allowed = routes.methods(path)
+            if allowed:
+                raise Refused(405, f"{method} is not answered here", {"Allow": ", ".join(allowed)})
+            raise Refused(404, f"there is no such thing; {PREFIX} lists what there is")
+        route, params = found
+        body = await request.read()
+        return await route.handler(AdminRequest(method, path, dict(request.query), params, body))
+
+    def _probe(self, path: str) -> Response:
+        if path == "/readyz" and not self._gateway.ready:
+            return problem(503, "starting or draining")
+        return Response.text(200, "ok\n")
+
+    async def _metrics(self) -> Response:
+        """Importing the client library blocks for some 80 ms, so the first scrape does that elsewhere."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, importlib.import_module, "prometheus_client.exposition")
+        text, kind = self._gateway.metrics.exposition()
+        return Response(200, {"Content-Type": kind}, text)
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """An error as application/problem+json (RFC 9457)."""
+    members = {"type": "about:blank", "title": title(status), "status": status, "detail": detail}
+    return Response.json(status, members, {"Content-Type": "application/problem+json", **(headers or {})})
+
+
+def _server(handler: Callable[[BaseRequest], Awaitable[StreamResponse]]) -> Server:
+    return Server(handler, access_log=None, keepalive_timeout=_KEEP_ALIVE, handler_cancellation=True)
+
+
+async def _write(request: BaseRequest, response: Response) -> StreamResponse:
+    """Our answer as aiohttp's; a body that flows is written as it comes."""
+    body = response.body
+    if body.data is not None:
+        return _with_fields(WebResponse(status=response.status, body=body.data), response)
+    stream = _with_fields(StreamResponse(status=response.status), response)
+    await stream.prepare(request)
+    try:
+        if request.method != "HEAD":
+            async for part in body:
+                await stream.write(part)
+        await stream.write_eof()
+    finally:
+        response.close()
+    return stream
+
+
+def _with_fields(answer: R, response: Response) -> R:
+    for name, value in _ALWAYS.items():
+        answer.headers[name] = value
+    for name, value in response.headers.items():
+        answer.headers[name] = value
+    return answer

@@ -1,0 +1,105 @@
+"""The table of the admin API: rooms and plugins add routes, the listener looks them up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from proxy.plugin import AdminHandler
+
+PREFIX = "/api/v1"
+
+_METHOD = re.compile(r"[A-Z]+")
+_PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_LITERAL = re.compile(r"[A-Za-z0-9._~-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class AdminRoute:
+    """One row of the table.
+
+    :ivar path: below the host, with the prefix: `/api/v1/caches/{name}`.
+    """
+
+    method: str
+    path: str
+    handler: AdminHandler
+    summary: str
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the path's `{name}` parts, in order."""
+        return tuple(_PARAMETER.findall(self.path))
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """The path's segments with the names of parameters left out: what two routes must not share."""
+        return tuple(_PARAMETER.sub("{}", self.path).split("/"))
+
+    def read(self, path: str) -> dict[str, str] | None:
+        """The parameters that a raw path gives, percent-decoded; None when it does not fit."""
+        parts, segments = self.path.split("/"), path.split("/")
+        if len(parts) != len(segments):
+            return None
+        found: dict[str, str] = {}
+        for part, segment in zip(parts, segments, strict=True):
+            name = _PARAMETER.fullmatch(part)
+            if name is not None and segment:
+                found[name[1]] = unquote(segment)
+            elif part != segment:
+                return None
+        return found
+
+
+class AdminRoutes:
+    """:see: `proxy.plugin.Admin`."""
+
+    def __init__(self) -> None:
+        self._routes: dict[tuple[str, tuple[str, ...]], AdminRoute] = {}
+
+    def route(self, method: str, path: str, handler: AdminHandler, summary: str = "") -> None:
+        """Answer `method /api/v1/<path>`.
+
+        :param method: upper-case; GET also answers HEAD.
+        :param path: `caches/{name}`, with or without a slash before it, with or without the prefix.
+        :raises ValueError: when that route is taken, or method or path are malformed.
+        """
+        inner = "/" + path.removeprefix(PREFIX).strip("/")
+        route = AdminRoute(method, PREFIX + inner.rstrip("/"), handler, summary)
+        _check(route, inner)
+        key = method, route.shape
+        if key in self._routes:
+            raise ValueError(f"the admin route {method} {self._routes[key].path} is taken")
+        self._routes[key] = route
+
+    def find(self, method: str, path: str) -> tuple[AdminRoute, dict[str, str]] | None:
+        """The route for a method and a raw path, with the path's parameters; literal segments beat parameters."""
+        fitting = [(route, found) for route, found in self._fitting(path) if route.method == method]
+        return min(fitting, key=lambda item: len(item[1]), default=None)
+
+    def methods(self, path: str) -> list[str]:
+        """What may be asked of a path, for Allow; empty when there is nothing there."""
+        found = {route.method for route, _ in self._fitting(path)}
+        return sorted(found | {"HEAD"} if "GET" in found else found)
+
+    def __iter__(self) -> Iterator[AdminRoute]:
+        return iter(sorted(self._routes.values(), key=lambda route: (route.path, route.method)))
+
+    def _fitting(self, path: str) -> Iterator[tuple[AdminRoute, dict[str, str]]]:
+        for route in self._routes.values():
+            found = route.read(path)
+            if found is not None:
+                yield route, found
+
+
+def _check(route: AdminRoute, inner: str) -> None:
+    """:raises ValueError: for what could never be asked for."""
+    if _METHOD.fullmatch(route.method) is None or route.method == "HEAD":
+        raise ValueError(f"not a method for an admin route: {route.method!r}")
+    segments = inner[1:].split("/") if inner != "/" else []
+    if not all(_PARAMETER.fullmatch(segment) or _LITERAL.fullmatch(segment) for segment in segments):
+        raise ValueError(f"not a path for an admin route: {inner!r}")
+    if len(set(route.parameters)) < len(route.parameters):
+        raise ValueError(f"two parameters of one name: {inner!r}")

@@ -1,0 +1,133 @@
+"""The process around a gateway: the loop, limits of the system, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import resource
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from logging.handlers import WatchedFileHandler
+from typing import Any
+
+from proxy.registry import Registry
+from proxy.server.gateway import Gateway
+from proxy.settings import Loaded
+
+log = logging.getLogger("passerelle")
+
+_FEW_FILES = 4096
+_LAST_MOMENT = 1.0  # seconds for plugins and sockets to end after a second signal
+
+Loop = Callable[[], asyncio.AbstractEventLoop]
+
+
+def run(loaded: Loaded, registry: Registry) -> int:
+    """Serve a configuration until TERM or INT.
+
+    :returns: the exit code 0.
+    :raises SettingsError: when the configuration cannot be built, or a plugin does not start.
+    :raises CannotBind: when an address is taken or not ours.
+    """
+    raise_file_limit()
+    with asyncio.Runner(loop_factory=fast_loop()) as runner:
+        return runner.run(serve(Gateway(loaded, registry)))
+
+
+def fast_loop() -> Loop | None:
+    """uvloop's loop where it is installed; None for asyncio's own."""
+    with suppress(ImportError):
+        made: Loop = importlib.import_module("uvloop").new_event_loop
+        return made
+    return None
+
+
+def raise_file_limit() -> None:
+    """Let the process open as many files as the system allows it; every connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS has a hard limit that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    if soft != resource.RLIM_INFINITY and soft < _FEW_FILES:
+        log.warning("only %d files may be open at once (ulimit -n), and every connection is one", soft)
+
+
+async def serve(gateway: Gateway) -> int:
+    """Start the gateway, tell where it listens, and end it when a signal says so.
+
+    :returns: the exit code 0.
+    :raises SettingsError: see `run`.
+    :raises CannotBind: see `run`.
+    """
+    signals = Signals()
+    signals.listen()
+    if not await _unless(gateway.start(), signals.first):
+        return 0
+    announce(gateway)
+    await signals.first.wait()
+    log.info("draining: %d requests under way", gateway.engine.active)
+    if not await _unless(gateway.drain(), signals.second):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_MOMENT):
+                await gateway.stop()
+    return 0
+
+
+async def _unless(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Do it to its end, or break it off when `stop` is set; tells whether it was done."""
+    doing = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not doing.done():
+        doing.cancel()
+        await asyncio.wait({doing}, timeout=_LAST_MOMENT)
+        return False
+    doing.result()
+    return True
+
+
+def announce(gateway: Gateway) -> None:
+    """Tell on stderr that it is ready; whoever started the process may wait for this line."""
+    if gateway.admin_url is not None:
+        log.info("admin on %s", gateway.admin_url)
+    for url in gateway.urls:
+        print(f"passerelle listening on {url}", file=sys.stderr, flush=True)
+
+
+class Signals:
+    """What the process was told.
+
+    :ivar first: TERM or INT came: drain.
+    :ivar second: another one came: end at once.
+    """
+
+    def __init__(self) -> None:
+        self.first = asyncio.Event()
+        self.second = asyncio.Event()
+
+    def listen(self) -> None:
+        """Take the signals of this process, in the running loop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGUSR1, reopen_logs)
+        loop.add_signal_handler(signal.SIGHUP, _no_reload)
+
+    def stop(self) -> None:
+        """TERM or INT."""
+        (self.second if self.first.is_set() else self.first).set()
+
+
+def reopen_logs() -> None:
+    """Open log files anew after they were moved away."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, WatchedFileHandler):
+            handler.reopenIfNeeded()
+
+
+def _no_reload() -> None:
+    log.warning("this version does not reload; restart it to use a changed configuration")
