@@ -225,7 +225,7 @@ class Exchange:
         self.detached = False
         # the engine's own: where the chain stands, who waits
         self.phase = Phase.INWARD
-        self.cursor = 0  # index of the plugin whose hook runs
+        self.cursor = -1  # index of the plugin whose hook runs
         self.floor = -1  # hooks of plugins up to this index are not this exchange's: it was fetched from there
         self.fresh = False  # whether the next try must not reuse a connection, since a reused one died under it
         self.patience = DEFAULT_PATIENCE

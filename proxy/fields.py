@@ -7,7 +7,6 @@ lower-case key and its kind; it is bounded, since names come from strangers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import IntEnum
 
 from proxy.headers import Headers
 
@@ -15,56 +14,54 @@ _MEMO_NAMES = 2048
 _MEMO_LENGTH = 64  # bytes; longer names are not remembered
 
 
-class Kind(IntEnum):
-    """How the reading side treats a field."""
-
-    PLAIN = 0
-    DROP = 1  # hop-by-hop, with no meaning here (RFC 9110 section 7.6.1)
-    CONNECTION = 2
-    FRAMING = 3
-    HOST = 4
-    TE = 5
-    UPGRADE = 6
-    FORWARDED = 7  # who the client is: believed only from a trusted peer
-    EXPECT = 8
-    REQUEST_ID = 9
-    VIA = 10
-    UNDERSCORE = 11  # `X_Forwarded_For` and `X-Forwarded-For` are one name to CGI: dropped
+# How the reading side treats a field. Plain integers, since they are compared for each field of each message.
+PLAIN = 0
+DROP = 1  # hop-by-hop, with no meaning here (RFC 9110 section 7.6.1)
+CONNECTION = 2
+FRAMING = 3
+HOST = 4
+TE = 5
+UPGRADE = 6
+FORWARDED = 7  # who the client is: believed only from a trusted peer
+EXPECT = 8
+REQUEST_ID = 9
+VIA = 10
+UNDERSCORE = 11  # `X_Forwarded_For` and `X-Forwarded-For` are one name to CGI: dropped
 
 
 _HOP_BY_HOP = {
-    "connection": Kind.CONNECTION,
-    "content-length": Kind.FRAMING,
-    "http2-settings": Kind.DROP,
-    "keep-alive": Kind.DROP,
-    "proxy-authenticate": Kind.DROP,
-    "proxy-authorization": Kind.DROP,
-    "proxy-connection": Kind.DROP,
-    "te": Kind.TE,
-    "trailer": Kind.DROP,
-    "transfer-encoding": Kind.FRAMING,
-    "upgrade": Kind.UPGRADE,
+    "connection": CONNECTION,
+    "content-length": FRAMING,
+    "http2-settings": DROP,
+    "keep-alive": DROP,
+    "proxy-authenticate": DROP,
+    "proxy-authorization": DROP,
+    "proxy-connection": DROP,
+    "te": TE,
+    "trailer": DROP,
+    "transfer-encoding": FRAMING,
+    "upgrade": UPGRADE,
 }
 
-REQUEST_KINDS: Mapping[str, Kind] = {
+REQUEST_KINDS: Mapping[str, int] = {
     **_HOP_BY_HOP,
-    "expect": Kind.EXPECT,
-    "forwarded": Kind.FORWARDED,
-    "host": Kind.HOST,
-    "via": Kind.VIA,
-    "x-forwarded-for": Kind.FORWARDED,
-    "x-forwarded-host": Kind.FORWARDED,
-    "x-forwarded-port": Kind.FORWARDED,
-    "x-forwarded-prefix": Kind.FORWARDED,
-    "x-forwarded-proto": Kind.FORWARDED,
-    "x-forwarded-scheme": Kind.FORWARDED,
-    "x-forwarded-server": Kind.FORWARDED,
-    "x-forwarded-ssl": Kind.FORWARDED,
-    "x-real-ip": Kind.FORWARDED,
-    "x-request-id": Kind.REQUEST_ID,
+    "expect": EXPECT,
+    "forwarded": FORWARDED,
+    "host": HOST,
+    "via": VIA,
+    "x-forwarded-for": FORWARDED,
+    "x-forwarded-host": FORWARDED,
+    "x-forwarded-port": FORWARDED,
+    "x-forwarded-prefix": FORWARDED,
+    "x-forwarded-proto": FORWARDED,
+    "x-forwarded-scheme": FORWARDED,
+    "x-forwarded-server": FORWARDED,
+    "x-forwarded-ssl": FORWARDED,
+    "x-real-ip": FORWARDED,
+    "x-request-id": REQUEST_ID,
 }
 
-RESPONSE_KINDS: Mapping[str, Kind] = {**_HOP_BY_HOP, "te": Kind.DROP}
+RESPONSE_KINDS: Mapping[str, int] = {**_HOP_BY_HOP, "te": DROP}
 
 HOP_BY_HOP = frozenset(_HOP_BY_HOP)
 
@@ -81,7 +78,7 @@ class Names:
 
     __slots__ = ("_kinds", "_underscores", "memo")
 
-    def __init__(self, kinds: Mapping[str, Kind], underscores: frozenset[str] | None = None) -> None:
+    def __init__(self, kinds: Mapping[str, int], underscores: frozenset[str] | None = None) -> None:
         self._kinds = kinds
         self._underscores = underscores
         self.memo: dict[bytes, tuple[str, str, int]] = {}
@@ -90,9 +87,9 @@ class Names:
         """What is not in `memo` yet."""
         name = raw.decode("latin-1")
         key = name.lower()
-        kind = int(self._kinds.get(key, Kind.PLAIN))
+        kind = self._kinds.get(key, PLAIN)
         if "_" in key and self._underscores is not None and key not in self._underscores:
-            kind = int(Kind.UNDERSCORE)
+            kind = UNDERSCORE
         known = (name, key, kind)
         if len(raw) <= _MEMO_LENGTH:
             if len(self.memo) >= _MEMO_NAMES:

@@ -12,16 +12,18 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 class Headers:
     """An ordered multi-map of fields; repeated fields stay repeated and in order (RFC 9110 section 5.3).
 
+    :ivar keys: lower-case names in order, one for each field; only the engine may change it, together with `pairs`.
+    :ivar pairs: the fields as (name, value) in the same order.
     :param fields: a mapping or pairs of (name, value).
     :raises ValueError: when a name is no token or a value holds a control byte (RFC 9110 section 5.5): nothing
         that a plugin writes can split a message.
     """
 
-    __slots__ = ("_keys", "_pairs")
+    __slots__ = ("keys", "pairs")
 
     def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
-        self._keys: list[str] = []
-        self._pairs: list[tuple[str, str]] = []
+        self.keys: list[str] = []
+        self.pairs: list[tuple[str, str]] = []
         for name, value in fields.items() if isinstance(fields, Mapping) else fields:
             self.add(name, value)
 
@@ -29,64 +31,59 @@ class Headers:
     def adopt(cls, keys: list[str], pairs: list[tuple[str, str]]) -> Headers:
         """Take over lists that a parser made and checked: lower-case names, and (name, value) in the same order."""
         self = cls.__new__(cls)
-        self._keys = keys
-        self._pairs = pairs
+        self.keys = keys
+        self.pairs = pairs
         return self
-
-    @property
-    def keys(self) -> list[str]:
-        """Lower-case names in order, one for each field; not to be changed."""
-        return self._keys
 
     def items(self) -> list[tuple[str, str]]:
         """The fields as (name, value) in order; not to be changed."""
-        return self._pairs
+        return self.pairs
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value of `name`, or `default`."""
         try:
-            return self._pairs[self._keys.index(name.lower())][1]
+            return self.pairs[self.keys.index(name.lower())][1]
         except ValueError:
             return default
 
     def getall(self, name: str) -> list[str]:
         """Every value of `name`, in order; empty when absent."""
         key = name.lower()
-        if key not in self._keys:
+        if key not in self.keys:
             return []
-        return [pair[1] for k, pair in zip(self._keys, self._pairs, strict=True) if k == key]
+        return [pair[1] for k, pair in zip(self.keys, self.pairs, strict=True) if k == key]
 
     def add(self, name: str, value: str) -> None:
         """Append a field, whatever is there already."""
         check_field(name, value)
-        self._keys.append(name.lower())
-        self._pairs.append((name, value))
+        self.keys.append(name.lower())
+        self.pairs.append((name, value))
 
     def push(self, name: str, key: str, value: str) -> None:
         """Append a field that the engine made itself: `key` is the lower-case name, nothing is checked."""
-        self._keys.append(key)
-        self._pairs.append((name, value))
+        self.keys.append(key)
+        self.pairs.append((name, value))
 
     def remove(self, name: str) -> bool:
         """Take every field of that name away; tells whether there was one."""
         key = name.lower()
-        if key not in self._keys:
+        if key not in self.keys:
             return False
-        kept = [i for i, k in enumerate(self._keys) if k != key]
-        self._pairs = [self._pairs[i] for i in kept]
-        self._keys = [self._keys[i] for i in kept]
+        kept = [i for i, k in enumerate(self.keys) if k != key]
+        self.pairs = [self.pairs[i] for i in kept]
+        self.keys = [self.keys[i] for i in kept]
         return True
 
     def remove_all(self, names: frozenset[str] | set[str]) -> None:
         """Take away every field whose lower-case name is in `names`."""
-        kept = [i for i, k in enumerate(self._keys) if k not in names]
-        if len(kept) != len(self._keys):
-            self._pairs = [self._pairs[i] for i in kept]
-            self._keys = [self._keys[i] for i in kept]
+        kept = [i for i, k in enumerate(self.keys) if k not in names]
+        if len(kept) != len(self.keys):
+            self.pairs = [self.pairs[i] for i in kept]
+            self.keys = [self.keys[i] for i in kept]
 
     def copy(self) -> Headers:
         """An independent copy."""
-        return Headers.adopt(self._keys.copy(), self._pairs.copy())
+        return Headers.adopt(self.keys.copy(), self.pairs.copy())
 
     def __getitem__(self, name: str) -> str:
         value = self.get(name)
@@ -99,38 +96,38 @@ class Headers:
         check_field(name, value)
         key = name.lower()
         try:
-            at = self._keys.index(key)
+            at = self.keys.index(key)
         except ValueError:
             self.push(name, key, value)
             return
-        self._pairs[at] = (name, value)
-        if self._keys.count(key) > 1:
-            kept = [i for i, k in enumerate(self._keys) if k != key or i == at]
-            self._pairs = [self._pairs[i] for i in kept]
-            self._keys = [self._keys[i] for i in kept]
+        self.pairs[at] = (name, value)
+        if self.keys.count(key) > 1:
+            kept = [i for i, k in enumerate(self.keys) if k != key or i == at]
+            self.pairs = [self.pairs[i] for i in kept]
+            self.keys = [self.keys[i] for i in kept]
 
     def __delitem__(self, name: str) -> None:
         if not self.remove(name):
             raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._keys
+        return isinstance(name, str) and name.lower() in self.keys
 
     def __iter__(self) -> Iterator[str]:
-        return iter([name for name, _ in self._pairs])
+        return iter([name for name, _ in self.pairs])
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.keys)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Headers):
             return NotImplemented
-        return self._keys == other._keys and [v for _, v in self._pairs] == [v for _, v in other._pairs]
+        return self.keys == other.keys and [v for _, v in self.pairs] == [v for _, v in other.pairs]
 
     __hash__ = None  # type: ignore[assignment]  # mutable, like dict
 
     def __repr__(self) -> str:
-        return f"Headers({self._pairs!r})"
+        return f"Headers({self.pairs!r})"
 
 
 def check_field(name: str, value: str) -> None:

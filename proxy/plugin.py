@@ -178,11 +178,18 @@ class Plugin(Generic[C]):
         self.configured()
 
     def for_route(self, config: C) -> Self:
-        """This instance as a route sees it that sets other options: all that `start` made is shared."""
+        """This instance as a route sees it that sets other options: all that `start` makes is shared."""
         twin = copy.copy(self)
         twin.config = config
         twin.configured()
         return twin
+
+    def share(self, started: Self) -> None:
+        """Take over what `start` made on the one instance; called on each of its twins, whose options stay."""
+        config = self.config
+        vars(self).update(vars(started))
+        self.config = config
+        self.configured()
 
     def configured(self) -> None:
         """`config` is set: derive from it what hooks need. Runs once for the instance and once for each such route."""

@@ -28,12 +28,13 @@ class Built:
     """
 
     def __init__(
-        self, loaded: Loaded, snapshot: Snapshot, links: list[Link], runtime: Runtime, warnings: tuple[Problem, ...]
+        self, loaded: Loaded, snapshot: Snapshot, chains: Chains, runtime: Runtime, warnings: tuple[Problem, ...]
     ) -> None:
         self.loaded = loaded
         self.snapshot = snapshot
         self.warnings = warnings
-        self.links = tuple(links)
+        self.links = tuple(chains.instances.values())
+        self._twins = chains.twins
         self._runtime = runtime
         self._started: list[Link] = []
 
@@ -52,6 +53,9 @@ class Built:
                 reason = f'the plugin "{link.id}" does not start: {type(error).__name__}: {error}'
                 raise SettingsError([Problem((), reason)]) from error
             self._started.append(link)
+            for instance, twin in self._twins:
+                if instance is link.plugin:
+                    twin.share(instance)
 
     async def stop(self) -> None:
         """Stop the plugins, last started first, and close the pools. One that raises does not keep the others."""
@@ -103,7 +107,7 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime) -> Built:
     router = Router(routes)
     warnings = (*loaded.warnings, *_ties(router, settings, document))
     snapshot = Snapshot(router, Plan("", chains.common(), None), dict(upstreams), plans, loaded.revision)
-    return Built(loaded, snapshot, list(chains.instances.values()), runtime, warnings)
+    return Built(loaded, snapshot, chains, runtime, warnings)
 
 
 def _plan(

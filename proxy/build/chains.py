@@ -25,6 +25,7 @@ class Chains:
     """Makes one instance for each id, and each route's chain out of them.
 
     :ivar problems: what was found wrong so far.
+    :ivar twins: each instance with one that a route sees in its place because it sets other options.
     :ivar instances: what must be started and stopped, in the order of the file.
     """
 
@@ -34,6 +35,7 @@ class Chains:
         self._entries = {entry.id: entry for entry in entries}
         self.problems: list[Problem] = []
         self.instances: dict[str, Link] = {}
+        self.twins: list[tuple[Plugin[Any], Plugin[Any]]] = []
         self._common: list[Link] = []
         for entry in entries:
             link = self._instance(entry, entry.options, entry.at)
@@ -47,11 +49,11 @@ class Chains:
 
     def for_route(self, route: Route, at: KeyPath) -> Chain:
         """A route's chain: the common one with its options set over, plugins switched off, and others added."""
-        links = [self._over(link, route.plugins.get(link.id)) for link in self._common]
+        links = [self._over(link, route.plugin(link.id)) for link in self._common]
         kept = [link for link in links if link is not None]
         added = []
-        for id, said in route.plugins.items():  # noqa: A001 (the field's name)
-            if id in self._entries or said.id in self._entries:
+        for said in route.plugins.values():
+            if said.id in self._entries:
                 continue
             if not said.enabled:
                 self._unknown_id(said)
@@ -93,10 +95,12 @@ class Chains:
         if config is None:
             return None
         try:
-            return Link(link.id, link.name, link.plugin.for_route(config))
+            twin = link.plugin.for_route(config)
         except Exception as error:
             self._problem(said.at, f"the plugin refuses these options: {error}")
             return None
+        self.twins.append((link.plugin, twin))
+        return Link(link.id, link.name, twin)
 
     def _instance(self, entry: PluginEntry | RoutePlugin, options: Mapping[str, Any], at: KeyPath) -> Link | None:
         cls = self._find(entry)

@@ -22,7 +22,20 @@ from proxy.errors import (
     UnknownMethod,
     VersionRefused,
 )
-from proxy.fields import Kind, Names, connection_options, remove_named
+from proxy.fields import (
+    CONNECTION,
+    EXPECT,
+    FORWARDED,
+    FRAMING,
+    HOST,
+    REQUEST_ID,
+    TE,
+    UPGRADE,
+    VIA,
+    Names,
+    connection_options,
+    remove_named,
+)
 from proxy.headers import Headers
 from proxy.message import Request
 
@@ -146,11 +159,11 @@ class HeadReader:
         request = head.request
         options: list[str] = []
         for (name, key, kind), value in fields:
-            if kind == Kind.HOST:
+            if kind == HOST:
                 request.host = value
-            elif kind == Kind.CONNECTION:
+            elif kind == CONNECTION:
                 options.append(value)
-            elif kind == Kind.FRAMING:
+            elif kind == FRAMING:
                 if head.framing is None:
                     head.framing = Headers()
                 head.framing.push(name, key, value)
@@ -160,19 +173,19 @@ class HeadReader:
             remove_named(request.headers, connection_options(options) - {"te"})
 
     def _seldom(self, head: Head, name: str, key: str, kind: int, value: str) -> None:
-        if kind == Kind.FORWARDED:
+        if kind == FORWARDED:
             if head.forwarded is None:
                 head.forwarded = {}
             head.forwarded.setdefault(key, []).append(value)
-        elif kind == Kind.REQUEST_ID:
+        elif kind == REQUEST_ID:
             head.request_id = value
-        elif kind == Kind.EXPECT:
+        elif kind == EXPECT:
             self._expect(head, name, key, value)
-        elif kind == Kind.TE and "trailers" in connection_options([value]):
+        elif kind == TE and "trailers" in connection_options([value]):
             head.request.headers.push("TE", "te", "trailers")
-        elif kind == Kind.UPGRADE:
+        elif kind == UPGRADE:
             head.upgrade = value
-        elif kind == Kind.VIA:
+        elif kind == VIA:
             if self.token in value:
                 raise LoopDetected("the request has passed here before (RFC 9110 section 7.6.3)")
             head.request.headers.push(name, key, value)

@@ -12,7 +12,16 @@ from aiohttp.http_parser import HttpResponseParser
 
 from proxy.errors import BadResponse, GatewayError
 from proxy.exchange import Endpoint, Exchange
-from proxy.fields import HOP_BY_HOP, RESPONSE_KINDS, Kind, Names, connection_options, remove_named
+from proxy.fields import (
+    CONNECTION,
+    FRAMING,
+    HOP_BY_HOP,
+    RESPONSE_KINDS,
+    UPGRADE,
+    Names,
+    connection_options,
+    remove_named,
+)
 from proxy.flow import splices
 from proxy.framing import ChunkedWriter, CloseWriter, LengthWriter, writer
 from proxy.headers import Headers, check_field
@@ -179,13 +188,14 @@ def read_head(data: bytes, parser: HttpResponseParser) -> ResponseHead:
 def _special(head: ResponseHead, fields: list[tuple[tuple[str, str, int], str]]) -> None:
     options: list[str] = []
     for (name, key, kind), value in fields:
-        if kind == Kind.FRAMING:
+        if kind == FRAMING:
             if head.framing is None:
                 head.framing = Headers()
             head.framing.push(name, key, value)
-        elif kind == Kind.CONNECTION:
-            options.append(value)
-        elif kind == Kind.UPGRADE:
+        elif kind == CONNECTION:
+            if value != "keep-alive" or head.version == "1.0":
+                options.append(value)
+        elif kind == UPGRADE:
             head.upgrade = value
     if options:
         named = connection_options(options)

@@ -20,7 +20,7 @@ from proxy.exchange import Endpoint, Exchange, Peer
 from proxy.message import Headers, Request, Response
 from proxy.metrics import Metrics
 from proxy.plan import Plan, Snapshot
-from proxy.plugin import AdminHandler, Plugin, PluginConfig, Services
+from proxy.plugin import AdminHandler, Plugin, Services
 from proxy.routing.route import Match, Route
 from proxy.routing.router import Router
 from proxy.upstream.client import Client
@@ -137,8 +137,7 @@ class Gateway:
 
     def _engine(self, plugins: tuple[Plugin[Any], ...], upstream: Origin | None) -> Engine:
         links = [Link(f"p{index}", type(plugin).__name__, plugin) for index, plugin in enumerate(plugins)]
-        # Something inert stands outermost, so that nothing here depends on what the engine does with that place.
-        chain = Chain([Link("outermost", "outermost", Plugin(PluginConfig())), *links])
+        chain = Chain(links)
         plan = Plan("site", chain, upstream)
         router = Router([Route("site", Match(), plan)])
         snapshot = Snapshot(router, Plan("", chain, None), {}, [plan], "test")

@@ -245,7 +245,7 @@ class Fixed(Plugin[PluginConfig]):
 async def wire(plugin: RequestId, trust: Trust, *fields: str) -> list[str]:
     """One request over a socket; returns the answer's lines."""
     clock = Clock()
-    plugins: list[Plugin[Any]] = [Plugin(PluginConfig()), plugin, Fixed(PluginConfig())]
+    plugins: list[Plugin[Any]] = [plugin, Fixed(PluginConfig())]
     chain = Chain([Link(str(index), "p", one) for index, one in enumerate(plugins)])
     snapshot = Snapshot(Router([]), Plan("", chain, None), {}, [], "test")
     spawn = asyncio.get_running_loop().create_task
