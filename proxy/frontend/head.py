@@ -116,6 +116,8 @@ class HeadReader:
             raise _refusal(data) from error
         if not messages:
             raise _refusal(data)
+        if _REQUEST_LINE.match(data) is None:  # llhttp takes several spaces, leading CR and LF, and RTSP
+            raise BadRequest("the request line is malformed (RFC 9112 section 3)")
         message = messages[0][0]
         if message.method in _REFUSED_METHODS:
             raise MethodRefused(f"{message.method} is not served here")

@@ -8,6 +8,8 @@ the protocol's life; it does not start its task. Heads are cut at the empty line
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp.web_protocol import RequestHandler
@@ -28,6 +30,14 @@ if TYPE_CHECKING:
 _END = b"\r\n\r\n"
 _HIGH_WATER = 65536  # bytes that wait to be written, or to be parsed behind a request under way
 _LINGER = 2.0  # seconds that a closing connection lets the client read the answer (RFC 9112 section 9.6)
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Close by RST: an orderly FIN would say that a body ended by closing is whole (RFC 9112 section 8)."""
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 class _Watch(Timer):
@@ -58,6 +68,7 @@ class Connection(RequestHandler):
         "_lingers",
         "_parsing",
         "_stopped",
+        "_talking",
         "_watch",
         "keep",
         "listener",
@@ -78,6 +89,7 @@ class Connection(RequestHandler):
         self._closing = False
         self._lingers = False
         self._stopped = False  # reading is paused
+        self._talking = False  # the client may be in the middle of what was refused
         self._watch = _Watch(self)
 
     # the connection's life
@@ -236,7 +248,7 @@ class Connection(RequestHandler):
         """Answer what cannot be accepted, and close: nothing after it on this connection can be trusted."""
         self.keep = False
         self._heading = False
-        self._closing = True
+        self._closing = self._talking = True
         exchange = self._new_exchange(Request("GET", "/", scheme=self.listener.scheme))
         self.listener.engine.refuse(exchange, error)
 
@@ -247,6 +259,11 @@ class Connection(RequestHandler):
         self._buffer = rest
         if self.outlet.exchange is None:
             self.answer_over()
+
+    def distrust(self) -> None:
+        """The body broke its framing or a limit: whatever follows belongs to no request."""
+        self.keep = False
+        self._talking = True
 
     def stop_reading(self) -> None:
         """Back-pressure: read nothing for now."""
@@ -287,7 +304,7 @@ class Connection(RequestHandler):
         self.keep = False
         if self.transport is not None:
             if abrupt:
-                self.transport.abort()
+                _reset(self.transport)
             else:
                 self.transport.close()
 
@@ -307,7 +324,7 @@ class Connection(RequestHandler):
         transport = self.transport
         if transport is None or self._lingers:
             return
-        unread = self.upload.reader is not None or bool(self._buffer) or self._stopped
+        unread = self.upload.reader is not None or bool(self._buffer) or self._stopped or self._talking
         self._closing = True
         self.upload.lost()
         self._buffer = b""

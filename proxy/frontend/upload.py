@@ -46,7 +46,7 @@ class Upload:
             content = reader.feed(data) if data else b""
         except FramingError as error:
             request.body = stream = Stream(self, reader.size)
-            self._connection.keep = False
+            self._connection.distrust()
             stream.fail(BadRequest(error.reason))
             return b""
         exchange.bytes_in = len(content)
@@ -89,7 +89,7 @@ class Upload:
 
     def stop(self, error: ClientError) -> None:
         """The body will not become whole, so the connection cannot be kept."""
-        self._connection.keep = False
+        self._connection.distrust()
         self.reader = self._exchange = None
         stream, self.stream = self.stream, None
         if stream is not None:

@@ -67,6 +67,7 @@ class Connection(ResponseHandler):
         self._member = False  # whether the pool counts it
         self._exchange: Exchange | None = None
         self._held = b""  # part of a head
+        self._silent = True  # no byte of an answer has come to this request
         self._reader: Reader | None = None  # of the answer's body under way
         self._stream: Stream | None = None  # where it goes
         self._gap = 0.0  # seconds that may pass between two pieces of the answer; 0: any time
@@ -123,6 +124,7 @@ class Connection(ResponseHandler):
         self._exchange = exchange
         exchange.attempt = self
         self._uses += 1
+        self._silent = True
         try:
             self._sender.send(exchange, transport, pool.via)
         except GatewayError as error:
@@ -172,6 +174,7 @@ class Connection(ResponseHandler):
         elif self._reader is not None:
             self._body(data)
         else:
+            self._silent = False
             self._heads(self._held + data if self._held else data)
 
     def _heads(self, data: bytes) -> None:
@@ -338,8 +341,7 @@ class Connection(ResponseHandler):
         if exchange is None:
             return
         if reader is None:
-            silent = not self._held
-            retry = Retry.REUSED if silent and self._uses > 1 else Retry.IDEMPOTENT
+            retry = Retry.REUSED if self._silent and self._uses > 1 else Retry.IDEMPOTENT
             self.fail(UpstreamReset("the upstream closed the connection before its answer", retry=retry))
             return
         try:
