@@ -12,17 +12,19 @@ from contextlib import suppress
 
 from proxy import __version__
 from proxy.build import Built, Runtime, build
+from proxy.build.clients import client_limits
+from proxy.build.selftests import run_tests
 from proxy.clock import Clock
 from proxy.engine import Engine
 from proxy.events import SystemDraining, SystemStarted
 from proxy.frontend.identity import Trust
-from proxy.frontend.listener import Limits, Listener
+from proxy.frontend.listener import Listener
 from proxy.metrics import Metrics
 from proxy.registry import Registry
 from proxy.server.admin import AdminRoutes, AdminServer
 from proxy.server.sockets import CannotBind, bind, url_of
 from proxy.server.views import Views
-from proxy.settings import Loaded, Settings
+from proxy.settings import Loaded, Settings, SettingsError
 
 log = logging.getLogger("passerelle")
 
@@ -85,14 +87,18 @@ class Gateway:
         return None if self._admin is None else self._admin.url
 
     async def start(self) -> None:
-        """Build everything, bind, start plugins, listen; all of it or nothing.
+        """Build everything, run the configuration's own tests, bind, start plugins, listen; all of it or nothing.
 
-        :raises SettingsError: when the configuration cannot be built.
+        :raises SettingsError: when the configuration cannot be built, a test of its own fails, or a plugin does not
+            start.
         :raises CannotBind: when an address is taken or not ours.
         """
         self.runtime = runtime = Runtime(self.routes, clock=self._clock)
         try:
             self.built = build(self._loaded, self._registry, runtime)
+            problems = await run_tests(self.built, runtime)
+            if problems:
+                raise SettingsError(problems)
             await self._start(self._bind())
         except BaseException:
             await self._undo()
@@ -135,22 +141,13 @@ class Gateway:
 
     def _listener(self, url: str) -> Listener:
         settings, runtime = self.settings, self.runtime
-        limits = Limits(
-            head=settings.timeouts.head,
-            body_gap=settings.timeouts.between_bytes,
-            idle=settings.timeouts.keep_alive,
-            slow_reader=settings.timeouts.slow_reader,
-            head_bytes=settings.limits.head,
-            fields=settings.limits.fields,
-            target_bytes=settings.limits.target,
-        )
         return Listener(
             url,
             self.engine,
             wheel=runtime.wheel,
             spawn=runtime.spawn,
             trust=Trust(settings.trusted_proxies),
-            limits=limits,
+            limits=client_limits(settings),
             token=runtime.token,
         )
 
