@@ -9,10 +9,11 @@ import traceback
 from collections.abc import Sequence
 
 from proxy import __version__
-from proxy.cli import serve
+from proxy.cli import check, explain, plugin, schema, serve
+from proxy.cli.configuration import NoConfiguration
 from proxy.cli.failures import Exit, say
 
-_COMMANDS = (serve,)
+_COMMANDS = (serve, check, explain, plugin, schema)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except serve.NoConfiguration as error:
+    except NoConfiguration as error:
         say(str(error))
         return Exit.USAGE
     except Exception as error:

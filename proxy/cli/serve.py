@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from proxy.cli.configuration import add_config, find_config
 from proxy.cli.failures import Exit, say, show
 from proxy.cli.logs import LEVELS, log_to_stderr
 
 if TYPE_CHECKING:
     from proxy.settings import Loaded, Settings
 
-PLACES = (Path("config/passerelle.yaml"), Path("passerelle.yaml"))
-
-
-class NoConfiguration(Exception):
-    """No file was named, and none is where one would be looked for."""
-
-
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """The option that names the file."""
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help=f"default: {PLACES[0]} or {PLACES[1]}")
-
 
 def add_log_level(parser: argparse.ArgumentParser) -> None:
     """The option that says how much is told."""
     parser.add_argument("--log-level", choices=LEVELS, default="info", help="default: info")
-
-
-def find_config(named: Path | None) -> Path:
-    """The file to use. :raises NoConfiguration: when there is none."""
-    if named is not None:
-        return named
-    for place in PLACES:
-        if place.is_file():
-            return place
-    raise NoConfiguration(f"there is no {PLACES[0]} here; name a file by -c, or an upstream by serve --to URL")
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
