@@ -4,58 +4,107 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from proxy import __version__
-from proxy.cli import check, explain, plugin, schema, serve
+from proxy.cli import check, demo, explain, plugin, schema, serve
 from proxy.cli.configuration import NoConfiguration
-from proxy.cli.failures import Exit, say
+from proxy.cli.failures import Exit, say, show
+from proxy.cli.plugin_commands import Rivals, commands
 
-_COMMANDS = (serve, check, explain, plugin, schema)
+if TYPE_CHECKING:
+    from proxy.plugin import Command
+    from proxy.registry import Registry
+
+_COMMANDS = {
+    "demo": demo,
+    "serve": serve,
+    "check": check,
+    "explain": explain,
+    "plugin": plugin,
+    "schema": schema,
+}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, registry: Registry | None = None) -> int:
     """Run the command.
 
     :param arguments: those after the command's name; the process's own when None.
+    :param registry: where plugins' subcommands come from; what is installed when None.
     :returns: the exit code.
     """
-    args = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code: int = args.run(args)
+        return _run(given, registry)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except NoConfiguration as error:
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains when it ends
+        return Exit.FINE
+    except (NoConfiguration, Rivals) as error:
         say(str(error))
         return Exit.USAGE
     except Exception as error:
         return _told(error)
+
+
+def _run(given: list[str], registry: Registry | None) -> int:
+    theirs: Mapping[str, Command] = {}
+    first = given[0] if given else "--help"
+    if first not in _COMMANDS and first != "--version":
+        theirs = commands(registry or _installed(), _COMMANDS)
+        if first in theirs:
+            return theirs[first].run(given[1:])
+    args = _parser(theirs).parse_args(given)
+    code: int = args.run(args)
     return code
+
+
+def _installed() -> Registry:
+    from proxy.registry import Registry
+
+    return Registry.installed()
+
+
+def _parser(theirs: Mapping[str, Command]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="passerelle",
+        description="A reverse proxy that a Python team can program.",
+        epilog=_epilog(theirs),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"passerelle {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _COMMANDS.values():
+        command.add(subparsers)
+    return parser
+
+
+def _epilog(theirs: Mapping[str, Command]) -> str:
+    if not theirs:
+        return ""
+    return "\n".join(["commands of plugins:", *(f"  {name:<20}  {it.summary}" for name, it in sorted(theirs.items()))])
 
 
 def _told(error: Exception) -> int:
     """Say in words what ended the command. The types are heavy to import, so that is done only now."""
+    from proxy.registry import PluginNotUsable
     from proxy.server.sockets import CannotBind
     from proxy.settings import SettingsError
 
     if isinstance(error, SettingsError):
-        for problem in error.problems:
-            print(problem.render(), file=sys.stderr)
+        show(error.problems)
         return Exit.BAD_CONFIGURATION
     if isinstance(error, CannotBind):
         say(str(error))
         return Exit.CANNOT_BIND
+    if isinstance(error, PluginNotUsable | OSError):
+        say(str(error))
+        return Exit.BAD_CONFIGURATION
     say(f"internal error: {''.join(traceback.format_exception_only(error)).strip()}")
     logging.getLogger("passerelle").debug("the command failed", exc_info=error)
     return Exit.BAD_CONFIGURATION
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="passerelle", description="A reverse proxy that a Python team can program.")
-    parser.add_argument("--version", action="version", version=f"passerelle {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add(commands)
-    return parser

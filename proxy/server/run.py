@@ -23,18 +23,20 @@ _FEW_FILES = 4096
 _LAST_MOMENT = 1.0  # seconds for plugins and sockets to end after a second signal
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
+Ready = Callable[[Gateway], None]
 
 
-def run(loaded: Loaded, registry: Registry) -> int:
+def run(loaded: Loaded, registry: Registry, ready: Ready | None = None) -> int:
     """Serve a configuration until TERM or INT.
 
+    :param ready: called once it serves, in place of `announce`.
     :returns: the exit code 0.
     :raises SettingsError: when the configuration cannot be built, or a plugin does not start.
     :raises CannotBind: when an address is taken or not ours.
     """
     raise_file_limit()
     with asyncio.Runner(loop_factory=fast_loop()) as runner:
-        return runner.run(serve(Gateway(loaded, registry)))
+        return runner.run(serve(Gateway(loaded, registry), ready or announce))
 
 
 def fast_loop() -> Loop | None:
@@ -55,9 +57,10 @@ def raise_file_limit() -> None:
         log.warning("only %d files may be open at once (ulimit -n), and every connection is one", soft)
 
 
-async def serve(gateway: Gateway) -> int:
-    """Start the gateway, tell where it listens, and end it when a signal says so.
+async def serve(gateway: Gateway, ready: Ready) -> int:
+    """Start the gateway, tell that it is ready, and end it when a signal says so.
 
+    :param ready: called once it serves.
     :returns: the exit code 0.
     :raises SettingsError: see `run`.
     :raises CannotBind: see `run`.
@@ -66,7 +69,7 @@ async def serve(gateway: Gateway) -> int:
     signals.listen()
     if not await _unless(gateway.start(), signals.first):
         return 0
-    announce(gateway)
+    ready(gateway)
     await signals.first.wait()
     log.info("draining: %d requests under way", gateway.engine.active)
     if not await _unless(gateway.drain(), signals.second):
