@@ -1,0 +1,120 @@
+# What a developer does, by name. Works with GNU make 3.81 (which macOS has) and later.
+#
+#   make run     the gateway in front of a sample upstream, and what to try      make run ARGS=--help
+#   make test    every test                                                      make test ARGS="tests/unit -k retry"
+#   make lint    style, types, import rules, security, sizes
+#
+# The first of these makes .venv and installs what the lock files pin. PYTHON=/path/to/python3.12 chooses another Python.
+
+VENV ?= .venv
+ARGS ?=
+BIN := $(VENV)/bin
+PYTHONS = $(if $(PYTHON),"$(PYTHON)",python3.11 python3 python3.12 python3.13 python3.14)
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
+
+# What coverage must reach of lines and branches where a defect corrupts or leaks traffic. Never lowered.
+ENGINE := proxy/engine.py,proxy/exchange.py,proxy/chain.py,proxy/framing.py,proxy/flow.py,proxy/body.py,proxy/plan.py,$\
+	proxy/answers.py,proxy/fields.py,proxy/headers.py,proxy/routing/*,proxy/frontend/*,proxy/upstream/*
+ENGINE_COVERAGE := 90
+
+# B105 takes the Host policy "pass" for a password; B311: randomness here spreads load and makes ids, it guards nothing.
+BANDIT_SKIP := B105,B311
+
+.PHONY: help run test coverage lint style types imports security sizes fresh bench soak docs schema lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+# what is installed
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "making $(VENV) with $$("$$python" --version)"; \
+			if "$$python" -m venv "$(VENV)"; then exit 0; fi; \
+			rm -rf "$(VENV)"; \
+			echo "$$python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; \
+			exit 1; \
+		fi; \
+	done; \
+	echo "Python 3.11 or later is needed and none was found among:" $(PYTHONS) >&2; \
+	echo "name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; \
+	exit 1
+
+$(VENV)/.base: requirements.lock setup.cfg pyproject.toml | $(BIN)/python
+	@echo "installing what requirements.lock pins"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.base
+	@echo "installing what requirements-dev.lock pins"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# what is run
+
+run: $(VENV)/.base
+	@$(BIN)/passerelle demo $(ARGS)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m pytest -m soak $(ARGS)
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks $(ARGS)
+
+coverage: $(VENV)/.dev
+	@rm -f .coverage .coverage.*
+	@$(MAKE) test ARGS="--cov --cov-report= $(ARGS)"
+	@$(BIN)/coverage report
+	@echo "of the engine, at least $(ENGINE_COVERAGE) %:"
+	@$(BIN)/coverage report --include='$(ENGINE)' --fail-under=$(ENGINE_COVERAGE)
+
+# what is checked
+
+lint: style types imports security sizes
+
+style: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+security: $(VENV)/.dev
+	$(BIN)/bandit --quiet --recursive --skip $(BANDIT_SKIP) proxy plugins
+
+sizes: $(VENV)/.dev
+	$(BIN)/python .ci/house.py proxy plugins benchmarks docs tests .ci
+
+fresh: $(VENV)/.dev
+	$(BIN)/passerelle schema --check
+	$(BIN)/python -m docs.generate --check
+
+# what is generated
+
+schema: $(VENV)/.base
+	$(BIN)/passerelle schema
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m docs.generate
+
+# Compiled by Python 3.11, the oldest that is supported, so that what only it needs is there; ARGS=--upgrade renews.
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header $\
+	--build-deps-for editable --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+lock: $(VENV)/.dev
+	$(COMPILE) $(ARGS) --output-file requirements.lock setup.cfg
+	$(COMPILE) $(ARGS) --extra test --extra dev --output-file requirements-dev.lock setup.cfg
+
+clean:
+	rm -rf $(VENV) .venv-bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+		.hypothesis .coverage .coverage.* htmlcov
+	find proxy plugins tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
