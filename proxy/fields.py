@@ -29,7 +29,7 @@ VIA = 10
 UNDERSCORE = 11  # `X_Forwarded_For` and `X-Forwarded-For` are one name to CGI: dropped
 
 
-_HOP_BY_HOP = {
+_HOP_BY_HOP_KINDS = {
     "connection": CONNECTION,
     "content-length": FRAMING,
     "http2-settings": DROP,
@@ -44,7 +44,7 @@ _HOP_BY_HOP = {
 }
 
 REQUEST_KINDS: Mapping[str, int] = {
-    **_HOP_BY_HOP,
+    **_HOP_BY_HOP_KINDS,
     "expect": EXPECT,
     "forwarded": FORWARDED,
     "host": HOST,
@@ -61,9 +61,7 @@ REQUEST_KINDS: Mapping[str, int] = {
     "x-request-id": REQUEST_ID,
 }
 
-RESPONSE_KINDS: Mapping[str, int] = {**_HOP_BY_HOP, "te": DROP}
-
-HOP_BY_HOP = frozenset(_HOP_BY_HOP)
+RESPONSE_KINDS: Mapping[str, int] = {**_HOP_BY_HOP_KINDS, "te": DROP}
 
 # What a peer cannot have removed by naming it in Connection: who it is, what it may, and what caches are told.
 _KEPT = frozenset({"authorization", "cache-control", "cookie", "host", "set-cookie", "via", "x-request-id"})

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from proxy.headers import Headers
 
-_LENGTH = re.compile(r"[ \t]*+([0-9]{1,18})[ \t]*+")
+_DIGITS = 18  # of a Content-Length: more than any body has, and still a machine word
 
 _TCHAR = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*+"'
@@ -107,8 +107,10 @@ class LengthReader(Reader):
     __slots__ = ("_left",)
 
     def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self._left = size
+        self.size = self._left = size
+        self.done = False
+        self.rest = b""
+        self.trailers = None
 
     def feed(self, data: bytes) -> bytes:
         left = self._left - len(data)
@@ -118,11 +120,12 @@ class LengthReader(Reader):
         return self._finish(data)
 
     def _finish(self, data: bytes) -> bytes:
-        last = data[: self._left]
-        self.rest += data[self._left :]
-        self._left = 0
+        left, self._left = self._left, 0
         self.done = True
-        return last
+        if len(data) == left:
+            return data
+        self.rest += data[left:]
+        return data[:left]
 
 
 class CloseReader(Reader):
@@ -388,11 +391,10 @@ def _coded(version: str, headers: Headers, limits: Limits) -> ChunkedReader:
 
 
 def _measured(headers: Headers) -> LengthReader | None:
-    values = headers.getall("content-length")
-    if len(values) > 1:
+    if headers.keys.count("content-length") > 1:
         raise FramingError("more than one Content-Length (RFC 9112 section 6.3, rule 5)")
-    match = _LENGTH.fullmatch(values[0])
-    if match is None:
+    value = headers.pairs[headers.keys.index("content-length")][1].strip(" \t")
+    if not (value.isdecimal() and value.isascii() and len(value) <= _DIGITS):
         raise FramingError("a Content-Length that is not a decimal number (RFC 9112 section 6.3, rule 5)")
-    size = int(match[1])
+    size = int(value)
     return LengthReader(size) if size else None

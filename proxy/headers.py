@@ -9,19 +9,41 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
+# Hop-by-hop and framing fields (RFC 9110 section 7.6.1): the two ends of a connection own them.
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "content-length",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+ENDS = HOP_BY_HOP | {"expect", "x-request-id"}
+
+
 class Headers:
     """An ordered multi-map of fields; repeated fields stay repeated and in order (RFC 9110 section 5.3).
 
     :ivar keys: lower-case names in order, one for each field; only the engine may change it, together with `pairs`.
     :ivar pairs: the fields as (name, value) in the same order.
+    :ivar marked: whether a field was written that a connection's end has to look at before it writes the head: one of
+        `ENDS`. Spares every head that has none of them a search.
     :param fields: a mapping or pairs of (name, value).
     :raises ValueError: when a name is no token or a value holds a control byte (RFC 9110 section 5.5): nothing
         that a plugin writes can split a message.
     """
 
-    __slots__ = ("keys", "pairs")
+    __slots__ = ("keys", "marked", "pairs")
 
     def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        self.marked = False
         self.keys: list[str] = []
         self.pairs: list[tuple[str, str]] = []
         for name, value in fields.items() if isinstance(fields, Mapping) else fields:
@@ -31,6 +53,7 @@ class Headers:
     def adopt(cls, keys: list[str], pairs: list[tuple[str, str]]) -> Headers:
         """Take over lists that a parser made and checked: lower-case names, and (name, value) in the same order."""
         self = cls.__new__(cls)
+        self.marked = False
         self.keys = keys
         self.pairs = pairs
         return self
@@ -56,13 +79,14 @@ class Headers:
     def add(self, name: str, value: str) -> None:
         """Append a field, whatever is there already."""
         check_field(name, value)
-        self.keys.append(name.lower())
-        self.pairs.append((name, value))
+        self.push(name, name.lower(), value)
 
     def push(self, name: str, key: str, value: str) -> None:
         """Append a field that the engine made itself: `key` is the lower-case name, nothing is checked."""
         self.keys.append(key)
         self.pairs.append((name, value))
+        if key in ENDS:
+            self.marked = True
 
     def remove(self, name: str) -> bool:
         """Take every field of that name away; tells whether there was one."""
@@ -83,7 +107,9 @@ class Headers:
 
     def copy(self) -> Headers:
         """An independent copy."""
-        return Headers.adopt(self.keys.copy(), self.pairs.copy())
+        twin = Headers.adopt(self.keys.copy(), self.pairs.copy())
+        twin.marked = self.marked
+        return twin
 
     def __getitem__(self, name: str) -> str:
         value = self.get(name)

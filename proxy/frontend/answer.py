@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from email.utils import formatdate
 from functools import lru_cache
+from typing import Protocol
 
 from proxy.answers import title
-from proxy.fields import HOP_BY_HOP
 from proxy.framing import ChunkedWriter, CloseWriter, LengthWriter
+from proxy.headers import HOP_BY_HOP
 from proxy.message import Response
 
+_LINE = ": ".join
+_OWN = HOP_BY_HOP | {"x-request-id"}
 _UNPRINTABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
@@ -19,6 +22,14 @@ def status_line(status: int, reason: str) -> str:
     """The status line (RFC 9112 section 4), always ours: HTTP/1.1."""
     phrase = _UNPRINTABLE.sub("", reason) or title(status)
     return f"HTTP/1.1 {status} {phrase}\r\n"
+
+
+class Dated(Protocol):
+    """What knows the Date field."""
+
+    def date(self) -> str:
+        """For now."""
+        ...
 
 
 class Dates:
@@ -45,41 +56,36 @@ def bodiless(method: str, status: int) -> bool:
 
 
 def strip(response: Response, keep_length: bool) -> None:
-    """Take away framing and hop-by-hop fields that a plugin wrote: the engine frames what the body is."""
-    headers = response.headers
-    if HOP_BY_HOP.isdisjoint(headers.keys):
-        return
-    headers.remove_all(HOP_BY_HOP - {"content-length"} if keep_length else HOP_BY_HOP)
+    """Take away framing, hop-by-hop fields and X-Request-ID that a plugin wrote: they are written anew."""
+    if response.headers.marked:
+        response.headers.remove_all(_OWN - {"content-length"} if keep_length else _OWN)
 
 
 def head(
     response: Response,
     writer: LengthWriter | ChunkedWriter | CloseWriter | None,
     request_id: str,
-    date: str,
+    listener: Dated,
     connection: str,
 ) -> bytes:
     """The bytes of a final answer's head.
 
     :param writer: how the body is framed; None when there is none.
-    :param date: used when the answer has no Date.
+    :param listener: gives the Date of an answer that has none.
     :param connection: value of Connection, or `""` for none.
     """
     headers = response.headers
-    keys = headers.keys
-    if "x-request-id" in keys:
-        headers.remove("x-request-id")
-        keys = headers.keys
-    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-    if "date" not in keys:
-        lines.append(f"Date: {date}\r\n")
+    fields = "\r\n".join(map(_LINE, headers.pairs))
+    rest = "\r\n" if fields else ""
+    if "date" not in headers.keys:
+        rest = f"{rest}Date: {listener.date()}\r\n"
     field = None if writer is None else writer.fields
     if field is not None:
-        lines.append(f"{field[0]}: {field[1]}\r\n")
+        rest = f"{rest}{field[0]}: {field[1]}\r\n"
     if connection:
-        lines.append(f"Connection: {connection}\r\n")
-    lines.append(f"Via: 1.1 passerelle\r\nX-Request-ID: {request_id}\r\n\r\n")
-    return (status_line(response.status, response.reason) + "".join(lines)).encode("latin-1")
+        rest = f"{rest}Connection: {connection}\r\n"
+    start = status_line(response.status, response.reason)
+    return f"{start}{fields}{rest}Via: 1.1 passerelle\r\nX-Request-ID: {request_id}\r\n\r\n".encode("latin-1")
 
 
 def interim(response: Response) -> bytes:

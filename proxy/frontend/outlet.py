@@ -73,12 +73,12 @@ class Outlet:
         answer.strip(response, keep_length=False)
         body = response.body
         self._writer = framing = writer(None if body.trailers else body.size, exchange.request.version)
-        if isinstance(framing, CloseWriter):
+        if type(framing) is CloseWriter:
             connection.keep = False
         head = self._make_head(exchange, response)
         self._sent = True
         data = body.data
-        if data is not None and len(data) <= _SMALL and isinstance(framing, LengthWriter):
+        if data is not None and len(data) <= _SMALL and type(framing) is LengthWriter:
             connection.transport.write(head + data)
             exchange.bytes_out = len(data)
             self._done()
@@ -120,7 +120,7 @@ class Outlet:
             option = "close"
         else:
             option = "keep-alive" if exchange.request.version == "1.0" else ""
-        return answer.head(response, self._writer, exchange.id, connection.listener.date(), option)
+        return answer.head(response, self._writer, exchange.id, connection.listener, option)
 
     # the body's sink
 

@@ -15,7 +15,6 @@ from proxy.exchange import Endpoint, Exchange
 from proxy.fields import (
     CONNECTION,
     FRAMING,
-    HOP_BY_HOP,
     RESPONSE_KINDS,
     UPGRADE,
     Names,
@@ -24,9 +23,10 @@ from proxy.fields import (
 )
 from proxy.flow import splices
 from proxy.framing import ChunkedWriter, CloseWriter, LengthWriter, writer
-from proxy.headers import Headers, check_field
+from proxy.headers import HOP_BY_HOP, Headers, check_field
 from proxy.message import Response
 
+_LINE = ": ".join
 MAX_HEAD = 65536  # bytes of an answer's head
 _NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f#]")
 _TELL_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 section 8.6: say that there is none
@@ -58,19 +58,20 @@ def request_head(exchange: Exchange, endpoint: Endpoint, framing: Writer | None,
     if _NOT_IN_TARGET.search(target) is not None or (not target.isprintable() and not target.isascii()):
         _check_target(target)
     headers = request.headers
-    keys = headers.keys
-    if not HOP_BY_HOP.isdisjoint(keys) or "expect" in keys:
+    rest = "\r\n"
+    if headers.marked:
         headers = _cleaned(exchange)
-        keys = headers.keys
-    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-    if "te" in keys:
-        lines.append("Connection: TE\r\n")
+        if "te" in headers.keys:
+            rest = "\r\nConnection: TE\r\n"
+    fields = "\r\n".join(map(_LINE, headers.pairs))
     field = None if framing is None else framing.fields
     if field is not None:
-        lines.append(f"{field[0]}: {field[1]}\r\n")
+        rest = f"{rest}{field[0]}: {field[1]}\r\n"
     start = f"{_method(request.method)} {target} HTTP/1.1\r\n"
     host = _host_line(endpoint.host_field or request.host or endpoint.authority)
-    return f"{start}{host}{''.join(lines)}Via: {via}\r\n\r\n".encode("latin-1")
+    if not fields:
+        rest = rest[2:]
+    return f"{start}{host}{fields}{rest}Via: {via}\r\n\r\n".encode("latin-1")
 
 
 def _check_target(target: str) -> None:
@@ -190,8 +191,9 @@ def _special(head: ResponseHead, fields: list[tuple[tuple[str, str, int], str]])
     for (name, key, kind), value in fields:
         if kind == FRAMING:
             if head.framing is None:
-                head.framing = Headers()
-            head.framing.push(name, key, value)
+                head.framing = Headers.adopt([key], [(name, value)])
+            else:
+                head.framing.push(name, key, value)
         elif kind == CONNECTION:
             if value != "keep-alive" or head.version == "1.0":
                 options.append(value)

@@ -9,7 +9,7 @@ from plugins._fields import ENGINES_OWN
 from plugins.headers import Config, HeaderRules
 from proxy.errors import ConnectFailed
 from proxy.exchange import Exchange
-from proxy.fields import HOP_BY_HOP
+from proxy.headers import HOP_BY_HOP
 from proxy.message import Headers, Response
 from proxy.plugin import Plugin, Rank, config_of
 
