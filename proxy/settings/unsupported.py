@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.settings.problems import KeyPath
-from proxy.settings.upstream_models import Retry
-
-_RETRY = Retry()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +40,6 @@ UNSUPPORTED = (
     Row("limits.connections", _is(10_000), "remove it: connections are not counted"),
     Row("limits.buffered_body", _is(10 * 1024 * 1024), "remove it: the limit is 10MiB"),
     Row("upstreams.*.balance", _is("round_robin"), "write round_robin"),
-    Row("upstreams.*.retry.on", _is(_RETRY.on), "remove it: failed connects and resets of reused connections count"),
-    Row("upstreams.*.retry.budget", _is(_RETRY.budget), "remove it: retries have no budget"),
     Row("upstreams.*.health", _is(None), "write false: targets are not probed"),
     Row("upstreams.*.eject", _is(None), "write false: targets are not ejected"),
     Row("upstreams.*.breaker", _is(None), "write false: there is no circuit breaker"),

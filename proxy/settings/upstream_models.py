@@ -105,10 +105,10 @@ class Retry(Model):
 
     attempts: int = Field(default=1, ge=0, le=10)
     """Further tries after the first one."""
-    on: Annotated[tuple[Cause, ...], *Listed] = ("connect", "reset")
+    on: Annotated[tuple[Cause, ...], *Listed] = ("connect", "reset", 502, 503, 504)
     """What is worth another try: `connect`, `reset`, 502, 503, 504."""
     budget: Percent = 0.2
-    """Tries at most, as a share of the requests of the last 10 s."""
+    """Further tries at most, as a share of the requests of the last 10 s; ten a second are always allowed."""
 
 
 class Health(Model):

@@ -20,8 +20,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     "limits.connections": {"limits": {"connections": 5}},
     "limits.buffered_body": {"limits": {"buffered_body": "1MiB"}},
     "upstreams.*.balance": {"upstreams": {"a": {"targets": TARGETS, "balance": "least_busy"}}},
-    "upstreams.*.retry.on": {"upstreams": {"a": {"targets": TARGETS, "retry": {"on": [502]}}}},
-    "upstreams.*.retry.budget": {"upstreams": {"a": {"targets": TARGETS, "retry": {"budget": "5%"}}}},
     "upstreams.*.health": {"upstreams": {"a": {"targets": TARGETS, "health": True}}},
     "upstreams.*.eject": {"upstreams": {"a": {"targets": TARGETS, "eject": {}}}},
     "upstreams.*.breaker": {"upstreams": {"a": {"targets": TARGETS, "breaker": {}}}},
