@@ -86,6 +86,11 @@ class Gateway:
         """Where the admin listener is, or None when there is none."""
         return None if self._admin is None else self._admin.url
 
+    @property
+    def probes_url(self) -> str | None:
+        """Where only the probes are answered, or None."""
+        return None if self._admin is None else self._admin.probes_url
+
     async def start(self) -> None:
         """Build everything, run the configuration's own tests, bind, start plugins, listen; all of it or nothing.
 
