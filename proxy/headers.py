@@ -79,14 +79,15 @@ class Headers:
     def add(self, name: str, value: str) -> None:
         """Append a field, whatever is there already."""
         check_field(name, value)
-        self.push(name, name.lower(), value)
+        key = name.lower()
+        self.push(name, key, value)
+        if key in ENDS:
+            self.marked = True
 
     def push(self, name: str, key: str, value: str) -> None:
         """Append a field that the engine made itself: `key` is the lower-case name, nothing is checked."""
         self.keys.append(key)
         self.pairs.append((name, value))
-        if key in ENDS:
-            self.marked = True
 
     def remove(self, name: str) -> bool:
         """Take every field of that name away; tells whether there was one."""
@@ -124,7 +125,7 @@ class Headers:
         try:
             at = self.keys.index(key)
         except ValueError:
-            self.push(name, key, value)
+            self.add(name, value)
             return
         self.pairs[at] = (name, value)
         if self.keys.count(key) > 1:

@@ -116,13 +116,15 @@ class HeadReader:
             raise _refusal(data) from error
         if not messages:
             raise _refusal(data)
-        if _REQUEST_LINE.match(data) is None:  # llhttp takes several spaces, leading CR and LF, and RTSP
-            raise BadRequest("the request line is malformed (RFC 9112 section 3)")
         message = messages[0][0]
         if message.method in _REFUSED_METHODS:
             raise MethodRefused(f"{message.method} is not served here")
-        if message.version.major != 1:
+        version = message.version
+        if version.major != 1:
             raise VersionRefused("only HTTP/1.0 and HTTP/1.1 are spoken here")
+        line = f"{message.method} {message.path} HTTP/1.{version.minor}\r\n".encode("utf-8", "surrogateescape")
+        if not data.startswith(line):  # llhttp takes several spaces, leading CR and LF, and RTSP
+            raise BadRequest("the request line is malformed (RFC 9112 section 3)")
         return self._head(message)
 
     def _check_size(self, data: bytes) -> None:
@@ -135,10 +137,13 @@ class HeadReader:
     def _head(self, message: RawRequestMessage) -> Head:
         keys: list[str] = []
         pairs: list[tuple[str, str]] = []
-        memo, special = self.names.memo, None
+        memo, special, host = self.names.memo, None, ""
         for raw, value in message.raw_headers:
             known = memo.get(raw) or self.names.learn(raw)
-            if known[2]:
+            kind = known[2]
+            if kind == HOST:
+                host = value.decode("latin-1")
+            elif kind:
                 if special is None:
                     special = []
                 special.append((known, value.decode("latin-1")))
@@ -151,6 +156,7 @@ class HeadReader:
         request = Request(
             message.method, target, scheme=self.scheme, headers=Headers.adopt(keys, pairs), version=version
         )
+        request.host = host
         head = Head(request, message.should_close)
         if special is not None:
             self._special(head, special)
@@ -161,9 +167,7 @@ class HeadReader:
         request = head.request
         options: list[str] = []
         for (name, key, kind), value in fields:
-            if kind == HOST:
-                request.host = value
-            elif kind == CONNECTION:
+            if kind == CONNECTION:
                 options.append(value)
             elif kind == FRAMING:
                 if head.framing is None:
@@ -184,7 +188,7 @@ class HeadReader:
         elif kind == EXPECT:
             self._expect(head, name, key, value)
         elif kind == TE and "trailers" in connection_options([value]):
-            head.request.headers.push("TE", "te", "trailers")
+            head.request.headers.add("TE", "trailers")
         elif kind == UPGRADE:
             head.upgrade = value
         elif kind == VIA:
@@ -197,7 +201,7 @@ class HeadReader:
         """RFC 9110 section 10.1.1: from HTTP/1.0 it is ignored."""
         if head.request.version == "1.1":
             head.expects = value.lower() == "100-continue"
-            head.request.headers.push(name, key, value)
+            head.request.headers.add(name, value)
 
     def _authority(self, request: Request) -> None:
         """RFC 9112 section 3.2: Host, and its agreement with a target in absolute-form."""

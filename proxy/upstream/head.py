@@ -167,10 +167,18 @@ def read_head(data: bytes, parser: HttpResponseParser) -> ResponseHead:
         raise BadResponse("the upstream's answer has a status line that is not HTTP/1.x")
     keys: list[str] = []
     pairs: list[tuple[str, str]] = []
-    memo, special = _NAMES.memo, None
+    memo, special, framing = _NAMES.memo, None, None
     for raw, value in message.raw_headers:
         known = memo.get(raw) or _NAMES.learn(raw)
-        if known[2]:
+        kind = known[2]
+        if kind == FRAMING:
+            if framing is None:
+                framing = Headers.adopt([known[1]], [(known[0], value.decode("latin-1"))])
+            else:
+                framing.push(known[0], known[1], value.decode("latin-1"))
+        elif kind == CONNECTION and value == b"keep-alive" and message.version.minor == 1:
+            continue
+        elif kind:
             if special is None:
                 special = []
             special.append((known, value.decode("latin-1")))
@@ -181,6 +189,7 @@ def read_head(data: bytes, parser: HttpResponseParser) -> ResponseHead:
     reason = reason if reason.isascii() else reason.encode("utf-8", "surrogateescape").decode("latin-1")
     response = Response(message.code, Headers.adopt(keys, pairs), reason=reason)
     head = ResponseHead(response, "1.1" if message.version.minor == 1 else "1.0")
+    head.framing = framing
     if special is not None:
         _special(head, special)
     return head
@@ -188,15 +197,9 @@ def read_head(data: bytes, parser: HttpResponseParser) -> ResponseHead:
 
 def _special(head: ResponseHead, fields: list[tuple[tuple[str, str, int], str]]) -> None:
     options: list[str] = []
-    for (name, key, kind), value in fields:
-        if kind == FRAMING:
-            if head.framing is None:
-                head.framing = Headers.adopt([key], [(name, value)])
-            else:
-                head.framing.push(name, key, value)
-        elif kind == CONNECTION:
-            if value != "keep-alive" or head.version == "1.0":
-                options.append(value)
+    for (_, _, kind), value in fields:
+        if kind == CONNECTION:
+            options.append(value)
         elif kind == UPGRADE:
             head.upgrade = value
     if options:

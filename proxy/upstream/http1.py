@@ -240,7 +240,7 @@ class Connection(ResponseHandler):
         """An answer to HEAD, and a 304, say the length of what they leave out (RFC 9110 section 8.6)."""
         length = None if framing is None else framing.get("content-length")
         if length is not None:
-            response.headers.push("Content-Length", "content-length", length)
+            response.headers.add("Content-Length", length)
 
     def _flow(self, exchange: Exchange, response: Response, reader: Reader, content: bytes) -> None:
         self._reader = reader
