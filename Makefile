@@ -95,13 +95,13 @@ sizes: $(VENV)/.dev
 	$(BIN)/python .ci/house.py proxy plugins benchmarks docs tests .ci
 
 fresh: $(VENV)/.dev
-	$(BIN)/passerelle schema --check
+	$(BIN)/passerelle schema --check config/schema.json
 	$(BIN)/python -m docs.generate --check
 
 # what is generated
 
 schema: $(VENV)/.base
-	$(BIN)/passerelle schema
+	$(BIN)/passerelle schema --write config/schema.json
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m docs.generate
