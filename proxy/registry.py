@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from proxy.plugin import Plugin
+from proxy.plugin import Plugin, config_of
 
 GROUP = "passerelle.plugins"
 
@@ -61,7 +61,8 @@ class Registry:
     def get(self, name: str) -> type[Plugin[Any]]:
         """The class of an entry point.
 
-        :raises PluginNotUsable: when there is none, when two packages offer the name, or when importing it fails.
+        :raises PluginNotUsable: when there is none, when two packages offer the name, when importing it fails, or when
+            it is no Plugin.
         """
         known = self._classes.get(name)
         if known is not None:
@@ -78,6 +79,7 @@ class Registry:
             raise PluginNotUsable(f"{points[0].value} cannot be imported: {_words(error)}") from error
         if not (inspect.isclass(loaded) and issubclass(loaded, Plugin)):
             raise PluginNotUsable(f"{points[0].value} is no Plugin class")
+        _check_config(loaded)
         self._classes[name] = loaded
         return loaded
 
@@ -98,8 +100,17 @@ class Registry:
         if len(found) != 1:
             count = "no Plugin class" if not found else f"{len(found)} Plugin classes"
             raise PluginNotUsable(f"{path.name} holds {count}; a plugin file holds one")
+        _check_config(found[0])
         self._classes[str(path)] = found[0]
         return found[0]
+
+
+def _check_config(cls: type[Plugin[Any]]) -> None:
+    """:raises PluginNotUsable: when the class says something else than a PluginConfig of its options."""
+    try:
+        config_of(cls)
+    except TypeError as error:
+        raise PluginNotUsable(str(error)) from error
 
 
 def _run(path: Path) -> Any:

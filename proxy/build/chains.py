@@ -123,9 +123,7 @@ class Chains:
         except PluginNotUsable as error:
             remedy = suggestion(entry.name, error.known) if error.known else ""
             self.problems.append(self._document.problem(entry.at, error.reason, remedy, key=True))
-        except TypeError as error:
-            self._problem(entry.at, str(error))
-        return None
+            return None
 
     def _config(self, kind: type[PluginConfig], options: Mapping[str, Any], at: KeyPath) -> PluginConfig | None:
         config, problems = validate_model(kind, dict(options), at, self._document)
