@@ -1,0 +1,84 @@
+"""From settings to a snapshot: what comes of them, and everything that is refused before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from proxy.build import Built, Runtime
+from proxy.settings import SettingsError
+
+Make = Callable[[str], Built]
+
+APP = "upstreams: {app: {targets: [http://127.0.0.1:9001]}}\n"
+
+
+def problems(make: Make, text: str) -> list[str]:
+    with pytest.raises(SettingsError) as refused:
+        make(text)
+    return [problem.render().partition("p.yaml:")[2] for problem in refused.value.problems]
+
+
+async def test_a_snapshot_holds_what_the_file_says(make: Make) -> None:
+    built = make(
+        APP
+        + "routes:\n- {name: a, match: {path: /a/*}, path: {strip: /a}, upstream: app, timeouts: {first_byte: 2s}}\n"
+        "- {name: b, match: {path: /b}, plugins: {respond: {status: 204}, events: false}}\n"
+    )
+    snapshot = built.snapshot
+    a, b = snapshot.plans
+    assert (a.name, a.upstream is snapshot.upstreams["app"], a.patience.first_byte) == ("a", True, 2.0)
+    assert a.rewrite is not None
+    assert (b.upstream, [link.id for link in b.chain.links]) == (None, ["request_id", "respond"])
+    assert [link.id for link in built.links] == ["request_id", "events", "respond"]
+    assert snapshot.revision == built.loaded.revision
+    assert [link.id for link in snapshot.fallback.chain.links] == ["request_id", "events"]
+
+
+async def test_every_problem_is_told_at_once(make: Make) -> None:
+    found = problems(
+        make,
+        APP + "plugins:\n- headrs\n- respond: {status: 99}\n- ./none.py\n"
+        "routes:\n- {name: a, match: {path: '/{a'}, upstream: app}\n"
+        "- {name: b, match: {path: /b}, plugins: {events: {}, headers: {request: {sett: {}}}}}\n",
+    )
+    assert [line.partition(" ")[0] for line in found] == ["3:3:", "4:21:", "5:3:", "7:12:", "8:3:", "8:74:"]
+    assert 'no plugin is called "headrs"; did you mean "headers"?' in found[0]
+    assert "no upstream, and none of its plugins answers by itself" in found[4]
+
+
+async def test_routes_that_only_their_order_tells_apart_are_warned_of(make: Make) -> None:
+    built = make(APP + "routes: [{name: a, upstream: app}, {name: b, upstream: app}]\n")
+    (warning,) = built.warnings
+    assert '"a" and "b" take the same requests' in warning.message
+
+
+async def test_a_rewriting_that_makes_no_sense_is_refused(make: Make) -> None:
+    (found,) = problems(make, APP + "routes: [{name: a, path: {rewrite: '/{id}'}, upstream: app}]\n")
+    assert "routes[0].path" in found
+
+
+async def test_plugins_start_in_order_and_stop_in_reverse(make: Make, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(
+            f"from proxy.api import *\n\nclass P(Plugin[PluginConfig]):\n"
+            f"    def tell(self, what):\n        with open({str(told)!r}, 'a') as file:\n"
+            f"            file.write('{name} ' + what + '\\n')\n"
+            f"    async def start(self, services):\n        self.tell('starts')\n"
+            f"    async def stop(self):\n        self.tell('stops')\n        {'raise RuntimeError' * (name == 'two')}\n"
+        )
+    built = make(APP + "plugins: [./one.py, ./two.py]\n")
+    assert not told.exists()
+    await built.start()
+    await built.stop()
+    assert told.read_text().splitlines() == ["one starts", "two starts", "two stops", "one stops"]
+
+
+async def test_pools_are_shown_while_it_serves(make: Make, runtime: Runtime) -> None:
+    await make(APP).start()
+    text = runtime.metrics.exposition()[0].decode()
+    assert 'passerelle_upstream_connections{state="idle",upstream="app"} 0.0' in text
+    assert 'passerelle_upstream_pool{kind="created",upstream="app"} 0.0' in text
