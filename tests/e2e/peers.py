@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.request import urlopen
 
 from tests.e2e.origin_app import BLOCK, PATIENCE, PIECE
@@ -151,7 +151,7 @@ class Client:
         self.fields: dict[str, str] = {}
         self.held = b""
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
