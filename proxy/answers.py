@@ -46,6 +46,11 @@ def describe(error: GatewayError, request_id: str, request: Request | None) -> R
     return Response(status, headers, Body(_problem(status, error, request_id)))
 
 
+def can_be_sent(response: Response) -> bool:
+    """Whether a final answer is one: plugins can make and change it in every way."""
+    return (200 <= response.status <= 599 or response.tunnel is not None) and isinstance(response.body, Body)
+
+
 def _proxy_status(error: GatewayError) -> str:
     """One structured-field item with parameters (RFC 9209 section 2, RFC 8941 section 3.3.3 for the string)."""
     value = f"passerelle; error={error.proxy_error}"

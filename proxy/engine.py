@@ -12,41 +12,28 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from inspect import isawaitable
 from typing import Any, TypeAlias
 
-from proxy.answers import error_response
+from proxy.answers import can_be_sent, error_response
 from proxy.clock import Clock
 from proxy.errors import ClientLeft, GatewayError, NoRoute, PluginFailed, Retry
 from proxy.events import EventBus, PluginError
 from proxy.exchange import Exchange, Phase
 from proxy.flow import Spawn
-from proxy.message import Body, Request, Response
+from proxy.message import Request, Response
 from proxy.metrics import Metrics
-from proxy.plan import Plan, Snapshot
+from proxy.plan import Snapshot
 from proxy.ports import Drain, FetchPort
+from proxy.tally import Tally
+from proxy.waiting import FAILURES, Failed, outcome
 
 log = logging.getLogger("passerelle.engine")
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"})
 _IDS = 256  # made at a time
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
-
-# Whatever a plugin raises is its failure: also a CancelledError that comes out of a hook which does not wait, since
-# only what waits is ever cancelled from outside.
-_FAILURES = (Exception, asyncio.CancelledError)
 
 # What a step returns: nothing, or what must be awaited and who takes its result.
 Pending: TypeAlias = "tuple[Awaitable[Any], Callable[[Exchange, Any], Pending]] | None"
-
-
-class _Failed:
-    """What became of a hook that waited and raised."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
 
 
 class Engine:
@@ -70,10 +57,7 @@ class Engine:
         self._spawn = spawn
         self._random = randomness or random.Random()  # ids are unique, not secret
         self._ids: list[str] = []
-        self._requests = metrics.counter("passerelle_requests_total", "Exchanges completed.", ("route", "status"))
-        self._durations = metrics.histogram(
-            "passerelle_request_seconds", "From the request's head to the answer's last byte.", _BUCKETS, ("route",)
-        )
+        self._tally = Tally(metrics)
         metrics.gauge("passerelle_requests_active", "Exchanges under way.", function=lambda: self.active)
 
     def new_id(self) -> str:
@@ -195,7 +179,7 @@ class Engine:
             x.cursor = index
             try:
                 answer = hook(x)
-            except _FAILURES as error:
+            except FAILURES as error:
                 answer = self._raised(x, error)
             if answer is None:
                 continue
@@ -233,7 +217,7 @@ class Engine:
             x.cursor = index
             try:
                 waits = hook(x)
-            except _FAILURES as error:
+            except FAILURES as error:
                 return self._unstamped(x, error)
             if waits is not None:
                 return waits, self._stamped
@@ -244,7 +228,7 @@ class Engine:
     def _stamped(self, x: Exchange, result: Any) -> Pending:
         if result is None:
             return self._stamp(x)
-        if isinstance(result, _Failed):
+        if isinstance(result, Failed):
             return self._unstamped(x, result.error)
         if isinstance(result, Response):
             result.close()
@@ -280,7 +264,7 @@ class Engine:
             x.cursor = index
             try:
                 answer = hook(x)
-            except _FAILURES as error:
+            except FAILURES as error:
                 answer = self._raised(x, error)
             if answer is None:
                 continue
@@ -298,7 +282,7 @@ class Engine:
 
     def _deliver(self, x: Exchange) -> None:
         response = x.response
-        if response is not None and not _can_be_sent(response):
+        if response is not None and not can_be_sent(response):
             log.error("a plugin made an answer that cannot be sent on request %s: %r", x.id, response)
             x.error = PluginFailed("a plugin made an answer that cannot be sent")
             self._replace(x, error_response(x, x.error))
@@ -342,7 +326,7 @@ class Engine:
         """What a hook that waited has decided."""
         if result is None or isinstance(result, Response):
             return result
-        if isinstance(result, _Failed):
+        if isinstance(result, Failed):
             return self._raised(x, result.error)
         return self._raised(x, TypeError(f"a hook gave {type(result).__name__}; it takes None or a Response"))
 
@@ -367,7 +351,7 @@ class Engine:
         task = asyncio.current_task()
         while pending is not None:
             awaitable, resume = pending
-            result = await _outcome(awaitable)
+            result = await outcome(awaitable)
             if task is not None and task.cancelling():  # the hook has let go, in its own way: nobody wants its answer
                 self._forsaken(x, result)
                 raise asyncio.CancelledError
@@ -380,9 +364,8 @@ class Engine:
         """What a hook made although its client has left."""
         if isinstance(result, Response):
             result.close()
-        elif isinstance(result, _Failed) and isinstance(result.error, Exception):
-            if not isinstance(result.error, GatewayError):
-                self._tell(x, result.error)
+        elif isinstance(result, Failed) and not isinstance(result.error, GatewayError | asyncio.CancelledError):
+            self._tell(x, result.error)
 
     # the end
 
@@ -410,30 +393,7 @@ class Engine:
             x.cursor = index
             try:
                 hook(x)
-            except _FAILURES as error:
+            except FAILURES as error:
                 self._tell(x, error)
         if x.parent is None:
-            self._count(x, plan)
-
-    def _count(self, x: Exchange, plan: Plan) -> None:
-        status = 499 if isinstance(x.error, ClientLeft) else x.response.status if x.response is not None else 499
-        child = plan.counters.get(status)
-        if child is None:
-            child = plan.counters[status] = self._requests.child(plan.name, str(status))
-        child.add()
-        if plan.latency is None:
-            plan.latency = self._durations.child(plan.name)
-        plan.latency.observe(x.finished - x.started)
-
-
-async def _outcome(awaitable: Any) -> Any:
-    """What a hook's awaitable gives; a hook that gave no awaitable at all has given that."""
-    try:
-        return await awaitable if isawaitable(awaitable) else awaitable
-    except _FAILURES as error:
-        return _Failed(error)
-
-
-def _can_be_sent(response: Response) -> bool:
-    """Whether a final answer is one: plugins can make and change it in every way."""
-    return (200 <= response.status <= 599 or response.tunnel is not None) and isinstance(response.body, Body)
+            self._tally.count(x, plan)
