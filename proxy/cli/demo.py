@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proxy.cli.failures import Exit, say, show
+from proxy.cli.failures import Exit, say
 from proxy.cli.logs import log_to_stderr
 from proxy.cli.serve import add_log_level
 
@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from proxy.registry import Registry
     from proxy.server.run import announce
     from proxy.server.run import run as run_gateway
+    from proxy.server.sockets import CannotBind
 
     file = next(file for file in FILES if file.is_file())
 
@@ -50,9 +51,12 @@ def run(args: argparse.Namespace) -> int:
         if url is None:
             say("the sample upstream does not start")
             return Exit.BAD_CONFIGURATION
-        loaded = demo_configuration(file, {**os.environ, "DEMO_UPSTREAM": url})
-        show(loaded.warnings)
-        return run_gateway(loaded, Registry.installed(), ready)
+        env = {**os.environ, "DEMO_UPSTREAM": url}
+        registry = Registry.installed()
+        try:
+            return run_gateway(demo_configuration(file, env), registry, ready)
+        except CannotBind:  # somebody took a port after we had looked: look again
+            return run_gateway(demo_configuration(file, env), registry, ready)
 
 
 @contextmanager

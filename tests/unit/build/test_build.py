@@ -44,7 +44,7 @@ async def test_every_problem_is_told_at_once(make: Make) -> None:
         "routes:\n- {name: a, match: {path: '/{a'}, upstream: app}\n"
         "- {name: b, match: {path: /b}, plugins: {events: {}, headers: {request: {sett: {}}}}}\n",
     )
-    assert [line.partition(" ")[0] for line in found] == ["3:3:", "4:21:", "5:3:", "7:12:", "8:3:", "8:74:"]
+    assert [line.partition(" ")[0] for line in found] == ["3:3:", "4:21:", "5:3:", "7:13:", "8:3:", "8:74:"]
     assert 'no plugin is called "headrs"; did you mean "headers"?' in found[0]
     assert "no upstream, and none of its plugins answers by itself" in found[4]
 

@@ -1,0 +1,121 @@
+"""The real command as a process of its own, and the sample upstream as another."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(sys.executable).with_name("passerelle")
+READY = "passerelle listening on "
+_PATIENCE = 20.0  # seconds for anything that a process is waited for
+
+
+class Process:
+    """A process whose output can be waited for line by line."""
+
+    def __init__(self, *arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self.told: list[str] = []
+        self.popen = subprocess.Popen(
+            arguments,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        stream = self.popen.stdout
+        assert stream is not None
+        with stream:
+            for line in stream:
+                self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def line(self, containing: str) -> str:
+        """The next line that contains a text; what comes before it is kept in `told`."""
+        while True:
+            line = self._lines.get(timeout=_PATIENCE)
+            if line is None:
+                pytest.fail(f"it ended without {containing!r}: {self.told}")
+            self.told.append(line)
+            if containing in line:
+                return line
+
+    def ready(self) -> str:
+        """The URL that it listens on."""
+        return self.line(READY).removeprefix(READY)
+
+    def admin(self) -> str:
+        """The URL of its admin listener, which it tells before it is ready."""
+        return self.line("admin on ").rpartition(" ")[2]
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.popen.send_signal(number)
+
+    def ended(self) -> int:
+        """Its exit code."""
+        code = self.popen.wait(_PATIENCE)
+        self._reader.join(_PATIENCE)
+        while (line := self._lines.get_nowait()) is not None:
+            self.told.append(line)
+        return code
+
+    def kill(self) -> None:
+        """End it whatever it does."""
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait(_PATIENCE)
+        self._reader.join(_PATIENCE)
+
+
+Run = Callable[..., Process]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Starts the command; what still runs after the test is killed."""
+    with ExitStack() as stack:
+
+        def runs(*arguments: str, cwd: Path = tmp_path, env: dict[str, str] | None = None) -> Process:
+            process = Process(str(COMMAND), *arguments, cwd=cwd, env=env)
+            stack.callback(process.kill)
+            return process
+
+        yield runs
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[str]:
+    """The URL of a sample upstream."""
+    process = Process(sys.executable, "-m", "proxy.server.sample")
+    yield process.line("http://")
+    process.send(signal.SIGTERM)
+    assert process.ended() == 0
+
+
+@pytest.fixture
+def config(tmp_path: Path, upstream: str) -> Path:
+    """A configuration on ports of the system's choosing."""
+    file = tmp_path / "gateway.yaml"
+    file.write_text(
+        "listen: http://127.0.0.1:0\nadmin: {listen: http://127.0.0.1:0}\n"
+        f"upstreams: {{app: {{targets: ['{upstream}']}}}}\n"
+        "routes:\n  - {name: hello, match: {path: /hello}, plugins: {respond: {status: 200, body: hello}}}\n"
+        "  - {name: app, upstream: app}\n"
+    )
+    return file

@@ -1,0 +1,72 @@
+"""`passerelle check`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def test_a_sound_file_is_fine(command: Command) -> None:
+    code, out, err = command("check", "good.yaml")
+    assert (code, err) == (0, "")
+    assert out.startswith("good.yaml: fine: 2 routes, 1 upstream, 1 test, revision ")
+
+
+def test_everything_that_is_wrong_is_told_with_its_place(command: Command, place: Path) -> None:
+    (place / "bad.yaml").write_text("upstreams:\n  app: {targts: [http://a]}\nlisten: nowhere\n")
+    code, out, err = command("check", "bad.yaml")
+    assert (code, out) == (1, "")
+    lines = err.splitlines()
+    assert 'bad.yaml:2:9: upstreams.app.targts: unknown key; did you mean "targets"?' in lines
+    assert any(line.startswith("bad.yaml:3:9: listen") for line in lines)
+
+
+def test_plugins_are_checked_as_at_a_start(command: Command, place: Path) -> None:
+    (place / "bad.yaml").write_text("upstreams: {app: {targets: [http://127.0.0.1:1]}}\nplugins: [respnd]\n")
+    code, _, err = command("check", "bad.yaml")
+    assert (code, 'did you mean "respond"?' in err) == (1, True)
+
+
+def test_the_file_s_own_tests_are_run(command: Command, place: Path) -> None:
+    text = (place / "good.yaml").read_text().replace("expect: {status: 410}", "expect: {status: 200}")
+    (place / "bad.yaml").write_text(text)
+    code, out, err = command("check", "bad.yaml")
+    assert (code, out) == (1, "")
+    assert err == (
+        "bad.yaml:8:50: tests[0].expect.status: GET http://a/old: it is answered with status 410, not status 200\n"
+    )
+
+
+def test_warnings_do_not_fail_it(command: Command, place: Path) -> None:
+    (place / "odd.yaml").write_text(
+        "upstreams: {app: {targets: [http://127.0.0.1:1]}, b: {targets: [http://127.0.0.1:2]}}\n"
+        "routes: [{name: a, upstream: app}, {name: c, upstream: app}]\n"
+    )
+    code, out, err = command("check", "odd.yaml")
+    assert code == 0
+    assert "fine" in out
+    assert [": warning: " in line for line in err.splitlines()] == [True, True]
+
+
+@pytest.mark.parametrize("name", ["good.yaml", "missing.yaml"])
+def test_json_for_machines(command: Command, name: str) -> None:
+    code, out, err = command("check", name, "--json")
+    report = json.loads(out)
+    assert (report["ok"], err) == (code == 0, "")
+    if code == 0:
+        assert report["problems"] == []
+        assert report["config"]["admin"]["token"] == "***"
+        assert "s3cret" not in out
+    else:
+        assert report["problems"][0]["file"] == "missing.yaml"
+
+
+def test_without_a_file_it_looks_where_serve_does(command: Command, place: Path) -> None:
+    assert command("check")[0] == 2
+    (place / "passerelle.yaml").write_text((place / "good.yaml").read_text())
+    assert command("check")[0] == 0

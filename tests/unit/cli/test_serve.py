@@ -1,0 +1,75 @@
+"""`passerelle serve`, as far as its options go; that it serves is tested with the real command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from proxy.registry import Registry
+from proxy.server import run as server
+from proxy.settings import Loaded
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
+    """What would have been served."""
+    found: list[Loaded] = []
+
+    def run(loaded: Loaded, registry: Registry) -> int:
+        found.append(loaded)
+        return 0
+
+    monkeypatch.setattr(server, "run", run)
+    return found
+
+
+def test_a_file(command: Command, served: list[Loaded]) -> None:
+    assert command("serve", "-c", "good.yaml")[0] == 0
+    assert [route.name for route in served[0].settings.routes] == ["api", "gone"]
+
+
+def test_an_upstream_without_a_file(command: Command, served: list[Loaded]) -> None:
+    assert command("serve", "--to", "http://127.0.0.1:3000")[0] == 0
+    settings = served[0].settings
+    assert settings.upstreams["upstream"].targets[0].url == "http://127.0.0.1:3000"
+    assert settings.listen[0].url == "http://127.0.0.1:8080"
+    assert settings.admin is not None
+
+
+def test_where_it_listens_without_a_file(command: Command, served: list[Loaded]) -> None:
+    to = ("serve", "--to", "http://127.0.0.1:3000", "--listen", "http://0.0.0.0:80")
+    command(*to, "--admin", "http://127.0.0.1:0")
+    command(*to, "--admin", "off")
+    assert served[0].settings.listen[0].url == "http://0.0.0.0:80"
+    assert served[0].settings.admin is not None
+    assert served[0].settings.admin.listen == "http://127.0.0.1:0"
+    assert served[1].settings.admin is None
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--listen", "http://a"], ["--admin", "off"], ["--to", "http://a", "-c", "good.yaml"], []]
+)
+def test_options_that_do_not_go_together(command: Command, served: list[Loaded], wrong: list[str]) -> None:
+    code, _, err = command("serve", *wrong)
+    assert (code, served) == (2, [])
+    assert err.startswith("passerelle: ")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--to", "127.0.0.1:3000"], "--to: "),
+        (["--to", "http://a", "--listen", "nowhere"], "--listen: "),
+        (["--to", "http://a", "--admin", "nowhere"], "--admin: "),
+        (["--to", "http://a", "--admin", "http://0.0.0.0:9090"], "--admin: is open to other machines without a token"),
+        (["-c", "missing.yaml"], "missing.yaml: "),
+    ],
+)
+def test_what_cannot_be_served_is_told(command: Command, served: list[Loaded], options: list[str], says: str) -> None:
+    code, _, err = command("serve", *options)
+    assert (code, served) == (1, [])
+    assert err.startswith(says)
+    assert "Traceback" not in err
