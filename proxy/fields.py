@@ -26,6 +26,7 @@ FORWARDED = 7  # who the client is: believed only from a trusted peer
 EXPECT = 8
 REQUEST_ID = 9
 VIA = 10
+DATE = 12  # passed on, and noted
 UNDERSCORE = 11  # `X_Forwarded_For` and `X-Forwarded-For` are one name to CGI: dropped
 
 
@@ -61,39 +62,39 @@ REQUEST_KINDS: Mapping[str, int] = {
     "x-request-id": REQUEST_ID,
 }
 
-RESPONSE_KINDS: Mapping[str, int] = {**_HOP_BY_HOP_KINDS, "te": DROP}
+RESPONSE_KINDS: Mapping[str, int] = {**_HOP_BY_HOP_KINDS, "date": DATE, "te": DROP, "x-request-id": DROP}
 
 # What a peer cannot have removed by naming it in Connection: who it is, what it may, and what caches are told.
 _KEPT = frozenset({"authorization", "cache-control", "cookie", "host", "set-cookie", "via", "x-request-id"})
 
 
 class Names:
-    """Field names of one direction, from the parser's bytes to (name, lower-case key, kind).
+    """Field names of one direction, from the parser's bytes to their kind.
+
+    :ivar kinds: what is known of names seen before.
 
     :param kinds: the kinds of the names that are not plain.
     :param underscores: lower-case names with `_` that are passed on all the same; None passes all.
     """
 
-    __slots__ = ("_kinds", "_underscores", "memo")
+    __slots__ = ("_special", "_underscores", "kinds")
 
     def __init__(self, kinds: Mapping[str, int], underscores: frozenset[str] | None = None) -> None:
-        self._kinds = kinds
+        self._special = kinds
         self._underscores = underscores
-        self.memo: dict[bytes, tuple[str, str, int]] = {}
+        self.kinds: dict[bytes, int] = {}
 
-    def learn(self, raw: bytes) -> tuple[str, str, int]:
-        """What is not in `memo` yet."""
-        name = raw.decode("latin-1")
-        key = name.lower()
-        kind = self._kinds.get(key, PLAIN)
+    def learn(self, raw: bytes) -> int:
+        """The kind of a name that is not in `kinds` yet."""
+        key = raw.decode("latin-1").lower()
+        kind = self._special.get(key, PLAIN)
         if "_" in key and self._underscores is not None and key not in self._underscores:
             kind = UNDERSCORE
-        known = (name, key, kind)
         if len(raw) <= _MEMO_LENGTH:
-            if len(self.memo) >= _MEMO_NAMES:
-                self.memo.clear()
-            self.memo[raw] = known
-        return known
+            if len(self.kinds) >= _MEMO_NAMES:
+                self.kinds.clear()
+            self.kinds[raw] = kind
+        return kind
 
 
 def connection_options(values: list[str]) -> set[str]:

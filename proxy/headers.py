@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+_LINE = ": ".join
+_WIRE_LINE = b": ".join
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -31,6 +34,8 @@ ENDS = HOP_BY_HOP | {"expect", "x-request-id"}
 class Headers:
     """An ordered multi-map of fields; repeated fields stay repeated and in order (RFC 9110 section 5.3).
 
+    Fields that come off the wire stay bytes until somebody looks at them: most heads are passed on unread.
+
     :ivar keys: lower-case names in order, one for each field; only the engine may change it, together with `pairs`.
     :ivar pairs: the fields as (name, value) in the same order.
     :ivar marked: whether a field was written that a connection's end has to look at before it writes the head: one of
@@ -40,12 +45,18 @@ class Headers:
         that a plugin writes can split a message.
     """
 
-    __slots__ = ("keys", "marked", "pairs")
+    __slots__ = ("dated", "keys", "marked", "pairs", "wire")
+
+    keys: list[str]
+    pairs: list[tuple[str, str]]
+    dated: bool  # whether Date is among unread fields
+    wire: list[tuple[bytes, bytes]] | None  # the fields while nobody has looked; then `keys` and `pairs` are unset
 
     def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         self.marked = False
-        self.keys: list[str] = []
-        self.pairs: list[tuple[str, str]] = []
+        self.wire = None
+        self.keys = []
+        self.pairs = []
         for name, value in fields.items() if isinstance(fields, Mapping) else fields:
             self.add(name, value)
 
@@ -54,9 +65,42 @@ class Headers:
         """Take over lists that a parser made and checked: lower-case names, and (name, value) in the same order."""
         self = cls.__new__(cls)
         self.marked = False
+        self.wire = None
         self.keys = keys
         self.pairs = pairs
         return self
+
+    @classmethod
+    def unread(cls, wire: list[tuple[bytes, bytes]], dated: bool = False) -> Headers:
+        """Take over fields as a parser gave them, checked.
+
+        :param dated: whether Date is among them.
+        """
+        self = cls.__new__(cls)
+        self.marked = False
+        self.wire = wire
+        self.dated = dated
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        """Somebody looks at fields that are still bytes: the slots are unset, so Python asks here."""
+        wire = self.wire if name in ("keys", "pairs") else None
+        if wire is None:
+            raise AttributeError(name)
+        self.wire = None
+        self.pairs = [(raw.decode("latin-1"), value.decode("latin-1")) for raw, value in wire]
+        self.keys = [pair[0].lower() for pair in self.pairs]
+        return getattr(self, name)
+
+    def encode(self) -> bytes:
+        """The field lines without the last CRLF; empty when there is no field."""
+        if self.wire is not None:
+            return b"\r\n".join(map(_WIRE_LINE, self.wire))
+        return "\r\n".join(map(_LINE, self.pairs)).encode("latin-1")
+
+    def has_date(self) -> bool:
+        """Whether there is a Date; leaves unread fields unread."""
+        return self.dated if self.wire is not None else "date" in self.keys
 
     def items(self) -> list[tuple[str, str]]:
         """The fields as (name, value) in order; not to be changed."""
@@ -86,6 +130,9 @@ class Headers:
 
     def push(self, name: str, key: str, value: str) -> None:
         """Append a field that the engine made itself: `key` is the lower-case name, nothing is checked."""
+        if self.wire is not None:
+            self.wire.append((name.encode("latin-1"), value.encode("latin-1")))
+            return
         self.keys.append(key)
         self.pairs.append((name, value))
 
@@ -108,7 +155,10 @@ class Headers:
 
     def copy(self) -> Headers:
         """An independent copy."""
-        twin = Headers.adopt(self.keys.copy(), self.pairs.copy())
+        if self.wire is not None:
+            twin = Headers.unread(self.wire.copy(), self.dated)
+        else:
+            twin = Headers.adopt(self.keys.copy(), self.pairs.copy())
         twin.marked = self.marked
         return twin
 
@@ -144,7 +194,7 @@ class Headers:
         return iter([name for name, _ in self.pairs])
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.keys if self.wire is None else self.wire)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Headers):

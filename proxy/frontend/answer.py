@@ -12,16 +12,15 @@ from proxy.framing import ChunkedWriter, CloseWriter, LengthWriter
 from proxy.headers import HOP_BY_HOP
 from proxy.message import Response
 
-_LINE = ": ".join
 _OWN = HOP_BY_HOP | {"x-request-id"}
 _UNPRINTABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
 @lru_cache(maxsize=256)
-def status_line(status: int, reason: str) -> str:
+def status_line(status: int, reason: str) -> bytes:
     """The status line (RFC 9112 section 4), always ours: HTTP/1.1."""
     phrase = _UNPRINTABLE.sub("", reason) or title(status)
-    return f"HTTP/1.1 {status} {phrase}\r\n"
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode("latin-1")
 
 
 class Dated(Protocol):
@@ -75,20 +74,19 @@ def head(
     :param connection: value of Connection, or `""` for none.
     """
     headers = response.headers
-    fields = "\r\n".join(map(_LINE, headers.pairs))
-    rest = "\r\n" if fields else ""
-    if "date" not in headers.keys:
-        rest = f"{rest}Date: {listener.date()}\r\n"
+    rest = "" if headers.has_date() else f"Date: {listener.date()}\r\n"
     field = None if writer is None else writer.fields
     if field is not None:
         rest = f"{rest}{field[0]}: {field[1]}\r\n"
     if connection:
         rest = f"{rest}Connection: {connection}\r\n"
     start = status_line(response.status, response.reason)
-    return f"{start}{fields}{rest}Via: 1.1 passerelle\r\nX-Request-ID: {request_id}\r\n\r\n".encode("latin-1")
+    fields = headers.encode()
+    last = f"{rest}Via: 1.1 passerelle\r\nX-Request-ID: {request_id}\r\n\r\n".encode("latin-1")
+    return b"%b%b\r\n%b" % (start, fields, last) if fields else start + last
 
 
 def interim(response: Response) -> bytes:
     """The bytes of an interim answer (1xx)."""
-    lines = [f"{name}: {value}\r\n" for name, value in response.headers.items()]
-    return (status_line(response.status, response.reason) + "".join(lines) + "\r\n").encode("latin-1")
+    fields = response.headers.encode()
+    return status_line(response.status, response.reason) + (fields + b"\r\n\r\n" if fields else b"\r\n")

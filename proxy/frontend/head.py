@@ -28,6 +28,7 @@ from proxy.fields import (
     FORWARDED,
     FRAMING,
     HOST,
+    PLAIN,
     REQUEST_ID,
     TE,
     UPGRADE,
@@ -43,6 +44,7 @@ _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+)
 _REG_NAME = r"(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+"
 _AUTHORITY = re.compile(rf"(?:{_REG_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?")  # RFC 3986 section 3.2.2, no comma
 _KNOWN_HOSTS = 1024
+_HARMLESS = frozenset({"close", "keep-alive", "te", "upgrade"})  # options that name no field to be removed
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 
 
@@ -135,27 +137,25 @@ class HeadReader:
             raise HeadTooLarge(f"the request has more than {self.max_fields} header fields")
 
     def _head(self, message: RawRequestMessage) -> Head:
-        keys: list[str] = []
-        pairs: list[tuple[str, str]] = []
-        memo, special, host = self.names.memo, None, ""
-        for raw, value in message.raw_headers:
-            known = memo.get(raw) or self.names.learn(raw)
-            kind = known[2]
-            if kind == HOST:
-                host = value.decode("latin-1")
-            elif kind:
+        wire: list[tuple[bytes, bytes]] = []
+        special: list[tuple[int, bytes, str]] | None = None
+        kinds, host = self.names.kinds, ""
+        for field in message.raw_headers:
+            kind = kinds.get(field[0])
+            if kind is None:
+                kind = self.names.learn(field[0])
+            if kind == PLAIN:
+                wire.append(field)
+            elif kind == HOST:
+                host = field[1].decode("latin-1")
+            else:
                 if special is None:
                     special = []
-                special.append((known, value.decode("latin-1")))
-            else:
-                keys.append(known[1])
-                pairs.append((known[0], value.decode("latin-1")))
+                special.append((kind, field[0], field[1].decode("latin-1")))
         version = "1.1" if message.version.minor == 1 else "1.0"
         path = message.path
         target = path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("latin-1")
-        request = Request(
-            message.method, target, scheme=self.scheme, headers=Headers.adopt(keys, pairs), version=version
-        )
+        request = Request(message.method, target, scheme=self.scheme, headers=Headers.unread(wire), version=version)
         request.host = host
         head = Head(request, message.should_close)
         if special is not None:
@@ -163,45 +163,44 @@ class HeadReader:
         self._authority(request)
         return head
 
-    def _special(self, head: Head, fields: list[tuple[tuple[str, str, int], str]]) -> None:
+    def _special(self, head: Head, fields: list[tuple[int, bytes, str]]) -> None:
         request = head.request
         options: list[str] = []
-        for (name, key, kind), value in fields:
+        for kind, name, value in fields:
             if kind == CONNECTION:
                 options.append(value)
             elif kind == FRAMING:
+                text = name.decode("latin-1")
                 if head.framing is None:
                     head.framing = Headers()
-                head.framing.push(name, key, value)
+                head.framing.push(text, text.lower(), value)
             else:
-                self._seldom(head, name, key, kind, value)
-        if options and options != ["keep-alive"]:
-            remove_named(request.headers, connection_options(options) - {"te"})
+                self._seldom(head, kind, name.decode("latin-1"), value)
+        if options:
+            named = connection_options(options) - _HARMLESS
+            if named:
+                remove_named(request.headers, named)
 
-    def _seldom(self, head: Head, name: str, key: str, kind: int, value: str) -> None:
+    def _seldom(self, head: Head, kind: int, name: str, value: str) -> None:
         if kind == FORWARDED:
             if head.forwarded is None:
                 head.forwarded = {}
-            head.forwarded.setdefault(key, []).append(value)
+            head.forwarded.setdefault(name.lower(), []).append(value)
         elif kind == REQUEST_ID:
             head.request_id = value
         elif kind == EXPECT:
-            self._expect(head, name, key, value)
-        elif kind == TE and "trailers" in connection_options([value]):
-            head.request.headers.add("TE", "trailers")
+            if head.request.version == "1.1":  # RFC 9110 section 10.1.1: from HTTP/1.0 it is ignored
+                head.expects = value.lower() == "100-continue"
+                head.request.headers.add(name, value)
+        elif kind == TE:
+            if "trailers" in connection_options([value]):
+                head.request.headers.add("TE", "trailers")
         elif kind == UPGRADE:
             head.upgrade = value
         elif kind == VIA:
             if self.token in value:
                 raise LoopDetected("the request has passed here before (RFC 9110 section 7.6.3)")
-            head.request.headers.push(name, key, value)
-
-    @staticmethod
-    def _expect(head: Head, name: str, key: str, value: str) -> None:
-        """RFC 9110 section 10.1.1: from HTTP/1.0 it is ignored."""
-        if head.request.version == "1.1":
-            head.expects = value.lower() == "100-continue"
-            head.request.headers.add(name, value)
+            head.request.headers.push(name, "via", value)
 
     def _authority(self, request: Request) -> None:
         """RFC 9112 section 3.2: Host, and its agreement with a target in absolute-form."""

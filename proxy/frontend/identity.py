@@ -76,7 +76,7 @@ class Identity:
     :param local_port: the port it came in by.
     """
 
-    __slots__ = ("_constant_keys", "_constant_pairs", "_scheme", "peer", "trust")
+    __slots__ = ("_constant_pairs", "_constant_wire", "_scheme", "peer", "trust")
 
     def __init__(self, trust: Trust, address: str, port: int, scheme: str, local_port: int) -> None:
         self.trust = trust
@@ -89,7 +89,7 @@ class Identity:
             ("X-Forwarded-Port", str(local_port)),
         ]
         self._constant_pairs = [pair for pair in told if pair[1]]
-        self._constant_keys = [name.lower() for name, _ in self._constant_pairs]
+        self._constant_wire = [(name.encode(), value.encode("latin-1")) for name, value in self._constant_pairs]
 
     def stamp(self, headers: Headers, host: str, received: dict[str, list[str]] | None) -> Peer:
         """Write the forwarding fields into a request.
@@ -100,8 +100,11 @@ class Identity:
         """
         if received is not None and self.peer.trusted:
             return self._stamp_trusted(headers, host, received)
-        headers.keys.extend(self._constant_keys)
-        headers.items().extend(self._constant_pairs)
+        if headers.wire is not None:
+            headers.wire += self._constant_wire
+        else:
+            for name, value in self._constant_pairs:
+                headers.push(name, name.lower(), value)
         if host:
             headers.push("X-Forwarded-Host", "x-forwarded-host", host)
         return self.peer

@@ -14,7 +14,9 @@ from proxy.errors import BadResponse, GatewayError
 from proxy.exchange import Endpoint, Exchange
 from proxy.fields import (
     CONNECTION,
+    DATE,
     FRAMING,
+    PLAIN,
     RESPONSE_KINDS,
     UPGRADE,
     Names,
@@ -26,7 +28,7 @@ from proxy.framing import ChunkedWriter, CloseWriter, LengthWriter, writer
 from proxy.headers import HOP_BY_HOP, Headers, check_field
 from proxy.message import Response
 
-_LINE = ": ".join
+_HARMLESS = frozenset({"close", "keep-alive", "te", "upgrade"})  # options that name no field to be removed
 MAX_HEAD = 65536  # bytes of an answer's head
 _NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f#]")
 _TELL_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 section 8.6: say that there is none
@@ -58,20 +60,19 @@ def request_head(exchange: Exchange, endpoint: Endpoint, framing: Writer | None,
     if _NOT_IN_TARGET.search(target) is not None or (not target.isprintable() and not target.isascii()):
         _check_target(target)
     headers = request.headers
-    rest = "\r\n"
+    rest = ""
     if headers.marked:
         headers = _cleaned(exchange)
         if "te" in headers.keys:
-            rest = "\r\nConnection: TE\r\n"
-    fields = "\r\n".join(map(_LINE, headers.pairs))
+            rest = "Connection: TE\r\n"
     field = None if framing is None else framing.fields
     if field is not None:
         rest = f"{rest}{field[0]}: {field[1]}\r\n"
-    start = f"{_method(request.method)} {target} HTTP/1.1\r\n"
     host = _host_line(endpoint.host_field or request.host or endpoint.authority)
-    if not fields:
-        rest = rest[2:]
-    return f"{start}{host}{fields}{rest}Via: {via}\r\n\r\n".encode("latin-1")
+    start = f"{_method(request.method)} {target} HTTP/1.1\r\n{host}".encode("latin-1")
+    fields = headers.encode()
+    last = f"{rest}Via: {via}\r\n\r\n".encode("latin-1")  # behind the Via fields of those before us
+    return b"%b%b\r\n%b" % (start, fields, last) if fields else start + last
 
 
 def _check_target(target: str) -> None:
@@ -165,44 +166,47 @@ def read_head(data: bytes, parser: HttpResponseParser) -> ResponseHead:
     message = messages[0][0]
     if message.version.major != 1 or not 100 <= message.code <= 599:
         raise BadResponse("the upstream's answer has a status line that is not HTTP/1.x")
-    keys: list[str] = []
-    pairs: list[tuple[str, str]] = []
-    memo, special, framing = _NAMES.memo, None, None
-    for raw, value in message.raw_headers:
-        known = memo.get(raw) or _NAMES.learn(raw)
-        kind = known[2]
-        if kind == FRAMING:
-            if framing is None:
-                framing = Headers.adopt([known[1]], [(known[0], value.decode("latin-1"))])
-            else:
-                framing.push(known[0], known[1], value.decode("latin-1"))
-        elif kind == CONNECTION and value == b"keep-alive" and message.version.minor == 1:
-            continue
-        elif kind:
+    wire: list[tuple[bytes, bytes]] = []
+    special: list[tuple[int, bytes, str]] | None = None
+    kinds, dated = _NAMES.kinds, False
+    for field in message.raw_headers:
+        kind = kinds.get(field[0])
+        if kind is None:
+            kind = _NAMES.learn(field[0])
+        if kind == PLAIN:
+            wire.append(field)
+        elif kind == DATE:
+            wire.append(field)
+            dated = True
+        else:
             if special is None:
                 special = []
-            special.append((known, value.decode("latin-1")))
-        else:
-            keys.append(known[1])
-            pairs.append((known[0], value.decode("latin-1")))
+            special.append((kind, field[0], field[1].decode("latin-1")))
     reason = message.reason
     reason = reason if reason.isascii() else reason.encode("utf-8", "surrogateescape").decode("latin-1")
-    response = Response(message.code, Headers.adopt(keys, pairs), reason=reason)
+    response = Response(message.code, Headers.unread(wire, dated), reason=reason)
     head = ResponseHead(response, "1.1" if message.version.minor == 1 else "1.0")
-    head.framing = framing
     if special is not None:
         _special(head, special)
     return head
 
 
-def _special(head: ResponseHead, fields: list[tuple[tuple[str, str, int], str]]) -> None:
+def _special(head: ResponseHead, fields: list[tuple[int, bytes, str]]) -> None:
     options: list[str] = []
-    for (_, _, kind), value in fields:
-        if kind == CONNECTION:
-            options.append(value)
+    for kind, name, value in fields:
+        if kind == FRAMING:
+            text = name.decode("latin-1")
+            if head.framing is None:
+                head.framing = Headers.adopt([text.lower()], [(text, value)])
+            else:
+                head.framing.push(text, text.lower(), value)
+        elif kind == CONNECTION:
+            if value != "keep-alive" or head.version == "1.0":
+                options.append(value)
         elif kind == UPGRADE:
             head.upgrade = value
     if options:
         named = connection_options(options)
         head.keep = "close" not in named and (head.keep or "keep-alive" in named)
-        remove_named(head.response.headers, named)
+        if named - _HARMLESS:
+            remove_named(head.response.headers, named - _HARMLESS)
