@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from proxy.cli.configuration import add_config, find_config
-from proxy.cli.failures import Exit, say, show
+from proxy.cli.failures import Exit, say
 from proxy.cli.logs import LEVELS, log_to_stderr
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from proxy.registry import Registry
     from proxy.server.run import run as run_gateway
 
-    loaded = _loaded(args)
-    show(loaded.warnings)
-    return run_gateway(loaded, Registry.installed())
+    return run_gateway(_loaded(args), Registry.installed())
 
 
 def _loaded(args: argparse.Namespace) -> Loaded:

@@ -101,6 +101,8 @@ class Gateway:
         self.runtime = runtime = Runtime(self.routes, clock=self._clock)
         try:
             self.built = build(self._loaded, self._registry, runtime)
+            for warning in self.built.warnings:
+                log.warning("%s", warning.render())
             problems = await run_tests(self.built, runtime)
             if problems:
                 raise SettingsError(problems)

@@ -96,6 +96,11 @@ async def test_a_failing_test_of_its_own_refuses_the_start(start: Start) -> None
         await start(more="tests: [{request: GET http://a/hello, expect: {route: site}}]\n")
 
 
+async def test_what_is_doubtful_is_logged(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    await start(text=PLAIN, more="routes: [{name: a, upstream: a}, {name: b, upstream: a}]\n")
+    assert 'routes "a" and "b" take the same requests' in caplog.text
+
+
 async def test_a_taken_address_leaves_nothing_behind(start: Start, tmp_path: Path) -> None:
     first = await start()
     text = LONE.format(taken=first.urls[0])
