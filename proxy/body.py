@@ -8,6 +8,7 @@ full. Nothing is held beyond one high-water mark and one read.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from typing import Protocol
@@ -15,6 +16,7 @@ from typing import Protocol
 from proxy.errors import BodyTooLarge, ClientLeft, GatewayError
 from proxy.headers import Headers
 
+_CLOSED = "the body was closed before its end"
 HIGH_WATER = 65536  # bytes held for a consumer that is slower than its source
 
 Filter = Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]]
@@ -49,13 +51,6 @@ class Sink(Protocol):
         """The body will not become whole."""
 
 
-class Duplex(Protocol):
-    """The bytes of a tunnel after a 101, one object for both directions."""
-
-    def close(self) -> None:
-        """End both directions."""
-
-
 class Body:
     """A body in memory, and the base of those that flow.
 
@@ -87,7 +82,7 @@ class Body:
         return Filtered(self, change)
 
     async def read(self, limit: int) -> bytes:
-        """The whole body as bytes.
+        """The whole body as bytes; from then on it is in memory, and still goes where it was going.
 
         :param limit: the most bytes to hold.
         :raises BodyTooLarge: when there is more.
@@ -102,7 +97,9 @@ class Body:
             if held > limit:
                 raise BodyTooLarge(f"the body is over the limit of {limit} bytes")
             parts.append(part)
-        return b"".join(parts)
+        self.data = data = b"".join(parts)
+        self.size = held
+        return data
 
     def close(self) -> None:
         """Let go of it unread: what feeds it is stopped. Safe to call twice."""
@@ -126,8 +123,8 @@ class Body:
 EMPTY = Body()
 
 
-class _Pulled(Body):
-    """What bodies made by code have in common: they run only while somebody pulls, and tell when that is over."""
+class _Pulled(Body, ABC):
+    """What bodies made by code have in common: they run only while somebody pulls, and once closed give no more."""
 
     __slots__ = ("_callbacks", "_over")
 
@@ -147,6 +144,31 @@ class _Pulled(Body):
     def close(self) -> None:
         self._ended()
 
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._run() if self.data is None else self._once()
+
+    async def _run(self) -> AsyncGenerator[bytes, None]:
+        opened: list[AsyncIterator[bytes]] = []
+        try:
+            self._open(opened)
+            async for part in opened[-1]:
+                if self._over:
+                    raise ClientLeft(_CLOSED)
+                if part:
+                    yield part
+            self._whole()
+        finally:
+            for iterator in reversed(opened):
+                await _finish(iterator)
+            self.close()
+
+    @abstractmethod
+    def _open(self, opened: list[AsyncIterator[bytes]]) -> None:
+        """Begin: every iterator that takes part, the last one giving the bytes."""
+
+    def _whole(self) -> None:
+        """The last byte was made."""
+
     def _ended(self) -> None:
         self._over = True
         callbacks, self._callbacks = self._callbacks, []
@@ -163,18 +185,8 @@ class Generated(_Pulled):
         super().__init__(size)
         self._chunks = chunks
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._run()
-
-    async def _run(self) -> AsyncGenerator[bytes, None]:
-        chunks = aiter(self._chunks)
-        try:
-            async for part in chunks:
-                if part:
-                    yield part
-        finally:
-            await _finish(chunks)
-            self._ended()
+    def _open(self, opened: list[AsyncIterator[bytes]]) -> None:
+        opened.append(aiter(self._chunks))
 
 
 class Filtered(_Pulled):
@@ -187,21 +199,12 @@ class Filtered(_Pulled):
         self._inner = inner
         self._change = change
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._run()
+    def _open(self, opened: list[AsyncIterator[bytes]]) -> None:
+        opened.append(aiter(self._inner))
+        opened.append(self._change(opened[-1]))
 
-    async def _run(self) -> AsyncGenerator[bytes, None]:
-        inner = aiter(self._inner)
-        changed = self._change(inner)
-        try:
-            async for part in changed:
-                if part:
-                    yield part
-            self.trailers = self._inner.trailers
-        finally:
-            await _finish(changed)
-            await _finish(inner)
-            self.close()
+    def _whole(self) -> None:
+        self.trailers = self._inner.trailers
 
     def rests_on(self, other: Body) -> bool:
         return self is other or self._inner.rests_on(other)
@@ -347,14 +350,14 @@ class Stream(Body):
         self._sink = None
         if not self._done:
             self._source.abandon()
-            self.fail(ClientLeft("the body was closed before its end"))
+            self.fail(ClientLeft(_CLOSED))
         elif unread and self._error is None:  # else whoever pulls on would take a part for the whole
-            self._error = ClientLeft("the body was closed before its end")
+            self._error = ClientLeft(_CLOSED)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         if self._sink is not None:
             raise RuntimeError("this body is on its way to the other side already")
-        return self._pull()
+        return self._pull() if self.data is None else self._once()
 
     async def _pull(self) -> AsyncGenerator[bytes, None]:
         if not self._taken:

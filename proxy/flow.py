@@ -59,6 +59,11 @@ async def _pump(body: Body, sink: Drain) -> None:
                     await sink.drained()
     except GatewayError as error:
         sink.body_failed(error)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        sink.body_failed(PluginFailed("a body's filter was cancelled from inside"))
     except Exception as error:  # a plugin's filter may raise anything: the stream is cut, and the log says why
         log.exception("a body's filter raised")
         sink.body_failed(PluginFailed(f"a body's filter raised {type(error).__name__}"))

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from proxy.body import EMPTY, Body, Duplex
+from proxy.body import EMPTY, Body
 from proxy.headers import Headers
 
 __all__ = ["EMPTY", "Body", "Duplex", "Headers", "Request", "Response"]
+
+
+class Duplex(Protocol):
+    """The bytes of a tunnel after a 101, one object for both directions."""
+
+    def close(self) -> None:
+        """End both directions."""
 
 
 class Request:
