@@ -184,6 +184,7 @@ class Gateway:
         for listener in self._listeners:
             listener.stop_accepting()
             listener.drain()
+        log.info("draining: %d requests under way", self.engine.active)
         with suppress(TimeoutError):
             async with asyncio.timeout(settings.timeout):
                 await self._emptied()

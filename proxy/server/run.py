@@ -71,7 +71,7 @@ async def serve(gateway: Gateway, ready: Ready) -> int:
         return 0
     ready(gateway)
     await signals.first.wait()
-    log.info("draining: %d requests under way", gateway.engine.active)
+    log.info("told to end")
     if not await _unless(gateway.drain(), signals.second):
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_MOMENT):

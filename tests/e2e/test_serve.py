@@ -34,11 +34,10 @@ def slow_request(url: str, milliseconds: int) -> tuple[socket.socket, bytes]:
 
 def rest(sock: socket.socket) -> bytes:
     """What comes until the other side closes."""
-    with sock:
-        found = b""
-        while piece := sock.recv(65536):
-            found += piece
-        return found
+    found = b""
+    while piece := sock.recv(65536):
+        found += piece
+    return found
 
 
 def test_a_file_is_served(run: Run, config: Path) -> None:
@@ -69,23 +68,24 @@ def test_a_request_under_way_is_finished_before_it_ends(run: Run, config: Path) 
     gateway = run("serve", "-c", str(config))
     url = gateway.ready()
     sock, begin = slow_request(url, 700)
-    assert begin.startswith(b"HTTP/1.1 200")
-    gateway.send(signal.SIGTERM)
-    gateway.line("draining: 1 requests under way")
-    with pytest.raises(OSError, match="refused"):
-        get(f"{url}/hello")
-    assert b'"tick": 2' in rest(sock)
+    with sock:
+        assert begin.startswith(b"HTTP/1.1 200")
+        gateway.send(signal.SIGTERM)
+        gateway.line("draining: 1 requests under way")
+        with pytest.raises(OSError, match="refused"):
+            get(f"{url}/hello")
+        assert b'"tick": 2' in rest(sock)
     assert gateway.ended() == 0
 
 
 def test_a_second_signal_ends_it_at_once(run: Run, config: Path) -> None:
     gateway = run("serve", "-c", str(config))
     sock, _ = slow_request(gateway.ready(), 30_000)
-    gateway.send(signal.SIGTERM)
-    gateway.line("draining")
-    gateway.send(signal.SIGINT)
-    assert gateway.ended() == 0
-    with suppress(ConnectionResetError):
+    with sock, suppress(ConnectionResetError):
+        gateway.send(signal.SIGTERM)
+        gateway.line("draining")
+        gateway.send(signal.SIGINT)
+        assert gateway.ended() == 0
         assert not rest(sock).endswith(b"0\r\n\r\n")  # cut, and told so by the missing last chunk
 
 
