@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import iscoroutinefunction
 from typing import Any
 
 from proxy.chain import Chain, Link, misplaced, place
@@ -71,6 +72,9 @@ class Chains:
             return link
         if not said.enabled:
             return None
+        if said.file is not None and said.file != self._entries[link.id].file:
+            self._other_plugin(said)
+            return None
         if not said.options:
             return link
         return self._twin(link, {**self._entries[link.id].options, **said.options}, said)
@@ -80,6 +84,9 @@ class Chains:
         link = self.instances.get(said.id)
         if link is None:
             return self._instance(said, said.options, said.at)
+        if self._find(said) is not type(link.plugin):
+            self._other_plugin(said)
+            return None
         return self._twin(link, said.options, said)
 
     def _twin(self, link: Link, options: Mapping[str, Any], said: RoutePlugin) -> Link | None:
@@ -106,6 +113,9 @@ class Chains:
         cls = self._find(entry)
         if cls is None:
             return None
+        if iscoroutinefunction(cls.on_complete):
+            self._problem(at, "the plugin's on_complete is asynchronous, and nobody would await it")
+            return None
         config = self._config(config_of(cls), options, at)
         if config is None:
             return None
@@ -129,6 +139,13 @@ class Chains:
         config, problems = validate_model(kind, dict(options), at, self._document)
         self.problems += problems
         return config
+
+    def _other_plugin(self, said: RoutePlugin) -> None:
+        self._problem(
+            said.at,
+            f'"{said.id}" is the id of another plugin',
+            "write this one in `plugins` at the top, with an id of its own",
+        )
 
     def _unknown_id(self, said: RoutePlugin) -> None:
         close = nearest(said.id, tuple(self._entries))
