@@ -48,7 +48,7 @@ def describe(error: GatewayError, request_id: str, request: Request | None) -> R
 
 def can_be_sent(response: Response) -> bool:
     """Whether a final answer is one: plugins can make and change it in every way."""
-    return (200 <= response.status <= 599 or response.tunnel is not None) and isinstance(response.body, Body)
+    return 200 <= response.status <= 599 or response.tunnel is not None
 
 
 def _proxy_status(error: GatewayError) -> str:

@@ -90,6 +90,7 @@ class Response:
     :ivar body: the body, never None.
     :ivar reason: reason phrase; empty means the standard one.
     :ivar tunnel: after a 101, the bytes both ways; else None.
+    :raises TypeError: when the body is neither bytes nor a Body.
     """
 
     __slots__ = ("body", "headers", "reason", "status", "tunnel")
@@ -105,7 +106,11 @@ class Response:
     ) -> None:
         self.status = status
         self.headers = headers if isinstance(headers, Headers) else Headers(headers or ())
-        self.body = Body(body) if isinstance(body, bytes) else body
+        if not isinstance(body, Body):
+            if not isinstance(body, bytes):  # said here, where whoever made it is to blame
+                raise TypeError(f"a body is bytes or a Body, not {type(body).__name__}")
+            body = Body(body)
+        self.body = body
         self.reason = reason
         self.tunnel = tunnel
 
