@@ -145,7 +145,7 @@ def download(sock: socket.socket, request: Request) -> None:
     while left:
         piece = view[sent % len(BLOCK) :][: min(left, PIECE, 4 * PIECE - sent % (4 * PIECE))]
         if chunked:
-            sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+            sock.sendall(b"%x\r\n%b\r\n" % (len(piece), bytes(piece)))
         else:
             sock.sendall(piece)
         sent += len(piece)

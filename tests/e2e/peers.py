@@ -44,7 +44,8 @@ routes:
 @contextmanager
 def running(command: list[str], ready: str, said: Any) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """A process, once it has said what matches `ready` on `said` (its stdout or stderr); ended afterwards."""
-    process = subprocess.Popen(command, text=True, **{said: subprocess.PIPE})
+    pipes: dict[str, Any] = {said: subprocess.PIPE}
+    process = subprocess.Popen(command, text=True, **pipes)
     stream = process.stdout or process.stderr
     assert stream is not None
     told: list[str] = []
@@ -229,7 +230,7 @@ class Client:
         """Send the content from `begin` up to `size` bytes."""
         while begin < size:
             piece = content_from(begin, size)
-            self.sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            self.sock.sendall(b"%x\r\n%b\r\n" % (len(piece), bytes(piece)) if chunked else piece)
             begin += len(piece)
         if chunked:
             self.sock.sendall(b"0\r\n\r\n")
