@@ -28,6 +28,7 @@ admin: false
 upstreams: {app: {targets: ["${UPSTREAM}"], retry: false}}
 routes: [{name: all, upstream: app}]
 """
+_TURNS = 10  # of the loop
 _LOOK_EVERY = 0.002  # seconds between two looks at a gateway that is to come to rest
 
 
@@ -167,6 +168,7 @@ async def running(
         if hasattr(gateway, "engine"):
             await gateway.stop()
         await upstream.stop()
+        await _closed(gateway)
     _check(upstream, before)
 
 
@@ -192,6 +194,14 @@ def _loaded(
         chain = [{name: dict(options)} for name, (_, options) in named.items()]
         settings = _CONFIG + yaml.safe_dump({"plugins": chain}, allow_unicode=True).replace("$", "$$")
     return load_text(settings, env)
+
+
+async def _closed(gateway: Gateway) -> None:
+    """Sockets that were told to close do so in the next turns of the loop."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+        if not gateway.connections:
+            return
 
 
 def _check(upstream: FakeUpstream, before: set[asyncio.Task[Any]]) -> None:
