@@ -129,7 +129,8 @@ class Connection(RequestHandler):
 
     def overdue(self) -> None:
         """The deadline passed; what was waited for tells what that means."""
-        if self._lingers or self.outlet.full:
+        transport = self.transport
+        if transport is None or transport.is_closing() or self._lingers or self.outlet.full:
             self.abort()
         elif self.upload.reader is not None:
             self.upload.stop(RequestTimeout("the request body stopped arriving"))
@@ -143,8 +144,8 @@ class Connection(RequestHandler):
         """Set the deadline for what is waited for now."""
         wheel, limits = self.listener.wheel, self.listener.limits
         if self.outlet.full:
-            wheel.arm(self._watch, limits.slow_reader)
-        elif self.upload.reader is not None:
+            return  # armed when it became full, and not renewed by what the client goes on to send
+        if self.upload.reader is not None:
             if self._stopped:
                 wheel.disarm(self._watch)
             else:
@@ -164,7 +165,7 @@ class Connection(RequestHandler):
                 self._rearm()
         elif self._closing:
             return
-        elif self.outlet.exchange is not None or self._parsing:
+        elif self.outlet.exchange is not None or self._parsing or self.outlet.full:
             self._buffer += data
             if len(self._buffer) >= _HIGH_WATER:
                 self.stop_reading()
@@ -179,8 +180,13 @@ class Connection(RequestHandler):
         self._parsing = True
         try:
             while (
-                self._buffer and not self._closing and self.outlet.exchange is None and self.upload.reader is None
-            ) and self._next():
+                self._buffer
+                and not self._closing
+                and self.outlet.exchange is None
+                and self.upload.reader is None
+                and not self.outlet.full  # who does not read gets no more answers
+                and self._next()
+            ):
                 pass
         finally:
             self._parsing = False
@@ -228,6 +234,7 @@ class Connection(RequestHandler):
         self.keep = not head.close
         exchange = self._new_exchange(request)
         if reader is not None:
+            self.go_on_reading()  # which may have been stopped for what was held; the body has its own back-pressure
             self._buffer = self.upload.open(exchange, reader, self._buffer, head.expects)
         exchange.peer = self._identity.stamp(request.headers, request.host, head.forwarded)
         if head.request_id:
@@ -306,18 +313,19 @@ class Connection(RequestHandler):
             if abrupt:
                 _reset(self.transport)
             else:
-                self.transport.close()
+                self._close(self.transport)
 
     def pause_writing(self) -> None:
         """The transport holds more than the high-water mark."""
         self.outlet.pause()
-        self._rearm()
+        self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader)
 
     def resume_writing(self) -> None:
         """The transport has room again."""
         self.outlet.resume()
-        if not self._lingers:
+        if not self._closing:
             self._rearm()
+            self._parse()
 
     def _shut(self) -> None:
         """Close so that the client can still read the answer: our side first, then what it sends is thrown away."""
@@ -329,9 +337,15 @@ class Connection(RequestHandler):
         self.upload.lost()
         self._buffer = b""
         if not unread or not transport.can_write_eof():
-            transport.close()
+            self._close(transport)
             return
         self._lingers = True
         transport.write_eof()
         self.go_on_reading()
-        self.listener.wheel.arm(self._watch, _LINGER)
+        waits = transport.get_write_buffer_size() > 0
+        self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader if waits else _LINGER)
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        """Close once the client has taken what is written, and without that when it takes too long."""
+        transport.close()
+        self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader)

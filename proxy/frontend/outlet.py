@@ -90,6 +90,8 @@ class Outlet:
         """A body that flows: the head leaves with its first bytes, or now when there are none yet."""
         body = response.body
         self._source = body if isinstance(body, Stream) and flow.splices(body) else None
+        if self.full and self._source is not None:
+            self._source.pause()  # the room went to answers before this one
         pump = flow.send(body, self, self._connection.listener.spawn)
         if self.exchange is exchange:
             self._pump = pump
