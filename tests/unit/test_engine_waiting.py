@@ -124,7 +124,7 @@ class Stage:
         clock = ManualClock()
         self.events: list[Event] = []
         bus = EventBus(clock)
-        bus.subscribe("*", self.events.append)
+        self.leave_bus = bus.subscribe("*", self.events.append)
         self.upstream = Upstream()
         self.client = Client()
         self.metrics = Metrics()
@@ -220,6 +220,18 @@ async def test_a_client_that_leaves_before_the_hook_began_to_wait() -> None:
     assert begun == []
     assert plugin.completed == [x]
     assert stage.engine.active == 0
+
+
+async def test_a_client_that_leaves_while_a_future_is_waited_for() -> None:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    plugin = Acting(on_request=lambda x: future)
+    stage = Stage(plugin)
+    x = stage.begin()
+    await asyncio.sleep(0)
+    x.left()
+    await stage.rest()
+    assert future.cancelled()
+    assert plugin.completed == [x]
 
 
 async def test_a_client_that_leaves_while_the_upstream_works() -> None:
@@ -335,6 +347,26 @@ async def test_a_refused_request_is_answered_through_the_common_chain_without_a_
     assert stage.client.delivered[0].status == 400
     x.delivered()
     assert stage.counted() == {("", "400"): 1}
+
+
+async def test_a_target_that_no_route_can_read_is_refused_through_the_common_chain() -> None:
+    seen: list[str] = []
+    stage = Stage(Acting(on_request=lambda x: seen.append("in"), on_response=lambda x: seen.append("out")))
+    x = stage.begin("/a/../../b")
+    assert (seen, x.route) == (["out"], "")
+    assert stage.client.delivered[0].status == 400
+
+
+async def test_what_nobody_listens_to_is_not_told_but_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(exchange: Exchange) -> None:
+        raise ValueError("only for the log")
+
+    stage = Stage(Acting(on_request=fail))
+    stage.leave_bus()
+    stage.begin()
+    assert stage.events == []
+    assert "only for the log" in caplog.text
+    assert stage.client.delivered[0].status == 500
 
 
 async def test_an_exchange_that_has_not_begun_has_no_driver() -> None:
