@@ -29,6 +29,8 @@ from proxy.waiting import FAILURES, Failed, outcome
 
 log = logging.getLogger("passerelle.engine")
 
+ATTEMPT, UPSTREAM, OUTWARD, DELIVER, DONE = list(Phase)[1:]  # an enum's members cost a call each time they are named
+
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"})
 _IDS = 256  # made at a time
 
@@ -86,7 +88,9 @@ class Engine:
         x.plan = plan
         x.route = plan.name
         x.patience = plan.patience
-        self._go(x, self._inward(x) if refused is None else self._fail(x, refused))
+        pending = self._inward(x) if refused is None else self._fail(x, refused)
+        if pending is not None:
+            self._go(x, pending)
 
     def refuse(self, x: Exchange, error: GatewayError) -> None:
         """Answer a request that the front end cannot accept; no hook sees it on the way in."""
@@ -96,7 +100,7 @@ class Engine:
         self._go(x, self._fail(x, error))
 
     def delivered(self, x: Exchange, error: GatewayError | None) -> None:
-        if x.phase is Phase.DONE:
+        if x.phase is DONE:
             return
         if error is not None:
             x.error = x.error or error
@@ -104,11 +108,11 @@ class Engine:
         self._finish(x)
 
     def left(self, x: Exchange) -> None:
-        if x.phase is Phase.DONE:
+        if x.phase is DONE:
             return
         x.error = x.error or ClientLeft("the client left before its answer was complete")
         if x.detached:
-            if x.phase < Phase.DELIVER:
+            if x.phase < DELIVER:
                 x.client = Drain(x, self._spawn)
             return
         self._abandon(x)
@@ -120,11 +124,11 @@ class Engine:
     # called by the transport
 
     def informed(self, x: Exchange, response: Response) -> None:
-        if x.phase is Phase.UPSTREAM:
+        if x.phase is UPSTREAM:
             x.client.informed(x, response)
 
     def answered(self, x: Exchange, response: Response) -> None:
-        if x.phase is not Phase.UPSTREAM:
+        if x.phase is not UPSTREAM:
             response.close()
             return
         if response.status >= 500 and self._repeatable(x) and x.plan.upstream.may_retry(x, response.status):
@@ -132,10 +136,12 @@ class Engine:
             self._go(x, self._try(x))
             return
         x.cursor = x.plan.size
-        self._go(x, self._turn(x, response))
+        pending = self._turn(x, response)
+        if pending is not None:
+            self._go(x, pending)
 
     def failed(self, x: Exchange, error: GatewayError) -> None:
-        if x.phase is not Phase.UPSTREAM:
+        if x.phase is not UPSTREAM:
             return
         x.attempt = None
         if error.retry is Retry.UNSENT:
@@ -206,7 +212,7 @@ class Engine:
             return self._fail(x, error)
         x.upstream = upstream.name
         x.attempts += 1
-        x.phase = Phase.ATTEMPT
+        x.phase = ATTEMPT
         x.cursor = x.floor
         return self._stamp(x)
 
@@ -221,7 +227,7 @@ class Engine:
                 return self._unstamped(x, error)
             if waits is not None:
                 return waits, self._stamped
-        x.phase = Phase.UPSTREAM
+        x.phase = UPSTREAM
         x.plan.upstream.send(x, x.endpoint)
         return None
 
@@ -252,7 +258,7 @@ class Engine:
     def _turn(self, x: Exchange, response: Response) -> Pending:
         x.response = response
         x.first_byte = self._now()
-        x.phase = Phase.OUTWARD
+        x.phase = OUTWARD
         return self._outward(x)
 
     def _outward(self, x: Exchange) -> Pending:
@@ -286,7 +292,7 @@ class Engine:
             log.error("a plugin made an answer that cannot be sent on request %s: %r", x.id, response)
             x.error = PluginFailed("a plugin made an answer that cannot be sent")
             self._replace(x, error_response(x, x.error))
-        x.phase = Phase.DELIVER
+        x.phase = DELIVER
         x.client.deliver(x)
 
     @staticmethod
@@ -379,9 +385,9 @@ class Engine:
             x.response.close()
 
     def _finish(self, x: Exchange) -> None:
-        if x.phase is Phase.DONE:
+        if x.phase is DONE:
             return
-        x.phase = Phase.DONE
+        x.phase = DONE
         if x.attempt is not None:  # a plugin put another body in the place of the upstream's
             self._abandon(x)
         x.finished = self._now()

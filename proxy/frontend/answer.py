@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from proxy.answers import title
-from proxy.framing import ChunkedWriter, CloseWriter, LengthWriter
+from proxy.framing import Writer
 from proxy.headers import HOP_BY_HOP
 from proxy.message import Response
 
@@ -60,24 +60,27 @@ def strip(response: Response, keep_length: bool) -> None:
         response.headers.remove_all(_OWN - {"content-length"} if keep_length else _OWN)
 
 
+def framing_line(writer: Writer | None) -> str:
+    """The line of the field that tells how a body is framed; empty when none does."""
+    field = None if writer is None else writer.fields
+    return "" if field is None else f"{field[0]}: {field[1]}\r\n"
+
+
 def head(
     response: Response,
-    writer: LengthWriter | ChunkedWriter | CloseWriter | None,
+    framing: str,
     request_id: str,
     listener: Dated,
     connection: str,
 ) -> bytes:
     """The bytes of a final answer's head.
 
-    :param writer: how the body is framed; None when there is none.
+    :param framing: the framing field's line with its CRLF, or `""`.
     :param listener: gives the Date of an answer that has none.
     :param connection: value of Connection, or `""` for none.
     """
     headers = response.headers
-    rest = "" if headers.has_date() else f"Date: {listener.date()}\r\n"
-    field = None if writer is None else writer.fields
-    if field is not None:
-        rest = f"{rest}{field[0]}: {field[1]}\r\n"
+    rest = framing if headers.has_date() else f"Date: {listener.date()}\r\n{framing}"
     if connection:
         rest = f"{rest}Connection: {connection}\r\n"
     start = status_line(response.status, response.reason)

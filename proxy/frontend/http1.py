@@ -242,7 +242,10 @@ class Connection(RequestHandler):
             if self._identity.peer.trusted:
                 exchange.id = head.request_id
         request.headers.push("X-Request-ID", "x-request-id", exchange.id)
-        self._rearm()
+        if reader is None:
+            self.listener.wheel.disarm(self._watch)
+        else:
+            self._rearm()
         self.listener.engine.begin(exchange)
 
     def _new_exchange(self, request: Request) -> Exchange:
@@ -313,7 +316,7 @@ class Connection(RequestHandler):
             if abrupt:
                 _reset(self.transport)
             else:
-                self._close(self.transport)
+                self._hang_up(self.transport)
 
     def pause_writing(self) -> None:
         """The transport holds more than the high-water mark."""
@@ -337,7 +340,7 @@ class Connection(RequestHandler):
         self.upload.lost()
         self._buffer = b""
         if not unread or not transport.can_write_eof():
-            self._close(transport)
+            self._hang_up(transport)
             return
         self._lingers = True
         transport.write_eof()
@@ -345,7 +348,7 @@ class Connection(RequestHandler):
         waits = transport.get_write_buffer_size() > 0
         self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader if waits else _LINGER)
 
-    def _close(self, transport: asyncio.Transport) -> None:
+    def _hang_up(self, transport: asyncio.Transport) -> None:
         """Close once the client has taken what is written, and without that when it takes too long."""
         transport.close()
         self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader)

@@ -102,9 +102,11 @@ class Identity:
             return self._stamp_trusted(headers, host, received)
         if headers.wire is not None:
             headers.wire += self._constant_wire
-        else:
-            for name, value in self._constant_pairs:
-                headers.push(name, name.lower(), value)
+            if host:
+                headers.wire.append((b"X-Forwarded-Host", host.encode("latin-1")))
+            return self.peer
+        for name, value in self._constant_pairs:
+            headers.push(name, name.lower(), value)
         if host:
             headers.push("X-Forwarded-Host", "x-forwarded-host", host)
         return self.peer

@@ -70,20 +70,22 @@ class Outlet:
         if answer.bodiless(exchange.request.method, response.status):
             self._deliver_bodiless(exchange, response)
             return
-        answer.strip(response, keep_length=False)
+        if response.headers.marked:
+            answer.strip(response, keep_length=False)
         body = response.body
+        data = body.data
+        if data is not None and not body.trailers and len(data) <= _SMALL:
+            size = exchange.bytes_out = len(data)
+            head = self._make_head(exchange, response, f"Content-Length: {size}\r\n")
+            self._sent = True
+            connection.transport.write(head + data)
+            self._done()
+            return
         self._writer = framing = writer(None if body.trailers else body.size, exchange.request.version)
         if type(framing) is CloseWriter:
             connection.keep = False
-        head = self._make_head(exchange, response)
+        self._head = self._make_head(exchange, response, answer.framing_line(framing))
         self._sent = True
-        data = body.data
-        if data is not None and len(data) <= _SMALL and type(framing) is LengthWriter:
-            connection.transport.write(head + data)
-            exchange.bytes_out = len(data)
-            self._done()
-            return
-        self._head = head
         self._send(exchange, response)
 
     def _send(self, exchange: Exchange, response: Response) -> None:
@@ -106,8 +108,7 @@ class Outlet:
         answer.strip(response, keep_length=tells)
         size = response.body.size
         told = tells and exchange.request.method == "HEAD" and "content-length" not in response.headers
-        self._writer = writer(size, "1.1") if told and size else None
-        head = self._make_head(exchange, response)
+        head = self._make_head(exchange, response, f"Content-Length: {size}\r\n" if told and size else "")
         self._sent = True
         transport = self._connection.transport
         if transport is not None:
@@ -115,14 +116,14 @@ class Outlet:
         response.close()
         self._done()
 
-    def _make_head(self, exchange: Exchange, response: Response) -> bytes:
+    def _make_head(self, exchange: Exchange, response: Response, framing: str) -> bytes:
         connection = self._connection
         if not connection.keep or connection.listener.draining:
             connection.keep = False
             option = "close"
         else:
             option = "keep-alive" if exchange.request.version == "1.0" else ""
-        return answer.head(response, self._writer, exchange.id, connection.listener, option)
+        return answer.head(response, framing, exchange.id, connection.listener, option)
 
     # the body's sink
 
@@ -182,7 +183,8 @@ class Outlet:
         self._source = self._pump = self._writer = None
         connection = self._connection
         if exchange is not None:
-            exchange.delivered(None if connection.transport is not None else ClientLeft("the client left"))
+            left = None if connection.transport is not None else ClientLeft("the client left")
+            exchange.driver.delivered(exchange, left)
         connection.answer_over()
 
     # back-pressure and the client's leaving

@@ -47,6 +47,8 @@ class Connector(TCPConnector):
             raise DnsFailed("the upstream's name has no address") from error
         except ClientSSLError as error:
             raise TlsFailed("the TLS handshake with the upstream failed") from error
+        except UnicodeError as error:
+            raise DnsFailed("the upstream's name is no name of a host") from error
         except OSError as error:
             raise ConnectFailed("the upstream refused the connection or is unreachable") from error
         if not isinstance(connection, Connection):

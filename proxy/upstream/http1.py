@@ -56,7 +56,6 @@ class Connection(ResponseHandler):
     """A connection to one endpoint.
 
     :ivar endpoint: where it leads, once a pool owns it.
-    :ivar idle_since: clock reading of the moment when it last became idle.
     """
 
     endpoint: Endpoint
@@ -75,7 +74,7 @@ class Connection(ResponseHandler):
         self._uses = 0
         self._stopped = False  # reading is paused
         self._sender = Sender(self)
-        self.idle_since = 0.0
+        self._idle_for = 0.0  # seconds that it may be idle
 
     def adopt(self, pool: Pool, endpoint: Endpoint) -> bool:
         """Belong to a pool; False when the upstream spoke first or has gone already."""
@@ -98,11 +97,11 @@ class Connection(ResponseHandler):
     @property
     def rested(self) -> float:
         """Seconds since it became idle."""
-        return self._loop.time() - self.idle_since
+        return self._loop.time() - (self._watch.deadline - self._idle_for)
 
     def rest(self, seconds: float) -> None:
         """Be idle, for so long at most."""
-        self.idle_since = self._loop.time()
+        self._idle_for = seconds
         if self._pool is not None:
             self._pool.wheel.arm(self._watch, seconds)
 
@@ -132,8 +131,11 @@ class Connection(ResponseHandler):
             pool.put(self)
             exchange.failed(error)
             return
-        if self._sender.sent and self._exchange is exchange:
-            pool.wheel.arm(self._watch, exchange.patience.first_byte)
+        if self._exchange is exchange:
+            if self._sender.sent:
+                pool.wheel.arm(self._watch, exchange.patience.first_byte)
+            elif not self._sender.full:
+                pool.wheel.disarm(self._watch)  # the deadline of its idleness
 
     def request_over(self) -> None:
         """The request's last byte is written; its answer may be under way already."""
@@ -158,10 +160,16 @@ class Connection(ResponseHandler):
     def resume_writing(self) -> None:
         """The transport has room again."""
         super().resume_writing()
-        pool, exchange = self._pool, self._exchange
-        if pool is not None and exchange is not None and not self._sender.sent:
-            pool.wheel.disarm(self._watch)
         self._sender.resume()
+        pool, exchange = self._pool, self._exchange
+        if pool is None or exchange is None or self._sender.full:
+            return
+        if self._reader is not None and self._gap and not self._stopped:
+            pool.wheel.arm(self._watch, self._gap)
+        elif self._reader is None and self._sender.sent:
+            pool.wheel.arm(self._watch, exchange.patience.first_byte)
+        else:
+            pool.wheel.disarm(self._watch)
 
     # bytes from the upstream
 
@@ -218,7 +226,9 @@ class Connection(ResponseHandler):
         response, method = head.response, exchange.request.method
         self._keep = head.keep
         try:
-            reader = response_reader(method, response.status, head.version, head.framing or _NO_FIELDS)
+            reader = response_reader(
+                method, response.status, head.version, _NO_FIELDS if head.framing is None else head.framing
+            )
             content = reader.feed(data) if reader is not None and data else b""
         except FramingError as error:
             self.fail(BadResponse(f"the upstream's answer is misframed: {error.reason}"))
@@ -231,7 +241,7 @@ class Connection(ResponseHandler):
             response.body = Body(content)
             response.body.trailers = reader.trailers
             self._finish(exchange, reader.rest)
-            exchange.answered(response)
+            exchange.driver.answered(exchange, response)
         else:
             self._flow(exchange, response, reader, content)
 
@@ -291,7 +301,7 @@ class Connection(ResponseHandler):
         if self._stopped and self.transport is not None:
             self._stopped = False
             self.transport.resume_reading()
-        if self._sender.sent and self._keep and not rest:
+        if self._sender.sent and self._keep and not rest and not self._sender.full:
             self._sender.over()
             pool.put(self)
         else:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from math import inf
 
-from proxy.errors import GatewayError, PoolFull
+from proxy.errors import ConnectFailed, GatewayError, PoolFull, Retry, UpstreamReset
 from proxy.exchange import Endpoint, Exchange
 from proxy.flow import Spawn
 from proxy.timers import Timer, Wheel
@@ -81,6 +81,13 @@ class _Opening:
         """The exchange is over; the connection, once made, serves another."""
         self.exchange = None
 
+    def fail(self, error: GatewayError) -> None:
+        """There is no connection."""
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.attempt = None
+            exchange.failed(error)
+
 
 class _Trim(Timer):
     """Closes what is idle beyond `max_idle`."""
@@ -147,12 +154,11 @@ class Pool:
 
     def acquire(self, exchange: Exchange, endpoint: Endpoint) -> None:
         """Send the exchange on an idle connection, on a new one, or when one is free."""
-        if not exchange.fresh:
-            connection = self.take(endpoint)
-            if connection is not None:
-                self.reused += 1
-                connection.start(exchange)
-                return
+        connection = None if exchange.fresh else self.take(endpoint)
+        if connection is not None:
+            self.reused += 1
+            connection.start(exchange)
+            return
         if self.open < self.limits.max_connections or self._evict():
             self._open(exchange, endpoint)
         else:
@@ -188,24 +194,19 @@ class Pool:
     async def _connect(self, opening: _Opening, endpoint: Endpoint, seconds: float) -> None:
         try:
             connection = await self._connector.open(endpoint, seconds)
-        except GatewayError as error:
+        except BaseException as error:
             self._freed()
-            exchange = opening.exchange
-            if exchange is not None:
-                exchange.attempt = None
-                exchange.failed(error)
-            return
-        except BaseException:
-            self._freed()
+            if isinstance(error, GatewayError):
+                opening.fail(error)
+                return
+            opening.fail(ConnectFailed("the connection could not be made"))
             raise
         self.created += 1
         if not connection.adopt(self, endpoint):
             self._connector.forget(connection)
             self._freed()
-            if opening.exchange is not None:
-                opening.exchange.failed(GatewayError("the upstream spoke before it was asked"))
-            return
-        if opening.exchange is not None and not self._closed:
+            opening.fail(UpstreamReset("the upstream closed or spoke before it was asked", retry=Retry.UNSENT))
+        elif opening.exchange is not None:
             connection.start(opening.exchange)
         else:
             self.put(connection)
@@ -218,7 +219,8 @@ class Pool:
             connection.abort()
             return
         while self._queue:
-            if self._queue[0].endpoint is not connection.endpoint:
+            waiter = self._queue[0]
+            if waiter.exchange is not None and waiter.endpoint is not connection.endpoint:
                 connection.leave()  # which makes room for the first in the queue
                 return
             exchange = self._queue.popleft().take()
@@ -253,7 +255,7 @@ class Pool:
     def trim(self) -> None:
         """Close the longest idle beyond `max_idle`, if they were idle for five seconds."""
         surplus = self.idle - self.limits.max_idle
-        resting = sorted((c for idle in self._idle.values() for c in idle), key=lambda c: c.idle_since)
+        resting = sorted((c for idle in self._idle.values() for c in idle), key=lambda c: -c.rested)
         for connection in resting[: max(surplus, 0)]:
             if connection.rested < _TRIM_AFTER:
                 self.wheel.arm(self._trim, _TRIM_AFTER - connection.rested)

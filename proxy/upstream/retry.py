@@ -24,9 +24,9 @@ class Budget:
         self._retries = [0] * _SPAN
         self._second = int(self._now())
 
-    def request(self) -> None:
-        """Count a request."""
-        second = int(self._now())
+    def request(self, now: float) -> None:
+        """Count a request that came at this clock reading."""
+        second = int(now)
         if second != self._second:
             self._turn(second)
         self._requests[second % _SPAN] += 1

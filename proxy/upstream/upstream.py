@@ -34,6 +34,7 @@ class RetryPolicy:
 class Upstream:
     """What the engine sends exchanges to.
 
+    :ivar pick: chooses where the next try goes.
     :ivar patience: its timeouts, where a route sets no others.
     """
 
@@ -51,17 +52,14 @@ class Upstream:
         self.pool = pool
         self.patience = patience
         self.balancer = RoundRobin(endpoints)
+        self.pick = self.balancer.pick
         self._policy = policy
         self._budget = budget
-
-    def pick(self, exchange: Exchange) -> Endpoint:
-        """Choose where the next try goes."""
-        return self.balancer.pick(exchange)
 
     def send(self, exchange: Exchange, endpoint: Endpoint) -> None:
         """Begin a try."""
         if exchange.attempts == 1:
-            self._budget.request()
+            self._budget.request(exchange.started)
         self.pool.acquire(exchange, endpoint)
 
     def may_retry(self, exchange: Exchange, cause: GatewayError | int) -> bool:
@@ -73,7 +71,8 @@ class Upstream:
         if isinstance(cause, GatewayError) and cause.retry is Retry.REUSED and not exchange.fresh:
             exchange.fresh = True
             return True
-        return self._is_reason(cause) and exchange.attempts <= self._policy.attempts and self._budget.retry()
+        allowed = self._policy.attempts + exchange.fresh  # the try on a dead connection is not one of them
+        return self._is_reason(cause) and exchange.attempts <= allowed and self._budget.retry()
 
     def _is_reason(self, cause: GatewayError | int) -> bool:
         if isinstance(cause, int):
