@@ -85,8 +85,8 @@ async def serve(gateway: Gateway, ready: Ready) -> int:
 def settle_memory() -> None:
     """Spare the collector what lives as long as the process, and let it look for cycles less often.
 
-    Exchanges are freed by their reference counts; what the collector finds in them is next to nothing, and it would look
-    through every class and setting for it again and again.
+    Exchanges are freed by their reference counts. The collector finds next to nothing in them, and would look through
+    every class and setting for it again and again.
     """
     gc.collect()
     gc.freeze()
