@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from proxy.body import HIGH_WATER
 from proxy.errors import ConnectFailed, UpstreamReset
 from proxy.events import PluginError
 from proxy.exchange import Exchange, Key
@@ -46,7 +47,7 @@ class _Case:
 
 
 async def _pieces() -> AsyncIterator[bytes]:
-    for part in (b"one ", b"two ", b"three"):
+    for part in (b"one ", b"two ", *[b"x" * HIGH_WATER] * 3):  # more than is held for who does not read
         await asyncio.sleep(0)
         yield part
 

@@ -211,4 +211,7 @@ class MemoryUpstream:
 
 
 async def _leave(exchange: Exchange) -> None:
+    """The client leaves: it is that of the exchange for which others may have been fetched."""
+    while exchange.parent is not None:
+        exchange = exchange.parent
     exchange.left()

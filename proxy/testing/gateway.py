@@ -151,25 +151,33 @@ async def running(
     before = asyncio.all_tasks()
     upstream = FakeUpstream()
     await upstream.start()
-    named = names_of(plugins)
-    used = clock or Clock()
-    gateway = Gateway(
-        _loaded(settings, named, {"UPSTREAM": upstream.url, **(env or {})}),
-        Local({name: cls for name, (cls, _) in named.items()}),
-        clock=used,
-    )
-    kit = GatewayKit(gateway, upstream, used)
     try:
-        await gateway.start()
+        async with _gateway(upstream, settings, names_of(plugins), clock or Clock(), env or {}) as kit:
+            yield kit
+            await kit.settled()
+    finally:
+        await upstream.stop()
+    _check(upstream, before)
+
+
+@asynccontextmanager
+async def _gateway(
+    upstream: FakeUpstream,
+    settings: str | Settings | None,
+    named: Mapping[str, tuple[type[Plugin[Any]], Mapping[str, Any]]],
+    clock: Clock,
+    env: Mapping[str, str],
+) -> AsyncIterator[GatewayKit]:
+    loaded = _loaded(settings, named, {"UPSTREAM": upstream.url, **env})
+    gateway = Gateway(loaded, Local({name: cls for name, (cls, _) in named.items()}), clock=clock)
+    kit = GatewayKit(gateway, upstream, clock)
+    await gateway.start()
+    try:
         gateway.runtime.events.subscribe("*", kit.events.append)
         yield kit
-        await kit.settled()
     finally:
-        if hasattr(gateway, "engine"):
-            await gateway.stop()
-        await upstream.stop()
+        await gateway.stop()
         await _closed(gateway)
-    _check(upstream, before)
 
 
 def names_of(plugins: Sequence[PluginSpec]) -> dict[str, tuple[type[Plugin[Any]], Mapping[str, Any]]]:
