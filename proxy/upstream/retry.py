@@ -25,16 +25,16 @@ class Budget:
         self._second = int(self._now())
 
     def request(self, now: float) -> None:
-        """Count a request that came at this clock reading."""
+        """Count a request that came at this clock reading, which may lie behind another's."""
         second = int(now)
-        if second != self._second:
+        if second > self._second:
             self._turn(second)
         self._requests[second % _SPAN] += 1
 
     def retry(self) -> bool:
         """Take one retry; False when there is none left."""
         second = int(self._now())
-        if second != self._second:
+        if second > self._second:
             self._turn(second)
         allowed = max(self.floor * _SPAN, int(self.share * sum(self._requests)))
         if sum(self._retries) >= allowed:
