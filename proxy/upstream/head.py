@@ -210,3 +210,10 @@ def _special(head: ResponseHead, fields: list[tuple[int, bytes, str]]) -> None:
         head.keep = "close" not in named and (head.keep or "keep-alive" in named)
         if named - _HARMLESS:
             remove_named(head.response.headers, named - _HARMLESS)
+
+
+def tell_length(response: Response, framing: Headers | None) -> None:
+    """An answer to HEAD, and a 304, say the length of what they leave out (RFC 9110 section 8.6)."""
+    length = None if framing is None else framing.get("content-length")
+    if length is not None:
+        response.headers.add("Content-Length", length)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.client_proto import ResponseHandler
 
 from proxy.body import Body, Stream
+from proxy.corked import Corked
 from proxy.errors import (
     BadResponse,
     ClientLeft,
@@ -29,7 +30,7 @@ from proxy.framing import FramingError, Reader, response_reader
 from proxy.headers import Headers
 from proxy.message import Response
 from proxy.timers import Timer
-from proxy.upstream.head import MAX_HEAD, ResponseHead, new_parser, read_head
+from proxy.upstream.head import MAX_HEAD, ResponseHead, new_parser, read_head, tell_length
 from proxy.upstream.sender import Sender
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Connection(ResponseHandler):
         if self._tail or self.transport is None or self.transport.is_closing():
             self.close()
             return False
+        if pool.flusher is not None:
+            self.transport = Corked(self.transport, pool.flusher)
         self._pool = pool
         self._member = True
         self.endpoint = endpoint
@@ -95,9 +98,9 @@ class Connection(ResponseHandler):
         return self.transport is not None and not self.transport.is_closing()
 
     @property
-    def rested(self) -> float:
-        """Seconds since it became idle."""
-        return self._loop.time() - (self._watch.deadline - self._idle_for)
+    def idle_since(self) -> float:
+        """Clock reading when it became idle."""
+        return self._watch.deadline - self._idle_for
 
     def rest(self, seconds: float) -> None:
         """Be idle, for so long at most."""
@@ -234,7 +237,7 @@ class Connection(ResponseHandler):
             self.fail(BadResponse(f"the upstream's answer is misframed: {error.reason}"))
             return
         if reader is None:
-            self._tell_length(response, head.framing)
+            tell_length(response, head.framing)
             self._finish(exchange, data)
             exchange.answered(response)
         elif reader.done:
@@ -244,13 +247,6 @@ class Connection(ResponseHandler):
             exchange.driver.answered(exchange, response)
         else:
             self._flow(exchange, response, reader, content)
-
-    @staticmethod
-    def _tell_length(response: Response, framing: Headers | None) -> None:
-        """An answer to HEAD, and a 304, say the length of what they leave out (RFC 9110 section 8.6)."""
-        length = None if framing is None else framing.get("content-length")
-        if length is not None:
-            response.headers.add("Content-Length", length)
 
     def _flow(self, exchange: Exchange, response: Response, reader: Reader, content: bytes) -> None:
         self._reader = reader

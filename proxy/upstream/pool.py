@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from math import inf
 
+from proxy.corked import Flusher
 from proxy.errors import ConnectFailed, GatewayError, PoolFull, Retry, UpstreamReset
 from proxy.exchange import Endpoint, Exchange
 from proxy.flow import Spawn
@@ -121,11 +122,14 @@ class Pool:
         wheel: Wheel,
         spawn: Spawn,
         via: str,
+        flusher: Flusher | None = None,
     ) -> None:
+        self.flusher = flusher
         self._connector = connector
         self._idle: dict[Endpoint, deque[Connection]] = {endpoint: deque() for endpoint in endpoints}
         self._queue: deque[_Waiter] = deque()
         self._trim = _Trim(self)
+        self._ripe = 0.0  # what has been idle since then can be trimmed when `_trim` expires
         self._closed = False
         self.limits = limits
         self.wheel = wheel
@@ -231,7 +235,7 @@ class Pool:
         self.idle += 1
         connection.rest(self.limits.idle_timeout)
         if self.idle > self.limits.max_idle and self._trim.deadline == inf:
-            self.wheel.arm(self._trim, _TRIM_AFTER)
+            self._trim_in(_TRIM_AFTER)
 
     def lost(self, connection: Connection) -> None:
         """A connection is gone, idle or busy."""
@@ -255,12 +259,16 @@ class Pool:
     def trim(self) -> None:
         """Close the longest idle beyond `max_idle`, if they were idle for five seconds."""
         surplus = self.idle - self.limits.max_idle
-        resting = sorted((c for idle in self._idle.values() for c in idle), key=lambda c: -c.rested)
+        resting = sorted((c for idle in self._idle.values() for c in idle), key=lambda c: c.idle_since)
         for connection in resting[: max(surplus, 0)]:
-            if connection.rested < _TRIM_AFTER:
-                self.wheel.arm(self._trim, _TRIM_AFTER - connection.rested)
+            if connection.idle_since > self._ripe:
+                self._trim_in(connection.idle_since - self._ripe)
                 break
             connection.leave()
+
+    def _trim_in(self, seconds: float) -> None:
+        self.wheel.arm(self._trim, seconds)
+        self._ripe = self._trim.deadline - _TRIM_AFTER
 
     def close(self) -> None:
         """End every idle connection and refuse the queue; busy ones end with their exchange."""
