@@ -31,7 +31,6 @@ log = logging.getLogger("passerelle.engine")
 
 ATTEMPT, UPSTREAM, OUTWARD, DELIVER, DONE = list(Phase)[1:]  # an enum's members cost a call each time they are named
 
-IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"})
 _IDS = 256  # made at a time
 
 # What a step returns: nothing, or what must be awaited and who takes its result.
@@ -131,7 +130,7 @@ class Engine:
         if x.phase is not UPSTREAM:
             response.close()
             return
-        if response.status >= 500 and self._repeatable(x) and x.plan.upstream.may_retry(x, response.status):
+        if response.status >= 500 and x.repeatable and x.plan.upstream.may_retry(x, response.status):
             response.close()
             self._go(x, self._try(x))
             return
@@ -147,7 +146,7 @@ class Engine:
         if error.retry is Retry.UNSENT:
             again = x.request.body.data is not None or getattr(x.request.body, "spliceable", False)
         else:
-            again = error.retry is not Retry.NEVER and self._repeatable(x)
+            again = error.retry is not Retry.NEVER and x.repeatable
         if again and x.plan.upstream.may_retry(x, error):
             self._go(x, self._try(x))
         else:
@@ -247,11 +246,6 @@ class Engine:
             return self._stamp(x)
         x.cursor = x.plan.size
         return self._turn(x, refused)
-
-    @staticmethod
-    def _repeatable(x: Exchange) -> bool:
-        """Whether the request may have been processed and may be sent again (RFC 9110 section 9.2.2)."""
-        return x.request.method in IDEMPOTENT and x.request.body.data is not None
 
     # the way out
 

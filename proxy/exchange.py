@@ -108,6 +108,9 @@ class Patience:
 DEFAULT_PATIENCE = Patience()
 
 
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"})
+
+
 class Phase(IntEnum):
     """Where an exchange stands; it only ever moves forward, but for another attempt."""
 
@@ -269,6 +272,13 @@ class Exchange:
     def detach(self) -> None:
         """Let the answer be drained to its end although its client has left (a shared cache fill)."""
         self.detached = True
+
+    # for the engine
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the request may have been processed and may be sent again (RFC 9110 section 9.2.2)."""
+        return self.request.method in _IDEMPOTENT and self.request.body.data is not None
 
     # for the two ends
 
