@@ -1,4 +1,4 @@
-"""A whole gateway in the test's own loop, on a clock that moves only when told to, before an origin that plays scripts."""
+"""A whole gateway in the test's own loop, on a clock that moves when told to, before an origin that plays scripts."""
 
 from __future__ import annotations
 

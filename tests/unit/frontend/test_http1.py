@@ -234,9 +234,7 @@ async def test_pipelined_answers_go_on_once_they_are_read(stage: Stage) -> None:
         sending = asyncio.ensure_future(client.send([(get("/large") + get("/small")) * (count // 2)]))
         await until(lambda: stage.ends and stage.ends[0].outlet.full)
         client._writer.transport.resume_reading()
-        sizes = []
-        for _ in range(count):
-            sizes.append(len((await client.answer()).body))
+        sizes = [len((await client.answer()).body) for _ in range(count)]
         await sending
     assert sizes == [LARGE, 2] * (count // 2)
 

@@ -99,7 +99,7 @@ async def test_a_fresh_connection_that_dies_is_not_repeated_for_nothing(stage: S
 
 
 async def test_the_repeat_is_not_one_of_the_retries() -> None:
-    """The process is gone and was restarted elsewhere: the connection dies, a fresh one is refused, the other answers."""
+    """The process was ended: its connection dies, a fresh one gets nowhere either, and the other target answers."""
     async with staged(
         upstream="retry: {attempts: 1}", targets="http://127.0.0.1:{port}, http://localhost:{port}"
     ) as stage:
