@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from proxy.clock import Clock
+from proxy.corked import Flusher
 from proxy.events import EventBus
 from proxy.metrics import Metrics
 from proxy.plugin import Admin, Http
@@ -36,6 +37,7 @@ class Runtime:
         self.metrics = Metrics()
         self.admin = admin
         self.token = secrets.token_hex(6)
+        self.flusher = Flusher(asyncio.get_running_loop().call_soon)
         self.connector = Connector()
         self.session = open_session(self.connector)
         self.http: Http = Client(self.session)

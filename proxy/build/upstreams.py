@@ -34,6 +34,7 @@ def _upstream(name: str, said: UpstreamSettings, runtime: Runtime) -> Upstream:
         limits,
         wheel=runtime.wheel,
         spawn=runtime.spawn,
+        flusher=runtime.flusher,
         via=f"1.1 passerelle ({runtime.token})",
     )
     return Upstream(name, endpoints, pool, patience(said.timeouts), _policy(said), _budget(said, runtime))

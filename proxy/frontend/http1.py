@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp.web_protocol import RequestHandler
 
+from proxy.corked import Corked
 from proxy.errors import BadRequest, ClientError, RequestTimeout
 from proxy.exchange import Exchange
 from proxy.framing import FramingError, Reader, request_reader
@@ -96,8 +97,8 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected."""
-        self.transport = cast("asyncio.Transport", transport)
-        listener = self.listener
+        listener, made = self.listener, cast("asyncio.Transport", transport)
+        self.transport = made if listener.flusher is None else Corked(made, listener.flusher)
         listener.opened(self)
         self._identity: Identity = listener.identify(self.transport)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER)

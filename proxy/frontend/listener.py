@@ -15,6 +15,7 @@ from aiohttp.web_request import BaseRequest
 from aiohttp.web_server import Server
 
 from proxy.clock import Clock
+from proxy.corked import Flusher
 from proxy.errors import GatewayError
 from proxy.exchange import Exchange
 from proxy.fields import REQUEST_KINDS, Names
@@ -123,8 +124,10 @@ class Listener:
         trust: Trust,
         limits: Limits,
         token: str,
+        flusher: Flusher | None = None,
     ) -> None:
         self.url = url
+        self.flusher = flusher
         self.scheme = "http"
         self.engine = engine
         self.wheel = wheel

@@ -156,6 +156,7 @@ class Gateway:
             trust=Trust(settings.trusted_proxies),
             limits=client_limits(settings),
             token=runtime.token,
+            flusher=runtime.flusher,
         )
 
     async def _tick(self) -> None:

@@ -1,0 +1,174 @@
+"""Small writes leave together, in order, and never after the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from proxy.corked import Corked, Flusher
+
+
+class Wire(asyncio.Transport):
+    """What reaches the system, call by call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[object] = []
+        self.closing = False
+        self.broken = False
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        if self.broken:
+            raise OSError("gone")
+        self.calls.append(bytes(data))
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
+        self.calls.append([bytes(data) for data in list_of_data])
+
+    def write_eof(self) -> None:
+        self.calls.append("eof")
+
+    def close(self) -> None:
+        self.closing = True
+        self.calls.append("close")
+
+    def abort(self) -> None:
+        self.closing = True
+        self.calls.append("abort")
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def get_write_buffer_size(self) -> int:
+        return 5
+
+
+class Turn:
+    """A loop whose turns end when the test says so."""
+
+    def __init__(self) -> None:
+        self.soon: list[Callable[[], None]] = []
+        self.flusher = Flusher(lambda callback: self.soon.append(callback))
+
+    def end(self) -> None:
+        soon, self.soon = self.soon, []
+        for callback in soon:
+            callback()
+
+
+@pytest.fixture
+def turn() -> Turn:
+    return Turn()
+
+
+def test_small_writes_of_one_turn_leave_as_one(turn: Turn) -> None:
+    wire = Wire()
+    corked = Corked(wire, turn.flusher)
+    corked.write(b"a")
+    corked.write(b"b")
+    assert (wire.calls, corked.get_write_buffer_size()) == ([], 7)
+    turn.end()
+    assert (wire.calls, corked.get_write_buffer_size()) == ([b"ab"], 5)
+
+
+def test_one_callback_serves_all_connections_of_a_turn(turn: Turn) -> None:
+    wires = [Wire(), Wire()]
+    for wire in wires:
+        Corked(wire, turn.flusher).write(b"x")
+    assert len(turn.soon) == 1
+    turn.end()
+    assert [wire.calls for wire in wires] == [[b"x"], [b"x"]]
+    assert turn.soon == []
+
+
+def test_the_next_turn_is_served_too(turn: Turn) -> None:
+    wire = Wire()
+    corked = Corked(wire, turn.flusher)
+    for part in (b"1", b"2"):
+        corked.write(part)
+        turn.end()
+    assert wire.calls == [b"1", b"2"]
+
+
+def test_much_leaves_at_once(turn: Turn) -> None:
+    wire = Wire()
+    Corked(wire, turn.flusher).write(bytes(16385))
+    assert wire.calls == [bytes(16385)]
+    assert turn.soon == []
+
+
+def test_what_grows_large_leaves_at_once_and_in_order(turn: Turn) -> None:
+    wire = Wire()
+    corked = Corked(wire, turn.flusher)
+    corked.write(b"a")
+    corked.write(bytes(16384))
+    assert wire.calls == [b"a" + bytes(16384)]
+    turn.end()
+    assert len(wire.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [
+        (lambda corked: corked.writelines([b"b", b"c"]), [b"a", [b"b", b"c"]]),
+        (lambda corked: corked.write_eof(), [b"a", "eof"]),
+        (lambda corked: corked.close(), [b"a", "close"]),
+        (lambda corked: corked.abort(), ["abort"]),
+    ],
+)
+def test_nothing_overtakes_what_is_held(turn: Turn, end: Callable[[Corked], None], expected: list[object]) -> None:
+    wire = Wire()
+    corked = Corked(wire, turn.flusher)
+    corked.write(b"a")
+    end(corked)
+    turn.end()
+    assert wire.calls == expected
+
+
+def test_nothing_is_written_to_a_connection_that_ended_meanwhile(turn: Turn) -> None:
+    wire = Wire()
+    Corked(wire, turn.flusher).write(b"a")
+    wire.closing = True
+    turn.end()
+    assert wire.calls == []
+
+
+def test_one_that_fails_is_cut_and_does_not_keep_the_others(turn: Turn, caplog: pytest.LogCaptureFixture) -> None:
+    broken, sound = Wire(), Wire()
+    broken.broken = True
+    for wire in (broken, sound):
+        Corked(wire, turn.flusher).write(b"x")
+    turn.end()
+    assert (broken.calls, sound.calls) == (["abort"], [b"x"])
+    assert "a write failed" in caplog.text
+
+
+async def test_over_a_real_connection_everything_else_is_the_inner_transport(turn: Turn) -> None:
+    received = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.set_result(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    inner, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", port)
+    corked = Corked(inner, Flusher(asyncio.get_running_loop().call_soon))
+    corked.set_write_buffer_limits(high=1024)
+    assert corked.get_extra_info("peername") == ("127.0.0.1", port)
+    assert corked.is_reading()
+    corked.pause_reading()
+    assert not corked.is_reading()
+    corked.resume_reading()
+    corked.write(b"hello ")
+    corked.write(b"world")
+    assert corked.can_write_eof()
+    corked.write_eof()
+    assert await received == b"hello world"
+    corked.close()
+    assert corked.is_closing()
+    server.close()
+    await server.wait_closed()
