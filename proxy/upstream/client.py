@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import ClientConnectorDNSError, ClientError, ClientResponse, ClientSession, ClientSSLError, ClientTimeout
-from aiohttp.client_exceptions import ClientConnectorError, InvalidURL
+from aiohttp.client_exceptions import ClientConnectorError, InvalidURL, ServerDisconnectedError
 from yarl import URL
 
 from proxy.errors import BadResponse, ConnectFailed, DnsFailed, GatewayError, TlsFailed, UpstreamReset, UpstreamTimeout
@@ -94,7 +94,7 @@ class Client:
 
 
 def _broken(error: ClientError) -> GatewayError:
-    if isinstance(error, OSError):
+    if isinstance(error, OSError | ServerDisconnectedError):
         return UpstreamReset("the connection died")
     return BadResponse("the answer is malformed or incomplete")
 
