@@ -51,7 +51,10 @@ class Turn:
 
     def __init__(self) -> None:
         self.soon: list[Callable[[], None]] = []
-        self.flusher = Flusher(lambda callback: self.soon.append(callback))
+        self.flusher = Flusher(self.call_soon)
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        self.soon.append(callback)
 
     def end(self) -> None:
         soon, self.soon = self.soon, []
