@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from tests.wire import strict
 
@@ -41,6 +41,14 @@ class Client:
     def over(self) -> bool:
         """Whether nothing more can come."""
         return self.ended or self.cut
+
+    def stop_reading(self) -> None:
+        """Take nothing more from the socket."""
+        cast("asyncio.Transport", self._writer.transport).pause_reading()
+
+    def read_on(self) -> None:
+        """Take what comes again."""
+        cast("asyncio.Transport", self._writer.transport).resume_reading()
 
     async def send(self, pieces: Iterable[bytes]) -> None:
         """Write the pieces one by one; a gateway that has closed already is no error: it was refused."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from socket import SO_SNDBUF, SOL_SOCKET
 
 import pytest
 
@@ -126,7 +128,7 @@ async def test_a_body_must_keep_coming(stage: Stage) -> None:
             stage.pass_time(50)
             seen = len(stage.wires[0].unfinished)
             await client.send([b"l"])
-            await until(lambda seen=seen: len(stage.wires[0].unfinished) > seen)
+            await until(partial(_more, stage, seen))
         stage.pass_time(59)
         assert stage.ends[0].transport is not None
         stage.pass_time(1.2)
@@ -169,7 +171,7 @@ async def test_waiting_for_the_upstream_is_not_idleness(stage: Stage) -> None:
 async def test_a_client_that_reads_nothing_is_cut(stage: Stage) -> None:
     stage.script("/endless", endless)
     async with Client(stage.port) as client:
-        client._writer.transport.pause_reading()
+        client.stop_reading()
         await client.send([get("/endless")])
         await until(lambda: stage.ends and stage.ends[0].outlet.full)
         stage.pass_time(59)
@@ -183,7 +185,7 @@ async def test_a_client_that_reads_nothing_is_cut(stage: Stage) -> None:
 async def test_a_client_that_reads_slowly_is_not_cut(stage: Stage) -> None:
     stage.script("/endless", endless)
     async with Client(stage.port) as client:
-        client._writer.transport.pause_reading()
+        client.stop_reading()
         await client.send([get("/endless")])
         await until(lambda: stage.ends and stage.ends[0].outlet.full)
         transport = stage.ends[0].transport
@@ -191,9 +193,9 @@ async def test_a_client_that_reads_slowly_is_not_cut(stage: Stage) -> None:
             stage.pass_time(40)
             before = transport.get_write_buffer_size()
             while transport.get_write_buffer_size() == before:
-                client._writer.transport.resume_reading()
+                client.read_on()
                 await client._reader.read(65536)
-                client._writer.transport.pause_reading()
+                client.stop_reading()
             assert stage.ends
 
 
@@ -215,7 +217,7 @@ async def endless(wire: object) -> bool:
 
 async def test_pipelined_answers_wait_for_a_client_that_does_not_read(stage: Stage) -> None:
     async with Client(stage.port) as client:
-        client._writer.transport.pause_reading()
+        client.stop_reading()
         sending = asyncio.ensure_future(client.send([get("/large") * 100] * 40))
         await until(lambda: stage.ends and stage.ends[0].outlet.full)
         for _ in range(500):
@@ -227,13 +229,29 @@ async def test_pipelined_answers_wait_for_a_client_that_does_not_read(stage: Sta
         await sending
 
 
+async def test_an_answer_behind_those_that_are_not_read_is_not_fetched_ahead(stage: Stage) -> None:
+    stage.script("/endless", endless)
+    async with Client(stage.port) as client:
+        client.stop_reading()
+        await client.send([get("/fixed")])
+        await until(lambda: stage.count(200, "fixed"))
+        stage.ends[0].transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)
+        await client.send([get("/large") * 8 + get("/endless")])
+        await until(lambda: stage.pool.created)
+        assert stage.ends[0].outlet.full
+        (connection,) = stage.gateway.runtime.connector._opened
+        await until(lambda: connection._stopped)
+        held = stage.ends[0].transport.get_write_buffer_size()
+        assert held <= 8 * LARGE + 2 * 262144
+
+
 async def test_pipelined_answers_go_on_once_they_are_read(stage: Stage) -> None:
     count = 600
     async with Client(stage.port) as client:
-        client._writer.transport.pause_reading()
+        client.stop_reading()
         sending = asyncio.ensure_future(client.send([(get("/large") + get("/small")) * (count // 2)]))
         await until(lambda: stage.ends and stage.ends[0].outlet.full)
-        client._writer.transport.resume_reading()
+        client.read_on()
         sizes = [len((await client.answer()).body) for _ in range(count)]
         await sending
     assert sizes == [LARGE, 2] * (count // 2)
@@ -242,12 +260,12 @@ async def test_pipelined_answers_go_on_once_they_are_read(stage: Stage) -> None:
 async def test_a_last_answer_that_is_never_read_does_not_stay(stage: Stage) -> None:
     """Closing waits for what is written to be taken; that must end too."""
     async with Client(stage.port) as client:
-        client._writer.transport.pause_reading()
+        client.stop_reading()
         asked = 0
         while not stage.ends or not stage.ends[0].transport.get_write_buffer_size():
             asked += 1
             await client.send([get("/large")])
-            await until(lambda count=asked: stage.count(200, "large") == count)
+            await until(partial(_counted, stage, asked))
         assert not stage.ends[0].outlet.full
         stage.ends[0].close()
         stage.pass_time(59)
@@ -352,3 +370,11 @@ async def test_a_half_closed_client_has_left(stage: Stage) -> None:
         await asyncio.wait_for(stage.wires[0].gone.wait(), 5)
     assert stage.count(499) == 1
     assert (stage.pool.open, stage.gateway.engine.active) == (0, 0)
+
+
+def _more(stage: Stage, seen: int) -> bool:
+    return len(stage.wires[0].unfinished) > seen
+
+
+def _counted(stage: Stage, count: int) -> bool:
+    return stage.count(200, "large") == count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -83,7 +84,7 @@ async def test_answers_are_given_one_after_the_other_and_by_target() -> None:
         assert (await kit.get("/flow")).text == "onetwo"
 
 
-async def _parts():  # type: ignore[no-untyped-def]  # an asynchronous generator
+async def _parts() -> AsyncIterator[bytes]:
     yield b"one"
     yield b"two"
 

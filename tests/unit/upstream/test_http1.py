@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from socket import SO_SNDBUF, SOL_SOCKET
+from typing import Any
 
 import pytest
 
@@ -150,24 +153,53 @@ async def test_an_upload_on_a_reused_connection_outlives_its_idleness(stage: Sta
         await client.send([get("/sink", "Content-Length: 6", method="POST")])
         for number in range(6):
             await client.send([b"x"])
-            await until(lambda count=number: stage.wires[0].unfinished.endswith(b"x" * (count + 1)) or count == 5)
+            await until(partial(_got, stage, number))
             if number < 5:
                 stage.pass_time(4)
         assert (await client.answer()).body == b"ok"
     assert stage.pool.reused == 1
 
 
+async def narrowed(stage: Stage) -> None:
+    """One idle connection, whose sockets hold so little that a larger request has to wait in the gateway."""
+    await fetch(stage, get("/"))
+    connection_of(stage).transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)
+    stage.wires[0]._writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a socket's
+
+
+BODY = b"x" * 250_000
+LARGE = get("/sink", f"Content-Length: {len(BODY)}", method="POST") + BODY
+
+
 async def test_after_an_upload_the_first_byte_has_its_own_deadline() -> None:
     """The pause that an upload's last bytes wait in our buffer is not the time that the answer may take."""
-    size = 16_000_000
     async with staged(upstream="timeouts: {first_byte: 100s, between_bytes: 2s}") as stage:
+        await narrowed(stage)
         stage.script("/sink", holding := Holding())
         async with Client(stage.port) as client:
-            await client.send([get("/sink", f"Content-Length: {size}", method="POST") + b"x" * size])
+            await client.send([LARGE])
+            await until(lambda: connection_of(stage)._sender.full and connection_of(stage)._sender.sent)
+            stage.wires[0]._writer.transport.resume_reading()  # type: ignore[attr-defined]  # it is a socket's
             await until(lambda: holding.asked)
             stage.pass_time(50)
             holding.let_go()
             assert (await client.answer()).body == b"held"
+
+
+async def test_an_answer_to_what_is_not_written_yet_ends_the_connection(stage: Stage) -> None:
+    await narrowed(stage)
+    async with Client(stage.port) as client:
+        await client.send([LARGE])
+        await until(lambda: connection_of(stage)._sender.full and connection_of(stage)._sender.sent)
+        await stage.wires[0].send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly")
+        assert (await client.answer()).body == b"early"
+        assert (stage.pool.idle, stage.pool.open) == (0, 0)
+
+
+def connection_of(stage: Stage) -> Any:
+    """The only connection to the upstream."""
+    (connection,) = stage.gateway.runtime.connector._opened
+    return connection
 
 
 async def test_a_body_that_stops_is_cut(stage: Stage) -> None:
@@ -275,3 +307,7 @@ async def test_an_early_answer_keeps_the_client_when_little_is_left(stage: Stage
         await client.send([b"x" * 500 + get("/fixed")])
         assert (await client.answer()).body == b"fixed"
     assert stage.pool.open == 0
+
+
+def _got(stage: Stage, number: int) -> bool:
+    return number == 5 or stage.wires[0].unfinished.endswith(b"x" * (number + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 
 from tests.unit.frontend.stage import Holding, Stage, fetch, get, staged, until
 from tests.wire.client import Client
@@ -80,12 +81,12 @@ async def test_those_who_wait_are_served_in_order() -> None:
             client = await stack.enter_async_context(Client(stage.port))
             clients.append(client)
             await client.send([get(f"/{number}")])
-            await until(lambda count=number + 1: holding.asked + stage.pool.queued == count)
+            await until(partial(_has_come, stage, holding, number + 1))
         assert (stage.pool.open, stage.pool.queued, stage.pool.waited, holding.asked) == (2, 4, 4, 2)
         await until(lambda: holding.asked == 2)
         for asked in range(3, 7):
             holding.let_go()
-            await until(lambda count=asked: holding.asked == count)
+            await until(partial(_was_asked, holding, asked))
         holding.let_go(2)
         for client in clients:
             assert (await client.answer()).status == 200
@@ -228,3 +229,11 @@ async def test_closing_refuses_those_who_wait() -> None:
             assert (await waiting.answer()).status == 503
             holding.let_go()
             assert (await busy.answer()).status == 200
+
+
+def _has_come(stage: Stage, holding: Holding, count: int) -> bool:
+    return holding.asked + stage.pool.queued == count
+
+
+def _was_asked(holding: Holding, count: int) -> bool:
+    return holding.asked == count
