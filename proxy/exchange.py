@@ -164,7 +164,6 @@ class Exchange:
     :ivar endpoint: the address last tried.
     :ivar target: the target as the endpoint gets it, after strip and rewrite; set before `on_attempt`.
     :ivar attempts: how many tries were begun.
-    :ivar deadline: clock reading at which the whole exchange must be over, or None.
     :ivar started: clock reading at its head's arrival, seconds.
     :ivar first_byte: clock reading at the answer's head, 0.0 before.
     :ivar bytes_in: content bytes of the request seen so far.
@@ -181,7 +180,6 @@ class Exchange:
         "bytes_out",
         "client",
         "cursor",
-        "deadline",
         "detached",
         "driver",
         "endpoint",
@@ -218,7 +216,6 @@ class Exchange:
         self.endpoint: Endpoint | None = None
         self.target = request.target
         self.attempts = 0
-        self.deadline: float | None = None
         self.started = started
         self.first_byte = 0.0
         self.finished = 0.0

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from proxy.upstream.pool import Pool
 
 _END = b"\r\n\r\n"
+_NO_FIELDS = Headers()
 _HIGH_WATER = 65536  # bytes written that the upstream has not taken yet
 
 
@@ -396,6 +397,3 @@ class Connection(ResponseHandler):
     def abandon(self) -> None:
         """:see: `proxy.body.Source`."""
         self.cancel()
-
-
-_NO_FIELDS = Headers()
