@@ -172,16 +172,17 @@ LARGE = get("/sink", f"Content-Length: {len(BODY)}", method="POST") + BODY
 
 
 async def test_after_an_upload_the_first_byte_has_its_own_deadline() -> None:
-    """The pause that an upload's last bytes wait in our buffer is not the time that the answer may take."""
+    """It runs from when the upstream has taken the last bytes, and not while they wait in our buffer."""
     async with staged(upstream="timeouts: {first_byte: 100s, between_bytes: 2s}") as stage:
         await narrowed(stage)
         stage.script("/sink", holding := Holding())
         async with Client(stage.port) as client:
             await client.send([LARGE])
             await until(lambda: connection_of(stage)._sender.full and connection_of(stage)._sender.sent)
+            stage.pass_time(60)
             stage.wires[0]._writer.transport.resume_reading()  # type: ignore[attr-defined]  # it is a socket's
             await until(lambda: holding.asked)
-            stage.pass_time(50)
+            stage.pass_time(60)
             holding.let_go()
             assert (await client.answer()).body == b"held"
 
