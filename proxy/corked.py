@@ -75,6 +75,11 @@ class Corked(asyncio.Transport):
         if held and not self._inner.is_closing():
             self._inner.write(held)
 
+    @property
+    def holds(self) -> bool:
+        """Whether something is still to leave at the end of this turn."""
+        return bool(self._held)
+
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
         """Write now, behind what is held."""
         self.flush()

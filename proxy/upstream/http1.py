@@ -185,6 +185,8 @@ class Connection(ResponseHandler):
             self._discard()  # nobody asked for these: the next client must not get them
         elif self._reader is not None:
             self._body(data)
+        elif self._silent and isinstance(self.transport, Corked) and self.transport.holds:
+            self.fail(UpstreamReset("the upstream spoke before it was asked", retry=Retry.UNSENT))
         else:
             self._silent = False
             self._heads(self._held + data if self._held else data)
@@ -391,8 +393,7 @@ class Connection(ResponseHandler):
             if self._gap:
                 self._pool.wheel.arm(self._watch, self._gap)
 
-    def wanted(self) -> None:
-        """:see: `proxy.body.Source`."""
+    def wanted(self) -> None: ...
 
     def abandon(self) -> None:
         """:see: `proxy.body.Source`."""

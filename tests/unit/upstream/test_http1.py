@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from proxy.exchange import Endpoint, Exchange
 from tests.unit.frontend.stage import Holding, Stage, fetch, get, plays, staged, until
 from tests.wire.client import Client
 from tests.wire.origin import Wire
@@ -39,6 +40,29 @@ async def test_unasked_bytes_end_an_idle_connection(stage: Stage) -> None:
     await until(lambda: stage.pool.open == 0)
     assert (await fetch(stage, get("/"))).body == b"ok"
     assert stage.pool.created == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_bytes_before_the_request_has_left_are_no_answer_to_it(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A late answer may be read in the very turn in which the idle connection is taken."""
+    async with staged(upstream="retry: {attempts: 1}") as stage:
+        await fetch(stage, get("/"))
+        (connection,) = stage.gateway.runtime.connector._opened
+        late = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"]
+        acquire = stage.pool.acquire
+
+        def and_then_bytes(exchange: Exchange, endpoint: Endpoint) -> None:
+            acquire(exchange, endpoint)
+            while late:
+                connection.data_received(late.pop())
+
+        monkeypatch.setattr(stage.pool, "acquire", and_then_bytes)
+        assert (await fetch(stage, get("/", method=method))).body == b"ok"
+        assert late == []
+        assert stage.pool.created == 2
+        assert len(stage.wires[0].requests) == 1
 
 
 @pytest.mark.parametrize(
