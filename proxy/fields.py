@@ -67,6 +67,8 @@ RESPONSE_KINDS: Mapping[str, int] = {**_HOP_BY_HOP_KINDS, "date": DATE, "te": DR
 # What a peer cannot have removed by naming it in Connection: who it is, what it may, and what caches are told.
 _KEPT = frozenset({"authorization", "cache-control", "cookie", "host", "set-cookie", "via", "x-request-id"})
 
+_HARMLESS = frozenset({"close", "keep-alive", "te", "upgrade"})  # options that name no field to be removed
+
 
 class Names:
     """Field names of one direction, from the parser's bytes to their kind.
@@ -104,6 +106,8 @@ def connection_options(values: list[str]) -> set[str]:
 
 def remove_named(headers: Headers, options: set[str]) -> None:
     """Take away the fields that Connection names, but for those that are no peer's to remove."""
-    named = {name for name in options - _KEPT if not name.startswith("x-forwarded-") and name != "x-real-ip"}
+    named = {
+        name for name in options - _HARMLESS - _KEPT if not name.startswith("x-forwarded-") and name != "x-real-ip"
+    }
     if named:
         headers.remove_all(named)

@@ -44,7 +44,6 @@ _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+)
 _REG_NAME = r"(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+"
 _AUTHORITY = re.compile(rf"(?:{_REG_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?")  # RFC 3986 section 3.2.2, no comma
 _KNOWN_HOSTS = 1024
-_HARMLESS = frozenset({"close", "keep-alive", "te", "upgrade"})  # options that name no field to be removed
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 
 
@@ -177,9 +176,7 @@ class HeadReader:
             else:
                 self._seldom(head, kind, name.decode("latin-1"), value)
         if options:
-            named = connection_options(options) - _HARMLESS
-            if named:
-                remove_named(request.headers, named)
+            remove_named(request.headers, connection_options(options))
 
     def _seldom(self, head: Head, kind: int, name: str, value: str) -> None:
         if kind == FORWARDED:

@@ -28,9 +28,8 @@ from proxy.framing import ChunkedWriter, CloseWriter, LengthWriter, writer
 from proxy.headers import HOP_BY_HOP, Headers, check_field
 from proxy.message import Response
 
-_HARMLESS = frozenset({"close", "keep-alive", "te", "upgrade"})  # options that name no field to be removed
 MAX_HEAD = 65536  # bytes of an answer's head
-_NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f#]")
+_NOT_IN_TARGET = re.compile(r"[^!\x22$-~\x80-\xff]")  # control bytes, space, `#`, and what is beyond latin-1
 _TELL_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 section 8.6: say that there is none
 
 _C_PARSER: Any = importlib.import_module("aiohttp._http_parser")  # never the fallback in Python
@@ -57,8 +56,8 @@ def request_head(exchange: Exchange, endpoint: Endpoint, framing: Writer | None,
     """
     request = exchange.request
     target = endpoint.prefix + exchange.target
-    if _NOT_IN_TARGET.search(target) is not None or (not target.isprintable() and not target.isascii()):
-        _check_target(target)
+    if _NOT_IN_TARGET.search(target) is not None:
+        raise GatewayError("a plugin or a rewriting made a target that cannot be sent")
     headers = request.headers
     rest = ""
     if headers.marked:
@@ -73,11 +72,6 @@ def request_head(exchange: Exchange, endpoint: Endpoint, framing: Writer | None,
     fields = headers.encode()
     last = f"{rest}Via: {via}\r\n\r\n".encode("latin-1")  # behind the Via fields of those before us
     return b"%b%b\r\n%b" % (start, fields, last) if fields else start + last
-
-
-def _check_target(target: str) -> None:
-    if _NOT_IN_TARGET.search(target) is not None:
-        raise GatewayError("a plugin or a rewriting made a target that cannot be sent")
 
 
 @lru_cache(maxsize=64)
@@ -208,8 +202,7 @@ def _special(head: ResponseHead, fields: list[tuple[int, bytes, str]]) -> None:
     if options:
         named = connection_options(options)
         head.keep = "close" not in named and (head.keep or "keep-alive" in named)
-        if named - _HARMLESS:
-            remove_named(head.response.headers, named - _HARMLESS)
+        remove_named(head.response.headers, named)
 
 
 def tell_length(response: Response, framing: Headers | None) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from socket import SO_SNDBUF, SOL_SOCKET
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from proxy.exchange import Endpoint, Exchange
+from proxy.errors import GatewayError
+from proxy.exchange import Endpoint, Exchange, Peer
+from proxy.message import Request
+from proxy.upstream.head import request_head
 from tests.unit.frontend.stage import Holding, Stage, fetch, get, plays, staged, until
 from tests.wire.client import Client
 from tests.wire.origin import Wire
@@ -336,3 +339,11 @@ async def test_an_early_answer_keeps_the_client_when_little_is_left(stage: Stage
 
 def _got(stage: Stage, number: int) -> bool:
     return number == 5 or stage.wires[0].unfinished.endswith(b"x" * (number + 1))
+
+
+@pytest.mark.parametrize("target", ["/a b", "/a\r\nX: y", "/a#b", "/\u2603", "/\x7f"])
+def test_a_target_that_cannot_stand_on_a_request_line_is_refused(target: str) -> None:
+    endpoint = Endpoint("http://127.0.0.1:9001", "http", "127.0.0.1", 9001)
+    exchange = Exchange("id", Request("GET", target), Peer("127.0.0.1"), cast("Any", None), 0.0)
+    with pytest.raises(GatewayError, match="target that cannot be sent"):
+        request_head(exchange, endpoint, None, "1.1 passerelle (x)")
