@@ -18,6 +18,22 @@ log = logging.getLogger("passerelle.flow")
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
+SMALL = 65536  # bytes of content that are copied behind what goes before them, so that both leave in one write
+
+
+def put(transport: asyncio.WriteTransport, buffers: tuple[bytes, ...], size: int) -> None:
+    """Write one piece of a body with its framing.
+
+    :param size: bytes of content in it; many are not copied.
+    """
+    if len(buffers) == 1:
+        transport.write(buffers[0])
+    elif size <= SMALL:
+        transport.write(b"".join(buffers))
+    else:
+        transport.writelines(buffers)
+
+
 class Drain(Sink, Protocol):
     """A sink that can also make a pump wait."""
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("passerelle.http")
 
-_SMALL = 65536  # bytes of a body that are copied behind what goes before them, so that both leave in one write
-
 
 class Outlet:
     """Writes one connection's answers, one after the other.
@@ -74,7 +72,7 @@ class Outlet:
             answer.strip(response, keep_length=False)
         body = response.body
         data = body.data
-        if data is not None and not body.trailers and len(data) <= _SMALL:
+        if data is not None and not body.trailers and len(data) <= flow.SMALL:
             size = exchange.bytes_out = len(data)
             head = self._make_head(exchange, response, f"Content-Length: {size}\r\n")
             self._sent = True
@@ -142,12 +140,7 @@ class Outlet:
             self._head = b""
         if self.exchange is not None:
             self.exchange.bytes_out += len(data)
-        if len(buffers) == 1:
-            transport.write(data)
-        elif len(data) <= _SMALL:
-            transport.write(b"".join(buffers))
-        else:
-            transport.writelines(buffers)
+        flow.put(transport, buffers, len(data))
 
     def body_end(self, trailers: Headers | None) -> None:
         """:see: `proxy.body.Sink`."""

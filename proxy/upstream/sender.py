@@ -17,8 +17,6 @@ from proxy.upstream.head import Writer, request_framing, request_head
 if TYPE_CHECKING:
     from proxy.upstream.http1 import Connection
 
-_SMALL = 65536  # bytes of a body that leave in one write with what goes before them
-
 
 class Sender:
     """The sink of one connection's request bodies.
@@ -49,7 +47,7 @@ class Sender:
         body = exchange.request.body
         data = body.data
         self._exchange = exchange
-        if framing is None or (data is not None and len(data) <= _SMALL and isinstance(framing, LengthWriter)):
+        if framing is None or (data is not None and len(data) <= flow.SMALL and isinstance(framing, LengthWriter)):
             self.sent = True
             transport.write(head + data if data else head)
             return
@@ -75,12 +73,7 @@ class Sender:
         if self._head:
             buffers = (self._head, *buffers)
             self._head = b""
-        if len(buffers) == 1:
-            transport.write(data)
-        elif len(data) <= _SMALL:
-            transport.write(b"".join(buffers))
-        else:
-            transport.writelines(buffers)
+        flow.put(transport, buffers, len(data))
 
     def body_end(self, trailers: Headers | None) -> None:
         """:see: `proxy.body.Sink`."""
