@@ -11,30 +11,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from collections.abc import Awaitable
+from typing import Any
 
 from proxy.answers import can_be_sent, error_response
 from proxy.clock import Clock
 from proxy.errors import ClientLeft, GatewayError, NoRoute, PluginFailed, Retry
-from proxy.events import EventBus, PluginError
+from proxy.events import EventBus
 from proxy.exchange import Exchange, Phase
+from proxy.faults import Faults
 from proxy.flow import Spawn
 from proxy.message import Request, Response
 from proxy.metrics import Metrics
+from proxy.pending import Pending, Suspension
 from proxy.plan import Snapshot
 from proxy.ports import Drain, FetchPort
 from proxy.tally import Tally
-from proxy.waiting import FAILURES, Failed, outcome
+from proxy.waiting import FAILURES, Failed
 
 log = logging.getLogger("passerelle.engine")
 
 ATTEMPT, UPSTREAM, OUTWARD, DELIVER, DONE = list(Phase)[1:]  # an enum's members cost a call each time they are named
 
 _IDS = 256  # made at a time
-
-# What a step returns: nothing, or what must be awaited and who takes its result.
-Pending: TypeAlias = "tuple[Awaitable[Any], Callable[[Exchange, Any], Pending]] | None"
 
 
 class Engine:
@@ -56,6 +55,8 @@ class Engine:
         self.clock = clock
         self._now = clock.monotonic
         self._spawn = spawn
+        self._faults = Faults(events)
+        self._go = Suspension(spawn, self._finish, self._faults).go
         self._random = randomness or random.Random()  # ids are unique, not secret
         self._ids: list[str] = []
         self._tally = Tally(metrics)
@@ -185,7 +186,7 @@ class Engine:
             try:
                 answer = hook(x)
             except FAILURES as error:
-                answer = self._raised(x, error)
+                answer = self._faults.raised(x, error)
             if answer is None:
                 continue
             if isinstance(answer, Response):
@@ -194,7 +195,7 @@ class Engine:
         return self._try(x)
 
     def _inward_with(self, x: Exchange, answer: Any) -> Pending:
-        settled = self._settled(x, answer)
+        settled = self._faults.settled(x, answer)
         return self._inward(x) if settled is None else self._turn(x, settled)
 
     # at the upstream
@@ -241,7 +242,7 @@ class Engine:
 
     def _unstamped(self, x: Exchange, error: BaseException) -> Pending:
         """An on_attempt hook raised: go on where its plugin allows that, else answer for it."""
-        refused = self._raised(x, error)
+        refused = self._faults.raised(x, error)
         if refused is None:
             return self._stamp(x)
         x.cursor = x.plan.size
@@ -265,7 +266,7 @@ class Engine:
             try:
                 answer = hook(x)
             except FAILURES as error:
-                answer = self._raised(x, error)
+                answer = self._faults.raised(x, error)
             if answer is None:
                 continue
             if not isinstance(answer, Response):
@@ -275,7 +276,7 @@ class Engine:
         return None
 
     def _outward_with(self, x: Exchange, answer: Any) -> Pending:
-        settled = self._settled(x, answer)
+        settled = self._faults.settled(x, answer)
         if settled is not None:
             self._replace(x, settled)
         return self._outward(x)
@@ -304,69 +305,6 @@ class Engine:
         x.cursor = x.plan.size
         return self._turn(x, error_response(x, error))
 
-    def _raised(self, x: Exchange, error: BaseException) -> Response | None:
-        """A hook raised: the answer for it, or None to go on."""
-        if isinstance(error, GatewayError):
-            x.error = error
-            return error_response(x, error)
-        link = x.plan.chain.links[x.cursor]
-        self._tell(x, error)
-        if link.plugin.on_error == "skip":
-            return None
-        x.error = PluginFailed(f"the plugin {link.id} failed")
-        return error_response(x, x.error)
-
-    def _tell(self, x: Exchange, error: BaseException) -> None:
-        link = x.plan.chain.links[x.cursor]
-        log.error("plugin %s raised on request %s", link.id, x.id, exc_info=error)
-        if self.events.wants(PluginError):
-            self.events.publish(PluginError(link.id, f"{type(error).__name__}: {error}", x.id))
-
-    def _settled(self, x: Exchange, result: Any) -> Response | None:
-        """What a hook that waited has decided."""
-        if result is None or isinstance(result, Response):
-            return result
-        if isinstance(result, Failed):
-            return self._raised(x, result.error)
-        return self._raised(x, TypeError(f"a hook gave {type(result).__name__}; it takes None or a Response"))
-
-    # waiting
-
-    def _go(self, x: Exchange, pending: Pending) -> None:
-        if pending is None:
-            return
-        first = pending[0]
-        x.task = self._spawn(self._drive(x, pending))
-        x.task.add_done_callback(lambda task: self._waited(x, task, first))
-
-    def _waited(self, x: Exchange, task: asyncio.Task[None], first: Awaitable[Any]) -> None:
-        """The task is over; where it was cancelled, perhaps before its first step, the exchange ends here."""
-        if task.cancelled():
-            if asyncio.iscoroutine(first):
-                first.close()
-            self._finish(x)
-
-    async def _drive(self, x: Exchange, pending: Pending) -> None:
-        """Await for the exchange, and resume it where it stood, as often as that is needed."""
-        task = asyncio.current_task()
-        while pending is not None:
-            awaitable, resume = pending
-            result = await outcome(awaitable)
-            if task is not None and task.cancelling():  # the hook has let go, in its own way: nobody wants its answer
-                self._forsaken(x, result)
-                raise asyncio.CancelledError
-            x.task = None
-            pending = resume(x, result)
-            if pending is not None:
-                x.task = task
-
-    def _forsaken(self, x: Exchange, result: Any) -> None:
-        """What a hook made although its client has left."""
-        if isinstance(result, Response):
-            result.close()
-        elif isinstance(result, Failed) and not isinstance(result.error, GatewayError | asyncio.CancelledError):
-            self._tell(x, result.error)
-
     # the end
 
     @staticmethod
@@ -394,6 +332,6 @@ class Engine:
             try:
                 hook(x)
             except FAILURES as error:
-                self._tell(x, error)
+                self._faults.tell(x, error)
         if x.parent is None:
             self._tally.count(x, plan)

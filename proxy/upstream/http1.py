@@ -1,8 +1,8 @@
 """One connection to an upstream that speaks HTTP/1.1: aiohttp's ResponseHandler, driven by callbacks.
 
-This is the one module that touches ResponseHandler. A connection that the pool took over carries one exchange after
-the other: the head is written at once, the request's body follows by splice or pump, the answer's head and body
-advance the exchange as they arrive. Without a pool it is aiohttp's own, for plugins that use the ClientSession.
+A connection that the pool took over carries one exchange after the other: the head is written at once, the request's
+body follows by splice or pump, the answer's head and body advance the exchange as they arrive. What it is to its pool
+is in `proxy.upstream.member`. Without a pool it is aiohttp's own, for plugins that use the ClientSession.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
-
-from aiohttp.client_proto import ResponseHandler
 
 from proxy.body import Body, Stream
 from proxy.corked import Corked
@@ -29,8 +27,8 @@ from proxy.exchange import Endpoint, Exchange
 from proxy.framing import FramingError, Reader, response_reader
 from proxy.headers import Headers
 from proxy.message import Response
-from proxy.timers import Timer
 from proxy.upstream.head import MAX_HEAD, ResponseHead, new_parser, read_head, tell_length
+from proxy.upstream.member import Member
 from proxy.upstream.sender import Sender
 
 if TYPE_CHECKING:
@@ -38,34 +36,13 @@ if TYPE_CHECKING:
 
 _END = b"\r\n\r\n"
 _NO_FIELDS = Headers()
-_HIGH_WATER = 65536  # bytes written that the upstream has not taken yet
 
 
-class _Watch(Timer):
-    """The connection's one deadline."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__()
-        self._connection = connection
-
-    def expired(self) -> None:
-        self._connection.overdue()
-
-
-class Connection(ResponseHandler):
-    """A connection to one endpoint.
-
-    :ivar endpoint: where it leads, once a pool owns it.
-    """
-
-    endpoint: Endpoint
+class Connection(Member):
+    """A connection to one endpoint, with the exchange that it carries."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self._pool: Pool | None = None
-        self._member = False  # whether the pool counts it
         self._exchange: Exchange | None = None
         self._held = b""  # part of a head
         self._silent = True  # no byte of an answer has come to this request
@@ -76,45 +53,11 @@ class Connection(ResponseHandler):
         self._uses = 0
         self._stopped = False  # reading is paused
         self._sender = Sender(self)
-        self._idle_for = 0.0  # seconds that it may be idle
 
     def adopt(self, pool: Pool, endpoint: Endpoint) -> bool:
-        """Belong to a pool; False when the upstream spoke first or has gone already."""
-        if self._tail or self.transport is None or self.transport.is_closing():
-            self.close()
-            return False
-        if pool.flusher is not None:
-            self.transport = Corked(self.transport, pool.flusher)
-        self._pool = pool
-        self._member = True
-        self.endpoint = endpoint
+        """:see: `Member.adopt`."""
         self._http = new_parser()
-        self._watch = _Watch(self)
-        self.transport.set_write_buffer_limits(high=_HIGH_WATER)
-        return True
-
-    @property
-    def usable(self) -> bool:
-        """Whether another exchange may begin on it."""
-        return self.transport is not None and not self.transport.is_closing()
-
-    @property
-    def idle_since(self) -> float:
-        """Clock reading when it became idle."""
-        return self._watch.deadline - self._idle_for
-
-    def rest(self, seconds: float) -> None:
-        """Be idle, for so long at most."""
-        self._idle_for = seconds
-        if self._pool is not None:
-            self._pool.wheel.arm(self._watch, seconds)
-
-    def leave(self) -> None:
-        """Close an idle connection; the pool has its room back at once, not when the loop gets to it."""
-        if self._pool is not None and self._member:
-            self._member = False
-            self._pool.lost(self)
-        self._discard()
+        return super().adopt(pool, endpoint)
 
     # an exchange begins
 
@@ -332,22 +275,11 @@ class Connection(ResponseHandler):
         if stream is not None:
             stream.fail(ClientLeft("the answer is not wanted any more"))
 
-    def _discard(self) -> None:
-        self._sender.make_room()
-        if self.transport is not None:
-            self.transport.abort()
-
     def connection_lost(self, exc: BaseException | None) -> None:
         """The upstream closed, or we did."""
         super().connection_lost(exc)
-        pool, exchange, reader = self._pool, self._exchange, self._reader
-        if pool is None:
-            return
-        if self._member:
-            self._member = False
-            pool.lost(self)
-        pool.wheel.forget(self._watch)
-        if exchange is None:
+        exchange, reader = self._exchange, self._reader
+        if self._pool is None or exchange is None:
             return
         if reader is None:
             retry = Retry.REUSED if self._silent and self._uses > 1 else Retry.IDEMPOTENT
@@ -368,7 +300,7 @@ class Connection(ResponseHandler):
     def overdue(self) -> None:
         """The deadline passed."""
         if self._exchange is None:
-            self._discard()  # idle for long enough
+            super().overdue()
         elif self._stream is not None:
             self.fail(ReadTimeout("the upstream's answer stopped arriving"))
         elif self._sender.full:

@@ -1,0 +1,71 @@
+"""What an exchange waits for, and the one task that resumes it where it stood.
+
+The engine's steps return what must be awaited instead of awaiting it; a task is made only then, and lives until the
+exchange no longer waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from proxy.errors import GatewayError
+from proxy.exchange import Exchange
+from proxy.faults import Faults
+from proxy.flow import Spawn
+from proxy.message import Response
+from proxy.waiting import Failed, outcome
+
+# What a step returns: nothing, or what must be awaited and who takes its result.
+Pending: TypeAlias = "tuple[Awaitable[Any], Callable[[Exchange, Any], Pending]] | None"
+
+
+class Suspension:
+    """Awaits for exchanges.
+
+    :param finish: ends an exchange whose waiting was cancelled.
+    """
+
+    __slots__ = ("_faults", "_finish", "_spawn")
+
+    def __init__(self, spawn: Spawn, finish: Callable[[Exchange], None], faults: Faults) -> None:
+        self._spawn = spawn
+        self._finish = finish
+        self._faults = faults
+
+    def go(self, x: Exchange, pending: Pending) -> None:
+        """Go on once what is pending has come, in a task; at once done when nothing is."""
+        if pending is None:
+            return
+        first = pending[0]
+        x.task = self._spawn(self._drive(x, pending))
+        x.task.add_done_callback(lambda task: self._waited(x, task, first))
+
+    def _waited(self, x: Exchange, task: asyncio.Task[None], first: Awaitable[Any]) -> None:
+        """The task is over; where it was cancelled, perhaps before its first step, the exchange ends here."""
+        if task.cancelled():
+            if asyncio.iscoroutine(first):
+                first.close()
+            self._finish(x)
+
+    async def _drive(self, x: Exchange, pending: Pending) -> None:
+        """Await for the exchange, and resume it where it stood, as often as that is needed."""
+        task = asyncio.current_task()
+        while pending is not None:
+            awaitable, resume = pending
+            result = await outcome(awaitable)
+            if task is not None and task.cancelling():  # the hook has let go, in its own way: nobody wants its answer
+                self._forsaken(x, result)
+                raise asyncio.CancelledError
+            x.task = None
+            pending = resume(x, result)
+            if pending is not None:
+                x.task = task
+
+    def _forsaken(self, x: Exchange, result: Any) -> None:
+        """What a hook made although its client has left."""
+        if isinstance(result, Response):
+            result.close()
+        elif isinstance(result, Failed) and not isinstance(result.error, GatewayError | asyncio.CancelledError):
+            self._faults.tell(x, result.error)

@@ -1,0 +1,106 @@
+"""A connection as its pool sees it: taken over, idle, given back, gone.
+
+Together with `proxy.upstream.http1`, which carries the exchanges, the only place that touches aiohttp's
+ResponseHandler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from aiohttp.client_proto import ResponseHandler
+
+from proxy.corked import Corked
+from proxy.exchange import Endpoint
+from proxy.timers import Timer
+
+if TYPE_CHECKING:
+    from proxy.upstream.http1 import Connection
+    from proxy.upstream.pool import Pool
+
+_HIGH_WATER = 65536  # bytes written that the upstream has not taken yet
+
+
+class _Watch(Timer):
+    """The connection's one deadline."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Member) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def expired(self) -> None:
+        self._connection.overdue()
+
+
+class Member(ResponseHandler):
+    """A connection to one endpoint.
+
+    :ivar endpoint: where it leads, once a pool owns it.
+    """
+
+    endpoint: Endpoint
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._pool: Pool | None = None
+        self._member = False  # whether the pool counts it
+        self._idle_for = 0.0  # seconds that it may be idle
+
+    def adopt(self, pool: Pool, endpoint: Endpoint) -> bool:
+        """Belong to a pool; False when the upstream spoke first or has gone already."""
+        if self._tail or self.transport is None or self.transport.is_closing():
+            self.close()
+            return False
+        if pool.flusher is not None:
+            self.transport = Corked(self.transport, pool.flusher)
+        self._pool = pool
+        self._member = True
+        self.endpoint = endpoint
+        self._watch = _Watch(self)
+        self.transport.set_write_buffer_limits(high=_HIGH_WATER)
+        return True
+
+    @property
+    def usable(self) -> bool:
+        """Whether another exchange may begin on it."""
+        return self.transport is not None and not self.transport.is_closing()
+
+    @property
+    def idle_since(self) -> float:
+        """Clock reading when it became idle."""
+        return self._watch.deadline - self._idle_for
+
+    def rest(self, seconds: float) -> None:
+        """Be idle, for so long at most."""
+        self._idle_for = seconds
+        if self._pool is not None:
+            self._pool.wheel.arm(self._watch, seconds)
+
+    def leave(self) -> None:
+        """Close an idle connection; the pool has its room back at once, not when the loop gets to it."""
+        self._resign()
+        self._discard()
+
+    def _resign(self) -> None:
+        """Count no more as the pool's."""
+        if self._pool is not None and self._member:
+            self._member = False
+            self._pool.lost(cast("Connection", self))  # what it keeps are those that carry exchanges
+
+    def _discard(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The upstream closed, or we did."""
+        super().connection_lost(exc)
+        self._resign()
+        if self._pool is not None:
+            self._pool.wheel.forget(self._watch)
+
+    def overdue(self) -> None:
+        """The deadline passed: by itself a connection is idle, and has been for long enough."""
+        self._discard()
