@@ -17,7 +17,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from proxy import errors, events
+from proxy import errors
+from proxy.events import kinds as events
 from proxy.plugin import config_of
 from proxy.registry import Registry
 from proxy.settings import PluginEntry, RoutePlugin, Settings

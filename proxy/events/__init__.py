@@ -1,0 +1,36 @@
+"""What has happened, as typed events, and the bus that carries them."""
+
+from proxy.events.bus import EventBus, EventStream, Handler, Kind
+from proxy.events.kinds import (
+    ApiError,
+    CircuitClosed,
+    CircuitOpened,
+    Event,
+    EventClass,
+    EventsDropped,
+    PluginError,
+    RequestCompleted,
+    SystemDraining,
+    SystemStarted,
+    UpstreamRecovered,
+    UpstreamUnhealthy,
+)
+
+__all__ = [
+    "ApiError",
+    "CircuitClosed",
+    "CircuitOpened",
+    "Event",
+    "EventBus",
+    "EventClass",
+    "EventStream",
+    "EventsDropped",
+    "Handler",
+    "Kind",
+    "PluginError",
+    "RequestCompleted",
+    "SystemDraining",
+    "SystemStarted",
+    "UpstreamRecovered",
+    "UpstreamUnhealthy",
+]
