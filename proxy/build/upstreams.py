@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from proxy.build.runtime import Runtime
 from proxy.exchange import Endpoint, Patience
+from proxy.settings import Pool as PoolSettings
 from proxy.settings import Settings, Target, Timeouts
 from proxy.settings import Upstream as UpstreamSettings
 from proxy.upstream.pool import Limits, Pool
 from proxy.upstream.retry import Budget
+from proxy.upstream.stats import Stats
 from proxy.upstream.upstream import RetryPolicy, Upstream
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -27,17 +30,31 @@ def patience(timeouts: Timeouts) -> Patience:
 
 def _upstream(name: str, said: UpstreamSettings, runtime: Runtime) -> Upstream:
     endpoints = [_endpoint(target, said.host_for(target)) for target in said.targets]
-    limits = Limits(said.pool.max_connections, said.pool.max_idle, said.pool.idle_timeout)
     pool = Pool(
         runtime.connector,
         endpoints,
-        limits,
+        _limits(said.pool),
+        clock=runtime.clock,
         wheel=runtime.wheel,
         spawn=runtime.spawn,
         flusher=runtime.flusher,
         via=f"1.1 passerelle ({runtime.token})",
+        stats=Stats(runtime.metrics, name),
+        randomness=runtime.random,
     )
     return Upstream(name, endpoints, pool, patience(said.timeouts), _policy(said), _budget(said, runtime))
+
+
+def _limits(said: PoolSettings) -> Limits:
+    return Limits(
+        said.max_connections,
+        said.max_idle,
+        said.idle_timeout,
+        lifetime=said.lifetime,
+        max_requests=inf if said.max_requests is None else said.max_requests,
+        queue=said.queue,
+        queue_timeout=said.queue_timeout,
+    )
 
 
 def _endpoint(target: Target, host: str) -> Endpoint:
@@ -70,29 +87,18 @@ def _budget(said: UpstreamSettings, runtime: Runtime) -> Budget:
 
 def register_metrics(upstreams: Mapping[str, Upstream], runtime: Runtime) -> None:
     """Show the pools; read at each scrape."""
-    gauge, about = runtime.metrics.gauge, "Connections to an upstream, by state."
+    about = "Connections to an upstream by state, and the requests queued for one."
 
     def connections() -> dict[tuple[str, ...], float]:
         return {
             (name, state): value
             for name, one in upstreams.items()
             for state, value in (
+                ("open", one.pool.open),
                 ("idle", one.pool.idle),
                 ("busy", one.pool.open - one.pool.idle),
                 ("queued", one.pool.queued),
             )
         }
 
-    def totals() -> dict[tuple[str, ...], float]:
-        return {
-            (name, kind): value
-            for name, one in upstreams.items()
-            for kind, value in (
-                ("created", one.pool.created),
-                ("reused", one.pool.reused),
-                ("waited", one.pool.waited),
-            )
-        }
-
-    gauge("passerelle_upstream_connections", about, ("upstream", "state"), connections)
-    gauge("passerelle_upstream_pool", "What became of requests for a connection.", ("upstream", "kind"), totals)
+    runtime.metrics.gauge("passerelle_upstream_connections", about, ("upstream", "state"), connections)

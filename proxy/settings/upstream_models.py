@@ -87,6 +87,14 @@ class Pool(Model):
     """Idle connections kept; the rest is closed after 5 s of idleness."""
     idle_timeout: Duration = 60.0
     """An idle connection is closed after this long."""
+    lifetime: Duration = 3600.0
+    """A connection older than this is not used again; each has up to a tenth less, so that they do not end together."""
+    max_requests: PositiveInt | None = None
+    """Requests that a connection carries before it is closed: 1 for a new one each time, any number unless written."""
+    queue: int = Field(default=1000, ge=0)
+    """Requests that may wait for a connection; what comes beyond that is a 503."""
+    queue_timeout: Duration = 5.0
+    """How long each may wait, before it is a 503."""
 
 
 class Timeouts(Model):

@@ -50,7 +50,6 @@ class Connection(Member):
         self._stream: Stream | None = None  # where it goes
         self._gap = 0.0  # seconds that may pass between two pieces of the answer; 0: any time
         self._keep = True
-        self._uses = 0
         self._stopped = False  # reading is paused
         self._sender = Sender(self)
 
@@ -69,7 +68,7 @@ class Connection(Member):
             return
         self._exchange = exchange
         exchange.attempt = self
-        self._uses += 1
+        self.uses += 1
         self._silent = True
         try:
             self._sender.send(exchange, transport, pool.via)
@@ -125,7 +124,7 @@ class Connection(Member):
         if self._pool is None:
             super().data_received(data)
         elif self._exchange is None:
-            self._discard()  # nobody asked for these: the next client must not get them
+            self.leave("unasked")  # nobody asked for these: the next client must not get them
         elif self._reader is not None:
             self._body(data)
         elif self._silent and isinstance(self.transport, Corked) and self.transport.holds:
@@ -248,17 +247,18 @@ class Connection(Member):
             pool.put(self)
         else:
             self._sender.stop()
-            self._discard()
+            self._discard("not_reusable")
 
     def fail(self, error: GatewayError) -> None:
         """The exchange cannot go on here, nor can the connection."""
         exchange, stream = self._exchange, self._stream
         self._exchange = self._reader = self._stream = None
         self._sender.stop()
-        self._discard()
-        if exchange is None:
+        self._discard("failed")
+        if exchange is None or self._pool is None:
             return
         exchange.attempt = None
+        self._pool.stats.failed(error)
         if stream is not None:
             stream.fail(error)
         else:
@@ -269,7 +269,7 @@ class Connection(Member):
         exchange, stream = self._exchange, self._stream
         self._exchange = self._reader = self._stream = None
         self._sender.stop()
-        self._discard()
+        self._discard("cancelled")
         if exchange is not None:
             exchange.attempt = None
         if stream is not None:
@@ -282,7 +282,7 @@ class Connection(Member):
         if self._pool is None or exchange is None:
             return
         if reader is None:
-            retry = Retry.REUSED if self._silent and self._uses > 1 else Retry.IDEMPOTENT
+            retry = Retry.REUSED if self._silent and self.uses > 1 else Retry.IDEMPOTENT
             self.fail(UpstreamReset("the upstream closed the connection before its answer", retry=retry))
             return
         try:

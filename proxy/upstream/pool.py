@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 from math import inf
 
+from proxy.clock import Clock
 from proxy.corked import Flusher
 from proxy.errors import ConnectFailed, GatewayError, PoolFull, Retry, UpstreamReset
 from proxy.exchange import Endpoint, Exchange
@@ -14,9 +15,10 @@ from proxy.flow import Spawn
 from proxy.timers import Timer, Wheel
 from proxy.upstream.connector import Connector
 from proxy.upstream.http1 import Connection
+from proxy.upstream.queue import Queue
+from proxy.upstream.stats import Stats
 
-log = logging.getLogger("passerelle.upstream")
-
+_JITTER = 0.1  # share of the lifetime that is drawn by lot, so that connections made together do not end together
 _TRIM_AFTER = 5.0  # seconds of idleness before `max_idle` closes a connection, so that a burst keeps its connections
 
 
@@ -26,48 +28,32 @@ class Limits:
     :ivar max_connections: open or opening, all endpoints together.
     :ivar max_idle: kept idle for longer than five seconds.
     :ivar idle_timeout: seconds after which an idle connection is closed.
-    :ivar max_queue: exchanges that wait when every connection is busy.
+    :ivar lifetime: seconds after which a connection is not used again; each has up to a tenth less.
+    :ivar max_requests: how many requests a connection carries.
+    :ivar queue: exchanges that may wait when every connection is busy.
+    :ivar queue_timeout: seconds that each may wait.
     """
 
-    __slots__ = ("idle_timeout", "max_connections", "max_idle", "max_queue")
+    __slots__ = ("idle_timeout", "lifetime", "max_connections", "max_idle", "max_requests", "queue", "queue_timeout")
 
     def __init__(
-        self, max_connections: int = 100, max_idle: int = 20, idle_timeout: float = 60.0, max_queue: int = 1000
+        self,
+        max_connections: int = 100,
+        max_idle: int = 20,
+        idle_timeout: float = 60.0,
+        *,
+        lifetime: float = inf,
+        max_requests: float = inf,
+        queue: int = 1000,
+        queue_timeout: float = 5.0,
     ) -> None:
         self.max_connections = max_connections
         self.max_idle = max_idle
         self.idle_timeout = idle_timeout
-        self.max_queue = max_queue
-
-
-class _Waiter(Timer):
-    """An exchange in the queue; as its attempt it can be cancelled."""
-
-    __slots__ = ("_pool", "endpoint", "exchange")
-
-    def __init__(self, pool: Pool, exchange: Exchange, endpoint: Endpoint) -> None:
-        super().__init__()
-        self._pool = pool
-        self.exchange: Exchange | None = exchange
-        self.endpoint = endpoint
-
-    def expired(self) -> None:
-        """Waited for too long."""
-        exchange = self.take()
-        if exchange is not None:
-            exchange.failed(PoolFull("every connection to the upstream is busy", retry_after=1))
-
-    def cancel(self) -> None:
-        """The exchange is over."""
-        self.take()
-
-    def take(self) -> Exchange | None:
-        """The exchange, once; None when it was taken, cancelled or timed out before."""
-        exchange, self.exchange = self.exchange, None
-        if exchange is not None:
-            exchange.attempt = None
-            self._pool.wheel.forget(self)
-        return exchange
+        self.lifetime = lifetime
+        self.max_requests = max_requests
+        self.queue = queue
+        self.queue_timeout = queue_timeout
 
 
 class _Opening:
@@ -108,85 +94,92 @@ class Pool:
 
     :ivar open: connections open or opening.
     :ivar idle: those of them that wait for work.
-    :ivar created: connections made so far.
-    :ivar reused: exchanges that found an idle connection.
-    :ivar waited: exchanges that had to queue.
+    :ivar stats: what became of them.
     """
 
     def __init__(
         self,
         connector: Connector,
-        endpoints: Sequence[Endpoint],
+        endpoints: Iterable[Endpoint],
         limits: Limits,
         *,
+        clock: Clock,
         wheel: Wheel,
         spawn: Spawn,
         via: str,
+        stats: Stats,
+        randomness: random.Random,
         flusher: Flusher | None = None,
     ) -> None:
         self.flusher = flusher
         self._connector = connector
         self._idle: dict[Endpoint, deque[Connection]] = {endpoint: deque() for endpoint in endpoints}
-        self._queue: deque[_Waiter] = deque()
+        self._queue = Queue(
+            limits.queue, limits.queue_timeout, clock=clock, wheel=wheel, waited=stats.wait, refused=stats.failed
+        )
         self._trim = _Trim(self)
         self._ripe = 0.0  # what has been idle since then can be trimmed when `_trim` expires
         self._closed = False
+        self._now = clock.monotonic
+        self._random = randomness.random
         self.limits = limits
+        self.stats = stats
         self.wheel = wheel
         self.spawn = spawn
         self.via = via
         self.open = 0
         self.idle = 0
-        self.created = 0
-        self.reused = 0
-        self.waited = 0
+
+    @property
+    def created(self) -> int:
+        """Connections made so far."""
+        return int(self.stats.created.value)
+
+    @property
+    def reused(self) -> int:
+        """Exchanges that found an idle connection."""
+        return int(self.stats.reused.value)
+
+    @property
+    def waited(self) -> int:
+        """Exchanges that had to queue."""
+        return int(self.stats.waited.value)
 
     @property
     def queued(self) -> int:
         """Exchanges that wait for a connection."""
-        return sum(1 for waiter in self._queue if waiter.exchange is not None)
+        return len(self._queue)
 
     def take(self, endpoint: Endpoint) -> Connection | None:
         """An idle connection, the one used last, so that the others can time out; None when there is none."""
-        idle = self._idle[endpoint]
+        idle = self._idle.get(endpoint)
         while idle:
             connection = idle.pop()
             self.idle -= 1
             if connection.usable:
-                return connection
+                if connection.expires > self._now():
+                    return connection
+                connection.leave("lifetime")
         return None
 
     def acquire(self, exchange: Exchange, endpoint: Endpoint) -> None:
         """Send the exchange on an idle connection, on a new one, or when one is free."""
         connection = None if exchange.fresh else self.take(endpoint)
         if connection is not None:
-            self.reused += 1
+            self.stats.reused.value += 1
             connection.start(exchange)
-            return
-        if self.open < self.limits.max_connections or self._evict():
+        elif self.open < self.limits.max_connections or self._evict():
             self._open(exchange, endpoint)
-        else:
-            self._enqueue(exchange, endpoint)
+        elif self._queue.join(exchange, endpoint):
+            self.stats.waited.value += 1
 
     def _evict(self) -> bool:
         """Make room by closing an idle connection: one of another endpoint, or one too old to be trusted."""
         for idle in self._idle.values():
             if idle:
-                idle[0].leave()
+                idle[0].leave("room")
                 return self.open < self.limits.max_connections
         return False
-
-    def _enqueue(self, exchange: Exchange, endpoint: Endpoint) -> None:
-        while self._queue and self._queue[0].exchange is None:
-            self._queue.popleft()
-        if len(self._queue) >= self.limits.max_queue:
-            exchange.failed(PoolFull("too many requests wait for the upstream", retry_after=1))
-            return
-        self.waited += 1
-        waiter = _Waiter(self, exchange, endpoint)
-        exchange.attempt = waiter
-        self._queue.append(waiter)
-        self.wheel.arm(waiter, exchange.patience.connect)
 
     # new connections
 
@@ -201,16 +194,20 @@ class Pool:
         except BaseException as error:
             self._freed()
             if isinstance(error, GatewayError):
+                self.stats.failed(error)
                 opening.fail(error)
                 return
             opening.fail(ConnectFailed("the connection could not be made"))
             raise
-        self.created += 1
+        self.stats.created.value += 1
         if not connection.adopt(self, endpoint):
             self._connector.forget(connection)
+            self.stats.closed("unasked")
             self._freed()
             opening.fail(UpstreamReset("the upstream closed or spoke before it was asked", retry=Retry.UNSENT))
-        elif opening.exchange is not None:
+            return
+        connection.expires = self._now() + self.limits.lifetime * (1 - _JITTER * self._random())
+        if opening.exchange is not None:
             connection.start(opening.exchange)
         else:
             self.put(connection)
@@ -219,29 +216,49 @@ class Pool:
 
     def put(self, connection: Connection) -> None:
         """A connection is free: for the first in the queue who can use it, else idle."""
-        if self._closed or not connection.usable:
-            connection.abort()
+        idle = self._idle.get(connection.endpoint)
+        spent = self._spent(connection, idle is not None)
+        if spent or idle is None:
+            connection.leave(spent)
             return
-        while self._queue:
-            waiter = self._queue[0]
-            if waiter.exchange is not None and waiter.endpoint is not connection.endpoint:
-                connection.leave()  # which makes room for the first in the queue
-                return
-            exchange = self._queue.popleft().take()
-            if exchange is not None:
-                connection.start(exchange)
-                return
-        self._idle[connection.endpoint].append(connection)
+        if self._queue and not self._hand_on(connection):
+            return
+        idle.append(connection)
         self.idle += 1
-        connection.rest(self.limits.idle_timeout)
+        connection.rest(min(self.limits.idle_timeout, connection.expires - self._now()))
         if self.idle > self.limits.max_idle and self._trim.deadline == inf:
             self._trim_in(_TRIM_AFTER)
+
+    def _spent(self, connection: Connection, known: bool) -> str:
+        """Why a connection is not to be used again; empty when it is."""
+        if self._closed:
+            return "stopping"
+        if not known:
+            return "target_gone"
+        if connection.uses >= self.limits.max_requests:
+            return "max_requests"
+        if not connection.usable:
+            return "upstream"
+        return "lifetime" if connection.expires <= self._now() else ""
+
+    def _hand_on(self, connection: Connection) -> bool:
+        """Let the next one have it, or its room; False when it is not free any more."""
+        waiter = self._queue.next_for(connection.endpoint)
+        if waiter is None:
+            return True
+        if waiter.endpoint is connection.endpoint and not waiter.exchange.fresh:
+            self._queue.leave(waiter)
+            connection.start(waiter.exchange)
+        else:
+            connection.leave("room")  # which makes room for the first in the queue
+        return False
 
     def lost(self, connection: Connection) -> None:
         """A connection is gone, idle or busy."""
         self._connector.forget(connection)
-        idle = self._idle[connection.endpoint]
-        if connection in idle:
+        self.stats.closed(connection.why or "upstream")
+        idle = self._idle.get(connection.endpoint)
+        if idle and connection in idle:
             idle.remove(connection)
             self.idle -= 1
         self._freed()
@@ -249,12 +266,10 @@ class Pool:
     def _freed(self) -> None:
         """There is room for one connection more."""
         self.open -= 1
-        while self._queue and not self._closed:
-            waiter = self._queue.popleft()
-            exchange = waiter.take()
-            if exchange is not None:
-                self._open(exchange, waiter.endpoint)
-                return
+        waiter = self._queue.first
+        if waiter is not None and not self._closed:
+            self._queue.leave(waiter)
+            self._open(waiter.exchange, waiter.endpoint)
 
     def trim(self) -> None:
         """Close the longest idle beyond `max_idle`, if they were idle for five seconds."""
@@ -264,7 +279,7 @@ class Pool:
             if connection.idle_since > self._ripe:
                 self._trim_in(connection.idle_since - self._ripe)
                 break
-            connection.leave()
+            connection.leave("max_idle")
 
     def _trim_in(self, seconds: float) -> None:
         self.wheel.arm(self._trim, seconds)
@@ -276,8 +291,6 @@ class Pool:
         self.wheel.forget(self._trim)
         for idle in self._idle.values():
             while idle:
-                idle[-1].leave()
-        while self._queue:
-            exchange = self._queue.popleft().take()
-            if exchange is not None:
-                exchange.failed(PoolFull("the gateway is stopping"))
+                idle[-1].leave("stopping")
+        while (waiter := self._queue.first) is not None:
+            waiter.refuse(PoolFull("the gateway is stopping"))

@@ -81,4 +81,4 @@ async def test_pools_are_shown_while_it_serves(make: Make, runtime: Runtime) -> 
     await make(APP).start()
     text = runtime.metrics.exposition()[0].decode()
     assert 'passerelle_upstream_connections{state="idle",upstream="app"} 0.0' in text
-    assert 'passerelle_upstream_pool{kind="created",upstream="app"} 0.0' in text
+    assert 'passerelle_upstream_connections_created_total{upstream="app"} 0.0' in text

@@ -76,6 +76,13 @@ class Stage:
         self.clock.advance(seconds)
         self.gateway.runtime.wheel.advance()
 
+    def figure(self, name: str, **labels: str) -> float:
+        """A figure of the upstream's as it is exposed; `upstream_` and the like are left out of its name."""
+        shown = ",".join(f'{key}="{value}"' for key, value in sorted({"upstream": "origin", **labels}.items()))
+        line = f"passerelle_upstream_{name}{{{shown}}} "
+        lines = self.gateway.metrics.exposition()[0].decode().splitlines()
+        return next((float(one.removeprefix(line)) for one in lines if one.startswith(line)), 0.0)
+
     def count(self, status: int, route: str = "all") -> float:
         """Exchanges that ended so."""
         line = f'passerelle_requests_total{{route="{route}",status="{status}"}} '
