@@ -19,7 +19,7 @@ from typing import ClassVar
 from benchmarks import environments
 from benchmarks.origin import fill
 from benchmarks.process import PROXY_CORE, Child, free_port
-from benchmarks.scenarios import DIRECT, SUBJECT, Serve
+from benchmarks.scenarios import BARE, DIRECT, FLOOR, PLUGINS, ROUTES, SUBJECT, Serve
 
 _HERE = Path(__file__).parent
 _VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?")
@@ -41,7 +41,14 @@ class Plan:
     def write(self, template: str, **more: str) -> Path:
         """Write the filled-in `template` into the plan's directory and return where."""
         path = self.directory / template
-        values = {"PORT": self.port, "ORIGIN": self.origin, "DIR": self.directory, **more}
+        values = {
+            "PORT": self.port,
+            "ORIGIN": self.origin,
+            "DIR": self.directory,
+            "PLUGINS": "[]",
+            "ROUTES": "",
+            **more,
+        }
         path.write_text(fill(template, **values), encoding="utf-8")
         return path
 
@@ -179,6 +186,16 @@ class TextbookAiohttp(Textbook):
         return environments.installed(*self.libraries)  # the very versions that the project runs on
 
 
+class ParserFloor(Textbook):
+    """Not a proxy: what a fixed answer costs that is parsed by aiohttp, before anything of a gateway has run."""
+
+    name = FLOOR
+    libraries = ("aiohttp", "uvloop")
+
+    def pins(self) -> tuple[str, ...]:
+        return environments.installed(*self.libraries)
+
+
 class TextbookStarlette(Textbook):
     name = "textbook-starlette"
     libraries = ("starlette", "httpx", "uvicorn", "uvloop")
@@ -202,7 +219,40 @@ class Passerelle(Peer):
         return __version__
 
     def argv(self, plan: Plan) -> list[str]:
-        return [self._command(), "serve", "-c", str(plan.write(f"passerelle-{plan.serve}.yaml"))]
+        return [self._command(), "serve", "-c", str(self._write(plan))]
+
+    def _write(self, plan: Plan) -> Path:
+        if plan.serve in ("forward", "respond"):
+            return plan.write(f"passerelle-{plan.serve}.yaml")
+        return plan.write("passerelle-forward.yaml", **_MORE[plan.serve])
+
+
+class PasserelleBare(Passerelle):
+    """The project itself with one route and no plugin, whatever the scenario asks of it elsewhere."""
+
+    name = BARE
+
+    def _write(self, plan: Plan) -> Path:
+        return plan.write("passerelle-forward.yaml")
+
+
+def _idle(file: str) -> str:
+    path = _HERE / "configs" / file
+    return "[" + ", ".join(f"{{{path}: {{}}, id: idle{number}}}" for number in range(PLUGINS)) + "]"
+
+
+def _others() -> str:
+    """Routes beside the one that is asked for."""
+    rows = (f"\n  - {{name: r{n}, match: {{path: /r{n}/*}}, upstream: origin}}" for n in range(ROUTES - 1))
+    return "".join(rows)
+
+
+# What the scenarios add to the bare configuration.
+_MORE: dict[Serve, dict[str, str]] = {
+    "plugins": {"PLUGINS": _idle("idle.py")},
+    "plugins-thrice": {"PLUGINS": _idle("idle3.py")},
+    "routes": {"ROUTES": _others()},
+}
 
 
 class Direct(Peer):
@@ -216,6 +266,8 @@ class Direct(Peer):
 
 _ALL = (
     Passerelle(),
+    PasserelleBare(),
+    ParserFloor(),
     Nginx(),
     NginxLargeBuffers(),
     HAProxy(),

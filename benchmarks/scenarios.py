@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 Heads = Literal["identical", "varying"]
-Serve = Literal["forward", "respond"]
+Serve = Literal["forward", "respond", "plugins", "plugins-thrice", "routes"]
 
 SUBJECT = "passerelle"
+BARE = "passerelle-bare"  # the subject as it is in `forward`, to compare it with itself
+FLOOR = "parser-floor"
+PLUGINS = 20
+ROUTES = 1000
 DIRECT = "direct"
 
 
@@ -110,9 +114,36 @@ SCENARIOS: tuple[Scenario, ...] = (
         title="A fixed answer made by the proxy itself (nginx: `return 200`); 32 connections",
         path="/fixed",
         answer=len(FIXED_BODY),
-        peers=_SERVERS,
+        peers=(*_SERVERS, FLOOR),
         bars=(RateBar("nginx", 0.7),),
         serve="respond",
+    ),
+    Scenario(
+        name="plugins",
+        title=f"Forward as above through {PLUGINS} plugins with one hook each that does nothing",
+        path="/json",
+        answer=len(SMALL_BODY),
+        peers=(SUBJECT, BARE),
+        bars=(RateBar(BARE, 0.95),),
+        serve="plugins",
+    ),
+    Scenario(
+        name="plugins-thrice",
+        title=f"Forward as above through {PLUGINS} plugins with three hooks each that do nothing",
+        path="/json",
+        answer=len(SMALL_BODY),
+        peers=(SUBJECT, BARE),
+        bars=(RateBar(BARE, 0.88),),
+        serve="plugins-thrice",
+    ),
+    Scenario(
+        name="routes",
+        title=f"Forward as above by the last of {ROUTES:,} routes",
+        path="/json",
+        answer=len(SMALL_BODY),
+        peers=(SUBJECT, BARE),
+        bars=(RateBar(BARE, 0.9),),
+        serve="routes",
     ),
     Scenario(
         name="post-4k",
