@@ -16,4 +16,5 @@ def client_limits(settings: Settings) -> Limits:
         head_bytes=settings.limits.head,
         fields=settings.limits.fields,
         target_bytes=settings.limits.target,
+        connections=settings.limits.connections,
     )

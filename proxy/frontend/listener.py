@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn, Protocol, cast
 
 from aiohttp.http_parser import HttpRequestParser
@@ -20,15 +21,15 @@ from proxy.errors import GatewayError
 from proxy.exchange import Exchange
 from proxy.fields import REQUEST_KINDS, Names
 from proxy.flow import Spawn
+from proxy.frontend.accept import Acceptor, Room, Steps
 from proxy.frontend.answer import Dates
 from proxy.frontend.head import HeadReader
 from proxy.frontend.http1 import Connection
 from proxy.frontend.identity import Identity, Trust
+from proxy.metrics import Metrics
 from proxy.timers import Wheel
 
 log = logging.getLogger("passerelle.http")
-
-_BACKLOG = 1024
 
 
 class Gateway(Protocol):
@@ -125,6 +126,7 @@ class Listener:
         limits: Limits,
         token: str,
         flusher: Flusher | None = None,
+        room: Room | None = None,
     ) -> None:
         self.url = url
         self.flusher = flusher
@@ -134,7 +136,6 @@ class Listener:
         self.spawn = spawn
         self.limits = limits
         self.draining = False
-        self.accepted = 0
         names = Names(REQUEST_KINDS, limits.underscores)
         self.reader = HeadReader(
             self.scheme,
@@ -149,25 +150,28 @@ class Listener:
         self._dates = Dates()
         self._wall = engine.clock.time
         self._connections: set[Connection] = set()
-        self._sockets: list[asyncio.Server] = []
+        self._room = Room(limits.connections, Metrics()) if room is None else room
+        self._acceptors: list[Acceptor] = []
+        self._beginning: dict[Connection, Steps] = {}
         self._port = 0
 
     # life
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Accept on sockets that are bound already."""
-        loop = asyncio.get_running_loop()
         for sock in sockets:
-            self._sockets.append(await loop.create_server(self.server, sock=sock, backlog=_BACKLOG))
+            acceptor = Acceptor(sock, self._room, self._arrived)
+            acceptor.start()
+            self._acceptors.append(acceptor)
             name = sock.getsockname()
             if isinstance(name, tuple):
                 self._port = name[1]
 
     def stop_accepting(self) -> None:
         """Close the listening sockets; connections go on."""
-        for server in self._sockets:
-            server.close()
-        self._sockets.clear()
+        for acceptor in self._acceptors:
+            acceptor.close()
+        self._acceptors.clear()
 
     def drain(self) -> None:
         """Let every connection end after its exchange; idle ones end now."""
@@ -177,22 +181,41 @@ class Listener:
 
     def abort(self) -> None:
         """Cut what is left."""
+        for steps in list(self._beginning.values()):
+            steps.cancel()
         for connection in list(self._connections):
             connection.abort()
 
     def __len__(self) -> int:
         return len(self._connections)
 
+    def _arrived(self, sock: socket.socket) -> None:
+        """A connection was accepted: make a transport of it."""
+        loop = self.server._loop
+        connection = Connection(self, loop)
+        self._connections.add(connection)
+        work = loop.connect_accepted_socket(lambda: connection, sock)
+        steps = self._beginning[connection] = Steps(work, partial(self._began, connection))
+        steps.step()
+
+    def _began(self, connection: Connection, error: BaseException | None) -> None:
+        """A connection stands, or never will."""
+        del self._beginning[connection]
+        if error is not None:
+            self.closed(connection)
+
     # for connections
 
     def opened(self, connection: Connection) -> None:
-        """A connection was made."""
-        self.accepted += 1
-        self._connections.add(connection)
+        """A connection was made; one that comes while everything ends is closed like the idle ones."""
+        if self.draining:
+            self.server._loop.call_soon(connection.close)
 
     def closed(self, connection: Connection) -> None:
         """A connection is gone."""
-        self._connections.discard(connection)
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._room.leave()
 
     def identify(self, transport: asyncio.Transport) -> Identity:
         """Who is at the other end of a connection."""

@@ -17,6 +17,7 @@ from proxy.build.selftests import run_tests
 from proxy.clock import Clock
 from proxy.engine import Engine
 from proxy.events import SystemDraining, SystemStarted
+from proxy.frontend.accept import Room
 from proxy.frontend.identity import Trust
 from proxy.frontend.listener import Listener
 from proxy.metrics import Metrics
@@ -138,6 +139,7 @@ class Gateway:
         if self._admin is not None:
             await self._admin.start()
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
+        self._room = Room(self.settings.limits.connections, runtime.metrics)
         for url, sockets in bound:
             listener = self._listener(url)
             await listener.start(sockets)
@@ -157,6 +159,7 @@ class Gateway:
             limits=client_limits(settings),
             token=runtime.token,
             flusher=runtime.flusher,
+            room=self._room,
         )
 
     async def _tick(self) -> None:

@@ -94,7 +94,7 @@ class Limits(Model):
     buffered_body: Size = 10 * 1024 * 1024
     """A body that a plugin must hold as a whole: 413 beyond it. Streamed bodies have no limit."""
     connections: PositiveInt = 10_000
-    """Connections from clients at once; further ones wait to be accepted."""
+    """Connections from clients at once, over all listeners; further ones wait in the backlog until others leave."""
 
 
 class ClientTimeouts(Model):

@@ -18,7 +18,7 @@ from tests.wire.client import PATIENCE, Client
 from tests.wire.origin import Origin, Script, Wire
 
 CONFIG = """
-listen: [http://127.0.0.1:0]
+listen: [{listen}]
 admin: false
 {top}
 upstreams: {{origin: {{targets: [{targets}], {upstream}}}}}
@@ -91,18 +91,22 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(*, top: str = "", upstream: str = "", targets: str = "") -> AsyncIterator[Stage]:
+async def staged(
+    *, top: str = "", upstream: str = "", targets: str = "", listen: str = "http://127.0.0.1:0"
+) -> AsyncIterator[Stage]:
     """A stage.
 
     :param top: more of the configuration.
     :param upstream: more of the upstream's, in flow style; without `retry` nothing is tried again.
     :param targets: in the place of the origin's own; `{port}` stands for its port.
+    :param listen: the listeners, in flow style.
     """
     clock, origin = ManualClock(), Origin()
     await origin.start()
     own = f"http://127.0.0.1:{origin.port}"
     said = upstream if "retry" in upstream else f"retry: false, {upstream}"
-    text = CONFIG.format(top=top, targets=targets.format(port=origin.port) or own, upstream=said, large="x" * LARGE)
+    sent_to = targets.format(port=origin.port) or own
+    text = CONFIG.format(listen=listen, top=top, targets=sent_to, upstream=said, large="x" * LARGE)
     try:
         gateway = Gateway(load_text(text, {}), Registry.installed(), clock=clock)
         await gateway.start()
