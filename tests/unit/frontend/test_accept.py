@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -104,9 +105,14 @@ def test_over_the_limit_they_wait_and_come_in_when_others_leave(run: Callable[..
 
 
 def test_a_full_room_costs_nothing(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    looked = []
+    looked: list[Acceptor] = []
     original = Acceptor._readable
-    monkeypatch.setattr(Acceptor, "_readable", lambda self: (looked.append(1), original(self)))
+
+    def look(acceptor: Acceptor) -> None:
+        looked.append(acceptor)
+        original(acceptor)
+
+    monkeypatch.setattr(Acceptor, "_readable", look)
 
     async def work() -> None:
         async with door(1) as at:
@@ -132,7 +138,7 @@ def test_a_flood_is_taken_in_a_few_at_once(run: Callable[..., None]) -> None:
             while seen[-1] < 150:
                 await asyncio.sleep(0)
                 seen.append(len(made.inside))
-            assert max(after - before for before, after in zip(seen, seen[1:], strict=False)) <= 16
+            assert max(after - before for before, after in pairwise(seen)) <= 16
             made.acceptor.close()
             for sock in made.inside:
                 sock.close()
