@@ -176,6 +176,13 @@ class TlsFailed(ConnectFailed):
     proxy_error = "tls_protocol_error"
 
 
+class CertificateRefused(TlsFailed):
+    """The upstream's certificate is not signed by a known authority, is for another name, or is out of its time."""
+
+    code = "tls_certificate_error"
+    proxy_error = "tls_certificate_error"
+
+
 class UpstreamReset(UpstreamError):
     """The connection died before the answer was whole."""
 

@@ -57,9 +57,24 @@ class Endpoint:
     :ivar authority: host and port as they stand in Host, the default port left out.
     :ivar prefix: a path that stands before every target, without its last slash; mostly empty.
     :ivar host_field: the Host to send; empty passes the client's.
+    :ivar address: the address to connect to in the place of `host`, where it is known; else empty.
+    :ivar path: the Unix socket to connect to in the place of host and port; else empty.
+    :ivar tls: how TLS is done, an affair of the upstreams' room; None for its common way.
     """
 
-    __slots__ = ("authority", "host", "host_field", "port", "prefix", "scheme", "url", "weight")
+    __slots__ = (
+        "address",
+        "authority",
+        "host",
+        "host_field",
+        "path",
+        "port",
+        "prefix",
+        "scheme",
+        "tls",
+        "url",
+        "weight",
+    )
 
     def __init__(
         self,
@@ -72,6 +87,9 @@ class Endpoint:
         authority: str = "",
         prefix: str = "",
         host_field: str = "",
+        address: str = "",
+        path: str = "",
+        tls: object = None,
     ) -> None:
         self.url = url
         self.scheme = scheme
@@ -81,6 +99,9 @@ class Endpoint:
         self.authority = authority or f"{host}:{port}"
         self.prefix = prefix
         self.host_field = host_field
+        self.address = address
+        self.path = path
+        self.tls = tls
 
     def __str__(self) -> str:
         return self.url

@@ -89,8 +89,10 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime) -> Built:
     """
     settings, document = loaded.settings, loaded.document
     chains = Chains(settings.plugins, registry, document)
-    upstreams = make_upstreams(settings, runtime)
     problems: list[Problem] = []
+    upstreams = make_upstreams(
+        settings, runtime, lambda path, error: problems.append(document.problem(path, str(error), error.remedy))
+    )
     routes: list[Route[Plan]] = []
     plans: list[Plan] = []
     for index, said in enumerate(settings.routes):

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
+from typing import TypeAlias
 
 from proxy.build.runtime import Runtime
 from proxy.exchange import Endpoint, Patience
+from proxy.settings import KeyPath, Settings, Target, Timeouts, UpstreamTls
 from proxy.settings import Pool as PoolSettings
-from proxy.settings import Settings, Target, Timeouts
 from proxy.settings import Upstream as UpstreamSettings
 from proxy.upstream.pool import Limits, Pool
 from proxy.upstream.retry import Budget
 from proxy.upstream.stats import Stats
+from proxy.upstream.tls import ClientTls, TlsFileError, make_context
 from proxy.upstream.upstream import RetryPolicy, Upstream
+
+Tell: TypeAlias = Callable[[KeyPath, TlsFileError], None]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def make_upstreams(settings: Settings, runtime: Runtime) -> dict[str, Upstream]:
-    """Every upstream by name; no connection is made yet."""
-    return {name: _upstream(name, one, runtime) for name, one in settings.upstreams.items()}
+def _refuse(path: KeyPath, error: TlsFileError) -> None:
+    raise error
+
+
+def make_upstreams(settings: Settings, runtime: Runtime, tell: Tell = _refuse) -> dict[str, Upstream]:
+    """Every upstream by name; no connection is made yet.
+
+    :param tell: told of the path and the error of every file that cannot be used.
+    """
+    return {name: _upstream(name, one, runtime, tell) for name, one in settings.upstreams.items()}
 
 
 def patience(timeouts: Timeouts) -> Patience:
@@ -28,8 +39,13 @@ def patience(timeouts: Timeouts) -> Patience:
     return Patience(timeouts.connect, timeouts.first_byte, timeouts.between_bytes)
 
 
-def _upstream(name: str, said: UpstreamSettings, runtime: Runtime) -> Upstream:
-    endpoints = [_endpoint(target, said.host_for(target)) for target in said.targets]
+def _upstream(name: str, said: UpstreamSettings, runtime: Runtime, tell: Tell) -> Upstream:
+    tls = None
+    try:
+        tls = None if said.tls is None else client_tls(said.tls)
+    except TlsFileError as error:
+        tell(("upstreams", name, "tls", error.key), error)
+    endpoints = [_endpoint(target, said.host_for(target), tls) for target in said.targets]
     pool = Pool(
         runtime.connector,
         endpoints,
@@ -45,6 +61,21 @@ def _upstream(name: str, said: UpstreamSettings, runtime: Runtime) -> Upstream:
     return Upstream(name, endpoints, pool, patience(said.timeouts), _policy(said), _budget(said, runtime))
 
 
+def client_tls(said: UpstreamTls) -> ClientTls:
+    """What the settings ask for. :raises TlsFileError: for a file that cannot be used."""
+    name = said.server_name or ""
+    if not said.model_fields_set - {"server_name"}:
+        return ClientTls(True, name)
+    made = make_context(
+        ca=said.ca,
+        certificate=said.certificate,
+        key=said.key,
+        verify=said.verify,
+        minimum_version=said.minimum_version,
+    )
+    return ClientTls(made, name)
+
+
 def _limits(said: PoolSettings) -> Limits:
     return Limits(
         said.max_connections,
@@ -57,7 +88,7 @@ def _limits(said: PoolSettings) -> Limits:
     )
 
 
-def _endpoint(target: Target, host: str) -> Endpoint:
+def _endpoint(target: Target, host: str, tls: ClientTls | None) -> Endpoint:
     bracketed = f"[{target.host}]" if ":" in target.host else target.host
     standard = target.port == _DEFAULT_PORTS[target.scheme]
     authority = bracketed if standard else f"{bracketed}:{target.port}"
@@ -70,6 +101,8 @@ def _endpoint(target: Target, host: str) -> Endpoint:
         weight=target.weight,
         authority=authority,
         host_field=field,
+        path=target.path,
+        tls=tls,
     )
 
 

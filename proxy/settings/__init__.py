@@ -27,6 +27,7 @@ from proxy.settings.upstream_models import (
     Target,
     Timeouts,
     Upstream,
+    UpstreamTls,
 )
 from proxy.settings.validate import validate_model
 
@@ -65,6 +66,7 @@ __all__ = [
     "Target",
     "Timeouts",
     "Upstream",
+    "UpstreamTls",
     "dump",
     "json_schema",
     "label",

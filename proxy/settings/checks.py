@@ -118,6 +118,13 @@ def _trusting_all(settings: Settings, document: Document) -> Iterator[Problem]:
             yield document.warning(("trusted_proxies", index), message, "name the proxies in front of this one")
 
 
+def _unverified(settings: Settings, document: Document) -> Iterator[Problem]:
+    for name, upstream in settings.upstreams.items():
+        if upstream.tls is not None and not upstream.tls.verify:
+            message = "anybody on the way may answer in its place, read every request and change every answer"
+            yield document.warning(("upstreams", name, "tls", "verify"), message, "name its authority as ca instead")
+
+
 def _repeated(names: Iterable[object]) -> Iterator[int]:
     """Yield the index of every name that has stood before."""
     seen: Counter[object] = Counter()
@@ -141,4 +148,5 @@ _RULES: tuple[Callable[[Settings, Document], Iterator[Problem]], ...] = (
     _unused_upstreams,
     _useless_timeouts,
     _trusting_all,
+    _unverified,
 )

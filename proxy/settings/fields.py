@@ -30,6 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _METHOD = re.compile(r"[A-Z][A-Z-]*")
 _DNS_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+_LONGEST_SOCKET = 103  # bytes: what the strictest system leaves of `sun_path`
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -95,6 +96,12 @@ def _check_host(host: str, url: str) -> None:
         raise wrong(f'"{url}" names no host', 'write "http://host:port"')
 
 
+def _check_host_name(value: str) -> str:
+    if is_address(value) or not _DNS_NAME.fullmatch(value):
+        raise wrong(f'"{value}" is not the name of a host', 'write a name such as "shop.example.com"')
+    return value
+
+
 def _check_plain(value: str) -> str:
     if value.startswith("https:"):
         raise wrong("this listener speaks plain HTTP only", f'write "http{value[5:]}"')
@@ -102,9 +109,21 @@ def _check_plain(value: str) -> str:
 
 
 def _check_target(value: str) -> str:
-    if urlsplit(value).port == 0:
+    if value.startswith("unix:"):
+        return _check_socket(value.removeprefix("unix:"))
+    origin = _check_origin(value)
+    if urlsplit(origin).port == 0:
         raise wrong("port 0 cannot be connected to", "write the port that the upstream listens on")
-    return value
+    return origin
+
+
+def _check_socket(path: str) -> str:
+    path = path.removeprefix("//") if path.startswith("///") else path
+    if not path.startswith("/") or path.startswith("//") or path.endswith("/"):
+        raise wrong(f'"unix:{path}" is not the whole path of a socket', 'write "unix:/run/app.sock"')
+    if len(path.encode()) > _LONGEST_SOCKET:
+        raise wrong(f"is longer than a socket's path can be ({_LONGEST_SOCKET} bytes)", "use a shorter one")
+    return f"unix:{path}"
 
 
 def _check_name(value: str) -> str:
@@ -208,7 +227,8 @@ NotEmpty = AfterValidator(_check_some)  # unlike min_length it keeps silent when
 
 Origin = Annotated[str, AfterValidator(_check_origin)]
 PlainOrigin = Annotated[Origin, AfterValidator(_check_plain)]
-TargetOrigin = Annotated[Origin, AfterValidator(_check_target)]
+TargetOrigin = Annotated[str, AfterValidator(_check_target)]
+HostName = Annotated[str, AfterValidator(_check_host_name)]
 Name = Annotated[str, AfterValidator(_check_name)]
 FieldName = Annotated[str, AfterValidator(_check_field_name)]
 Method = Annotated[str, AfterValidator(_check_method)]

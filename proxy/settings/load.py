@@ -22,7 +22,7 @@ from proxy.settings.route_models import Route
 from proxy.settings.validate import validate_model
 
 _PATHS = ("state",)  # file names at the top of the document; taken from the file that names them
-_TLS_PATHS = ("certificate", "key", "client_ca")
+_TLS_PATHS = ("certificate", "key", "client_ca", "ca")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +146,19 @@ def absolute_paths(data: dict[str, Any], document: Document) -> dict[str, Any]:
             data[key] = str(document.base((key,)) / data[key])
     if isinstance(data.get("listen"), list):
         data["listen"] = [_absolute_tls(item, document.base(("listen", i))) for i, item in enumerate(data["listen"])]
+    if isinstance(data.get("upstreams"), dict):
+        items = data["upstreams"].items()
+        data["upstreams"] = {key: _absolute_tls(item, document.base(("upstreams", key))) for key, item in items}
     return data
 
 
-def _absolute_tls(listener: object, base: Path) -> object:
-    if not isinstance(listener, dict) or not isinstance(listener.get("tls"), dict):
-        return listener
-    tls: dict[str, Any] = listener["tls"]
+def _absolute_tls(part: object, base: Path) -> object:
+    """A listener or an upstream."""
+    if not isinstance(part, dict) or not isinstance(part.get("tls"), dict):
+        return part
+    tls: dict[str, Any] = part["tls"]
     paths = {key: str(base / tls[key]) for key in _TLS_PATHS if isinstance(tls.get(key), str)}
-    return {**listener, "tls": {**tls, **paths}}
+    return {**part, "tls": {**tls, **paths}}
 
 
 def _without_invalid(data: dict[str, Any], document: Document, problems: list[Problem]) -> Settings | None:

@@ -5,11 +5,22 @@ Defaults are those that users of other proxies expect, except where those are un
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, field_validator, model_validator
 
-from proxy.settings.fields import Listed, Model, NotEmpty, Switch, TargetOrigin, is_address, port_of, split_url
+from proxy.settings.fields import (
+    HostName,
+    Listed,
+    Model,
+    NotEmpty,
+    Switch,
+    TargetOrigin,
+    is_address,
+    port_of,
+    split_url,
+)
 from proxy.settings.problems import suggestion
 from proxy.settings.units import Duration, Percent, wrong
 
@@ -22,8 +33,8 @@ HostPolicy: TypeAlias = Literal["pass", "upstream"]
 class Target(Model):
     """One address of an upstream. A plain URL may stand for the whole."""
 
-    url: TargetOrigin = Field(examples=["http://127.0.0.1:9001"])
-    """`scheme://host:port`, without a path."""
+    url: TargetOrigin = Field(examples=["http://127.0.0.1:9001", "unix:/run/app.sock"])
+    """`scheme://host:port`, or `unix:/path/of/a/socket`; without a path of requests."""
     weight: int = Field(default=1, ge=1, le=1000)
     """Its share of the requests, relative to the other targets."""
 
@@ -33,19 +44,24 @@ class Target(Model):
         return {"url": value} if isinstance(value, str) else value
 
     @property
+    def path(self) -> str:
+        """The path of a Unix socket; empty for an address."""
+        return self.url.removeprefix("unix:") if self.url.startswith("unix:") else ""
+
+    @property
     def scheme(self) -> str:
         """`http` or `https`."""
-        return split_url(self.url).scheme
+        return "http" if self.path else split_url(self.url).scheme
 
     @property
     def host(self) -> str:
-        """Host name or address, without brackets."""
-        return split_url(self.url).hostname or ""
+        """Host name or address, without brackets; `localhost` for a Unix socket."""
+        return "localhost" if self.path else split_url(self.url).hostname or ""
 
     @property
     def port(self) -> int:
         """Port, the scheme's own one when none is written."""
-        return port_of(self.url)
+        return 80 if self.path else port_of(self.url)
 
 
 class HashBy(Model):
@@ -106,6 +122,29 @@ class Timeouts(Model):
     """From the end of the request to the first byte of the answer."""
     between_bytes: Duration = 60.0
     """The longest pause inside the answer. There is no limit on a whole answer."""
+
+
+class UpstreamTls(Model):
+    """How an https upstream is made sure of, and what it is shown. File names are those of PEM files."""
+
+    ca: Path | None = None
+    """The authorities that may sign its certificate, in the place of the system's."""
+    server_name: HostName | None = None
+    """The name that is asked for and that its certificate must be for; the target's host unless written."""
+    certificate: Path | None = None
+    """The gateway's own certificate and its chain, for an upstream that wants to know who asks."""
+    key: Path | None = None
+    """Its private key, unless that is in the same file."""
+    verify: bool = True
+    """`false` to talk to whoever answers: then neither the name nor the authority is looked at."""
+    minimum_version: Literal["1.2", "1.3"] = "1.2"
+    """The oldest version of TLS that is spoken."""
+
+    @model_validator(mode="after")
+    def _check_key(self) -> UpstreamTls:
+        if self.key is not None and self.certificate is None:
+            raise wrong("has a key without a certificate", "write the certificate that the key belongs to")
+        return self
 
 
 class Retry(Model):
@@ -169,6 +208,8 @@ class Upstream(Model):
     """Connections kept to it."""
     timeouts: Timeouts = Timeouts()
     """How long it may take."""
+    tls: UpstreamTls | None = None
+    """How TLS is done with its https targets; the system's authorities and nothing else unless written."""
     retry: Annotated[Retry | None, *Switch] = Retry()
     """When to try again; `false` for never."""
     health: Annotated[Health | None, *Switch] = None
@@ -186,6 +227,12 @@ class Upstream(Model):
         if self.host is not None:
             return self.host
         return "upstream" if target.scheme == "https" and not is_address(target.host) else "pass"
+
+    @model_validator(mode="after")
+    def _refuse_useless_tls(self) -> Upstream:
+        if self.tls is not None and all(target.scheme != "https" for target in self.targets):
+            raise wrong("has tls, but no target with https", "write the targets with https, or remove tls")
+        return self
 
     @field_validator("targets", mode="after")
     @classmethod

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from aiohttp import ClientConnectorDNSError, ClientError, ClientResponse, ClientSession, ClientSSLError, ClientTimeout
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientSSLError, ClientTimeout
 from aiohttp.client_exceptions import ClientConnectorError, InvalidURL, ServerDisconnectedError
 from yarl import URL
 
-from proxy.errors import BadResponse, ConnectFailed, DnsFailed, GatewayError, TlsFailed, UpstreamReset, UpstreamTimeout
+from proxy.errors import BadResponse, GatewayError, UpstreamReset, UpstreamTimeout
 from proxy.headers import Headers
 from proxy.message import Body, Response
+from proxy.upstream.connector import connect_error
 
 _LIMIT = 10 * 1024 * 1024  # bytes of an answer that is read whole
 
@@ -79,12 +80,8 @@ class Client:
                 method, URL(url, encoded=True), headers=headers, data=body, timeout=patience, allow_redirects=False
             ) as answer:
                 yield answer
-        except ClientConnectorDNSError as error:
-            raise DnsFailed("the name has no address") from error
-        except ClientSSLError as error:
-            raise TlsFailed("the TLS handshake failed") from error
-        except ClientConnectorError as error:
-            raise ConnectFailed("the connection was refused") from error
+        except (ClientConnectorError, ClientSSLError) as error:
+            raise connect_error(error, url.partition(":")[0]) from error
         except TimeoutError:
             raise UpstreamTimeout("no answer in time") from None
         except InvalidURL as error:

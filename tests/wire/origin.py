@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.wire import strict
 
@@ -97,17 +99,31 @@ class Record:
 class Origin:
     """The server; `scripts` maps targets to what answers them, everything else gets a small 200."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", *, tls: ssl.SSLContext | None = None, path: Path | None = None) -> None:
         self.port = 0
+        self._host = host
+        self._tls = tls
+        self._path = path
         self.scripts: dict[str, Script] = {}
         self.record = Record()
         self._tasks: set[asyncio.Task[None]] = set()
         self._open: list[Wire] = []
 
-    async def start(self) -> None:
-        """Listen on a free port of the loopback."""
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+    async def start(self, port: int = 0) -> None:
+        """Listen: on a free port of the loopback, unless something else was asked for."""
+        if self._path is not None:
+            self._server = await asyncio.start_unix_server(self._connected, self._path)
+            return
+        self._server = await asyncio.start_server(self._connected, self._host, port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        """Where it is, as a target."""
+        if self._path is not None:
+            return f"unix:{self._path}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http{'s' if self._tls else ''}://{host}:{self.port}"
 
     async def stop(self) -> None:
         """Close everything."""

@@ -82,3 +82,15 @@ async def test_pools_are_shown_while_it_serves(make: Make, runtime: Runtime) -> 
     text = runtime.metrics.exposition()[0].decode()
     assert 'passerelle_upstream_connections{state="idle",upstream="app"} 0.0' in text
     assert 'passerelle_upstream_connections_created_total{upstream="app"} 0.0' in text
+
+
+async def test_a_file_of_tls_that_is_no_good_is_told_with_its_place(make: Make, tmp_path: Path) -> None:
+    """With everything else that is wrong, and what to do about it."""
+    text = (
+        "upstreams:\n  app:\n    targets: [https://a.test]\n    tls: {ca: none.pem}\n"
+        "routes: [{name: a, upstream: app}, {name: b, match: {path: /b}, plugins: {events: {}}}]\n"
+    )
+    tls, route = problems(make, text)
+    assert tls.startswith(f"4:15: upstreams.app.tls.ca: {tmp_path / 'none.pem'} cannot be read: ")
+    assert "write the path of a PEM file" in tls
+    assert 'route "b" has no upstream' in route

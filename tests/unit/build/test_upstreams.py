@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
+
 import pytest
 
 from proxy.build import Runtime
 from proxy.build.upstreams import make_upstreams, patience
 from proxy.settings import Settings, Timeouts
+from proxy.upstream.tls import ClientTls, TlsFileError
 from proxy.upstream.upstream import Upstream
 
 
@@ -41,6 +45,25 @@ async def test_which_host_is_sent(runtime: Runtime, target: str, host: str | Non
 async def test_the_pool_s_limits_are_those_written(runtime: Runtime) -> None:
     limits = made(runtime, pool={"max_connections": 7, "max_idle": 3, "idle_timeout": "9s"}).pool.limits
     assert (limits.max_connections, limits.max_idle, limits.idle_timeout) == (7, 3, 9.0)
+
+
+async def test_a_context_is_made_only_for_what_differs(runtime: Runtime, tmp_path: Path) -> None:
+    def tls(**said: object) -> object:
+        return made(runtime, targets=["https://a.test"], tls=said).endpoints[0].tls
+
+    assert made(runtime, targets=["https://a.test"]).endpoints[0].tls is None
+    named, newer, lax = tls(server_name="b.test"), tls(minimum_version="1.3"), tls(verify=False)
+    assert isinstance(named, ClientTls)
+    assert (named.context, named.server_name) == (True, "b.test")
+    assert isinstance(newer, ClientTls)
+    assert isinstance(newer.context, ssl.SSLContext)
+    assert newer.context.minimum_version is ssl.TLSVersion.TLSv1_3
+    assert newer.context.verify_mode is ssl.CERT_REQUIRED
+    assert isinstance(lax, ClientTls)
+    assert isinstance(lax.context, ssl.SSLContext)
+    assert lax.context.verify_mode is ssl.CERT_NONE
+    with pytest.raises(TlsFileError):
+        tls(ca=tmp_path / "none.pem")
 
 
 def test_timeouts_become_patience() -> None:

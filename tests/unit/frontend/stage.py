@@ -92,7 +92,12 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    *, top: str = "", upstream: str = "", targets: str = "", listen: str = "http://127.0.0.1:0"
+    *,
+    top: str = "",
+    upstream: str = "",
+    targets: str = "",
+    listen: str = "http://127.0.0.1:0",
+    origin: Origin | None = None,
 ) -> AsyncIterator[Stage]:
     """A stage.
 
@@ -100,12 +105,12 @@ async def staged(
     :param upstream: more of the upstream's, in flow style; without `retry` nothing is tried again.
     :param targets: in the place of the origin's own; `{port}` stands for its port.
     :param listen: the listeners, in flow style.
+    :param origin: one that is not started yet, in the place of a plain one.
     """
-    clock, origin = ManualClock(), Origin()
+    clock, origin = ManualClock(), origin or Origin()
     await origin.start()
-    own = f"http://127.0.0.1:{origin.port}"
     said = upstream if "retry" in upstream else f"retry: false, {upstream}"
-    sent_to = targets.format(port=origin.port) or own
+    sent_to = targets.format(port=origin.port) or origin.url
     text = CONFIG.format(listen=listen, top=top, targets=sent_to, upstream=said, large="x" * LARGE)
     try:
         gateway = Gateway(load_text(text, {}), Registry.installed(), clock=clock)

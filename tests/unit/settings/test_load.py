@@ -64,6 +64,8 @@ def test_certificates_are_taken_from_the_file_that_names_them() -> None:
     data = absolute_paths({"listen": [{"url": "https://a", "tls": tls}, "http://b", {"tls": 7}]}, Document())
     made = {"certificate": str(Path.cwd() / "c.pem"), "key": "/k.pem", "client_ca": 5}
     assert data["listen"] == [{"url": "https://a", "tls": made}, "http://b", {"tls": 7}]
+    data = absolute_paths({"upstreams": {"a": {"tls": {"ca": "ca.pem", "server_name": "b"}}, "c": 5}}, Document())
+    assert data["upstreams"] == {"a": {"tls": {"ca": str(Path.cwd() / "ca.pem"), "server_name": "b"}}, "c": 5}
 
 
 def test_a_problem_is_reported_once_by_the_first_stage_that_sees_it() -> None:

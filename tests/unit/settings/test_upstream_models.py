@@ -17,6 +17,7 @@ from proxy.settings.upstream_models import (
     Target,
     Timeouts,
     Upstream,
+    UpstreamTls,
 )
 
 
@@ -38,6 +39,41 @@ def test_a_target_is_a_url_or_more() -> None:
     first, second = upstream(targets=["http://a", {"url": "https://b:2", "weight": 3}]).targets
     assert (first.scheme, first.host, first.port, first.weight) == ("http", "a", 80, 1)
     assert (second.scheme, second.host, second.port, second.weight) == ("https", "b", 2, 3)
+
+
+def test_a_target_may_be_a_unix_socket() -> None:
+    first, second = upstream(targets=["unix:/run/app.sock", "unix:///run/b.sock"]).targets
+    assert (first.scheme, first.host, first.port, first.path) == ("http", "localhost", 80, "/run/app.sock")
+    assert (second.url, second.path) == ("unix:/run/b.sock", "/run/b.sock")
+    assert upstream().targets[0].path == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("unix:app.sock", "not the whole path"),
+        ("unix://run/app.sock", "not the whole path"),
+        ("unix:/run/", "not the whole path"),
+        ("unix:/" + "x" * 103, "longer than a socket's path can be"),
+    ],
+)
+def test_what_is_no_path_of_a_socket(target: str, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        upstream(targets=[target])
+
+
+def test_tls_is_for_targets_that_speak_it() -> None:
+    https = ["https://a.test"]
+    assert upstream(targets=https, tls={"server_name": "b.test"}).tls == UpstreamTls(server_name="b.test")
+    made = UpstreamTls()
+    assert (made.verify, made.minimum_version, made.ca, made.certificate) == (True, "1.2", None, None)
+    with pytest.raises(ValidationError, match="no target with https"):
+        upstream(tls={})
+    with pytest.raises(ValidationError, match="a key without a certificate"):
+        upstream(targets=https, tls={"key": "k.pem"})
+    for name in ("10.0.0.1", "a b", "https://a.test"):
+        with pytest.raises(ValidationError, match="not the name of a host"):
+            upstream(targets=https, tls={"server_name": name})
 
 
 def test_everything_can_be_written() -> None:
