@@ -9,6 +9,7 @@
 VENV ?= .venv
 ARGS ?=
 SOAK_SECONDS ?= 900
+FUZZ_SECONDS ?= 3600
 BIN := $(VENV)/bin
 PYTHONS = $(if $(PYTHON),"$(PYTHON)",python3.11 python3 python3.12 python3.13 python3.14)
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
@@ -65,7 +66,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
 
 soak: $(VENV)/.dev
-	SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -m soak -s $(ARGS)
+	SOAK_SECONDS=$(SOAK_SECONDS) FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -m soak -s $(ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(ARGS)

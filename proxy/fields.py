@@ -101,7 +101,7 @@ class Names:
 
 def connection_options(values: list[str]) -> set[str]:
     """The lower-case options of Connection (RFC 9110 section 7.6.1)."""
-    return {option.strip().lower() for value in values for option in value.split(",")} - {""}
+    return {option.strip(" \t").lower() for value in values for option in value.split(",")} - {""}
 
 
 def remove_named(headers: Headers, options: set[str]) -> None:

@@ -176,7 +176,10 @@ class HeadReader:
             else:
                 self._seldom(head, kind, name.decode("latin-1"), value)
         if options:
-            remove_named(request.headers, connection_options(options))
+            named = connection_options(options)
+            # RFC 9112 section 9.3: close counts before keep-alive, in whatever order and field they stand
+            head.close = "close" in named or (request.version == "1.0" and "keep-alive" not in named)
+            remove_named(request.headers, named)
 
     def _seldom(self, head: Head, kind: int, name: str, value: str) -> None:
         if kind == FORWARDED:
@@ -254,7 +257,8 @@ def _knows(method: bytes) -> bool:
     """Whether llhttp knows the method, asked of llhttp itself."""
     target = b"x:1" if method == b"CONNECT" else b"/"
     try:
-        messages, _, _ = HttpRequestParser(None, None, 1).feed_data(method + b" " + target + b" HTTP/1.0\r\n\r\n")
+        parser = HttpRequestParser(None, None, 1, response_with_body=False)  # else CONNECT would open a body
+        messages, _, _ = parser.feed_data(method + b" " + target + b" HTTP/1.0\r\n\r\n")
     except HttpProcessingError:
         return False
     return bool(messages)

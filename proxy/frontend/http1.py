@@ -8,6 +8,7 @@ the protocol's life; it does not start its task. Heads are cut at the empty line
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from proxy.frontend.listener import Listener
 
 _END = b"\r\n\r\n"
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
+_NO_HEAD = (b"", b"\r")  # the second may become an empty line, which begins nothing
 _HIGH_WATER = 65536  # bytes that wait to be written, or to be parsed behind a request under way
 _LINGER = 2.0  # seconds that a closing connection lets the client read the answer (RFC 9112 section 9.6)
 
@@ -197,8 +200,9 @@ class Connection(RequestHandler):
     def _next(self) -> bool:
         """Begin the next request of the buffer; False when its head is not whole."""
         data = self._buffer
-        if data[:2] == b"\r\n":  # RFC 9112 section 2.2: an empty line before the request line is ignored
-            data = self._buffer = data[2:]
+        empty = _EMPTY_LINES.match(data)
+        if empty is not None:  # RFC 9112 section 2.2: empty lines before the request line are ignored
+            data = self._buffer = data[empty.end() :]
         end = data.find(_END)
         if end < 0:
             self._wait_for_head(data)
@@ -225,7 +229,7 @@ class Connection(RequestHandler):
             error = BadRequest("a line ends in LF without CR (RFC 9112 section 2.2)")
         if error is not None:
             self._refuse(error)
-        elif data and not self._heading:
+        elif data not in _NO_HEAD and not self._heading:
             self._heading = True
             self.listener.wheel.arm(self._watch, self.listener.limits.head)
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import HttpResponseParser
+from aiohttp.http_parser import HttpResponseParser, RawResponseMessage
 
 from proxy.errors import BadResponse, GatewayError
 from proxy.exchange import Endpoint, Exchange
@@ -24,12 +24,14 @@ from proxy.fields import (
     remove_named,
 )
 from proxy.flow import splices
-from proxy.framing import ChunkedWriter, CloseWriter, LengthWriter, writer
+from proxy.framing import ChunkedWriter, CloseWriter, FramingError, LengthWriter, response_reader, writer
 from proxy.headers import HOP_BY_HOP, Headers, check_field
 from proxy.message import Response
 
 MAX_HEAD = 65536  # bytes of an answer's head
 _NOT_IN_TARGET = re.compile(r"[^!\x22$-~\x80-\xff]")  # control bytes, space, `#`, and what is beyond latin-1
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] [1-5][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
+_INTERIM = ord("1")  # the first digit of a status
 _TELL_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 section 8.6: say that there is none
 
 _C_PARSER: Any = importlib.import_module("aiohttp._http_parser")  # never the fallback in Python
@@ -151,15 +153,7 @@ def read_head(data: bytes, parser: HttpResponseParser) -> ResponseHead:
 
     :raises BadResponse: when it is malformed.
     """
-    try:
-        messages, _, _ = parser.feed_data(data)
-    except HttpProcessingError as error:
-        raise BadResponse("the upstream's answer is malformed") from error
-    if not messages:
-        raise BadResponse("the upstream's answer is malformed")
-    message = messages[0][0]
-    if message.version.major != 1 or not 100 <= message.code <= 599:
-        raise BadResponse("the upstream's answer has a status line that is not HTTP/1.x")
+    message = _parsed(data, parser)
     wire: list[tuple[bytes, bytes]] = []
     special: list[tuple[int, bytes, str]] | None = None
     kinds, dated = _NAMES.kinds, False
@@ -182,7 +176,33 @@ def read_head(data: bytes, parser: HttpResponseParser) -> ResponseHead:
     head = ResponseHead(response, "1.1" if message.version.minor == 1 else "1.0")
     if special is not None:
         _special(head, special)
+    if head.framing is not None and (message.code == 204 or message.code < 200):
+        _bodiless(head, head.framing)
     return head
+
+
+def _parsed(data: bytes, parser: HttpResponseParser) -> RawResponseMessage:
+    if _STATUS_LINE.match(data) is None:  # llhttp takes empty lines before it, and control bytes in the reason phrase
+        raise BadResponse("the upstream's answer has no well-formed status line (RFC 9112 section 4)")
+    if data[9] == _INTERIM:
+        parser = new_parser()  # the connection's own would take a `close` in it for the end of everything
+    try:
+        messages, _, _ = parser.feed_data(data)
+    except HttpProcessingError as error:
+        raise BadResponse("the upstream's answer is malformed") from error
+    if not messages:
+        raise BadResponse("the upstream's answer is malformed")
+    return messages[0][0]
+
+
+def _bodiless(head: ResponseHead, framing: Headers) -> None:
+    """RFC 9110 section 8.6: 1xx and 204 have no body; who announces one is not trusted with another request."""
+    try:
+        response_reader("GET", head.response.status, head.version, framing)
+    except FramingError as error:
+        raise BadResponse(f"the upstream's answer is misframed: {error.reason}") from error
+    if (framing.get("content-length") or "0").strip("0") or "transfer-encoding" in framing:
+        head.keep = False
 
 
 def _special(head: ResponseHead, fields: list[tuple[int, bytes, str]]) -> None:
