@@ -87,7 +87,7 @@ PAGES = {
 def _inner(model: type[BaseModel], path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Yield path and model of every mapping below a model; an item of a list has the path part 0, of a mapping `*`."""
     for key in _keys(model):
-        for part in ((key,), (key, 0), (key, "*")):
+        for part in ((key,), (key, 0), (key, "*"), (key, "*", 0)):
             for found in models_at(model, part):
                 if found not in (PluginEntry, RoutePlugin):
                     yield (*path, *part), found

@@ -1,19 +1,19 @@
 """The answers that the gateway makes itself when something failed.
 
-Each carries Proxy-Status (RFC 9209) and a body of application/problem+json (RFC 9457), or a small HTML page for a
-browser. Details name the cause in words that help the caller; addresses and stack traces stay in the log.
+Each carries Proxy-Status (RFC 9209) and a body of application/problem+json (RFC 9457), or a page for a browser, or what
+an operator wrote in their place. Details name the cause in words that help the caller; addresses and stack traces stay
+in the log.
 """
 
 from __future__ import annotations
 
-import html
-import json
 import math
 from http import HTTPStatus
 
-from proxy.errors import GatewayError
-from proxy.exchange import Exchange
+from proxy.errors import BodyTooLarge, GatewayError, ResponseTooLarge
+from proxy.exchange import Exchange, Phase
 from proxy.message import Body, Headers, Request, Response
+from proxy.pages import BUILT_IN, Pages
 
 _EXTRA_TITLES = {499: "Client Closed Request"}
 
@@ -27,23 +27,34 @@ def title(status: int) -> str:
 
 
 def error_response(exchange: Exchange, error: GatewayError) -> Response:
-    """The Response that tells the client of `error`; its status is the error's own."""
-    return describe(error, exchange.id, exchange.request)
+    """The Response that tells the client of `error`; its status is the error's own.
+
+    On the way out what was too large to be read whole is the answer, and so the upstream's fault, not the client's.
+    """
+    if isinstance(error, BodyTooLarge) and exchange.phase is Phase.OUTWARD:
+        exchange.error = error = ResponseTooLarge(error.detail)
+    pages = BUILT_IN if exchange.plan is None else exchange.plan.pages
+    return describe(error, exchange.id, exchange.request, pages)
 
 
-def describe(error: GatewayError, request_id: str, request: Request | None) -> Response:
+def describe(error: GatewayError, request_id: str, request: Request | None, pages: Pages = BUILT_IN) -> Response:
     """As `error_response`, also where the request could not even be read (`request` None)."""
     status = error.status if 400 <= error.status <= 599 else 500
-    headers = Headers({"Content-Type": "", "Cache-Control": "no-store"})
+    page = pages.choose(status, [] if request is None else request.headers.getall("accept"))
+    headers = Headers([("Content-Type", page.kind), ("Cache-Control", "no-store"), *error.fields])
     if error.proxy_error is not None:
         headers["Proxy-Status"] = _proxy_status(error)
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
-    if request is not None and _wants_html(request.headers.getall("accept")):
-        headers["Content-Type"] = "text/html; charset=utf-8"
-        return Response(status, headers, Body(_page(status, error, request_id)))
-    headers["Content-Type"] = "application/problem+json"
-    return Response(status, headers, Body(_problem(status, error, request_id)))
+    name = title(status)
+    facts = {
+        "status": str(status),
+        "title": name,
+        "detail": error.detail or name,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    return Response(status, headers, Body(page.render(facts)))
 
 
 def can_be_sent(response: Response) -> bool:
@@ -59,36 +70,3 @@ def _proxy_status(error: GatewayError) -> str:
         escaped = detail.replace("\\", "\\\\").replace('"', '\\"')
         value += f'; details="{escaped}"'
     return value
-
-
-def _wants_html(accept: list[str]) -> bool:
-    """Whether a browser asks: it lists text/html before any JSON."""
-    for item in ",".join(accept).lower().split(","):
-        kind = item.partition(";")[0].strip()
-        if kind in ("text/html", "application/xhtml+xml"):
-            return True
-        if kind in ("application/json", "application/problem+json", "*/*"):
-            return False
-    return False
-
-
-def _problem(status: int, error: GatewayError, request_id: str) -> bytes:
-    members = {
-        "type": "about:blank",
-        "title": title(status),
-        "status": status,
-        "detail": error.detail or title(status),
-        "code": error.code,
-        "request_id": request_id,
-    }
-    return json.dumps(members, separators=(",", ":")).encode()
-
-
-def _page(status: int, error: GatewayError, request_id: str) -> bytes:
-    name = f"{status} {html.escape(title(status))}"
-    detail = html.escape(error.detail or title(status))
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title></head>'
-        f"<body><h1>{name}</h1><p>{detail}</p><p><small>{html.escape(error.code)} &middot; request "
-        f"{html.escape(request_id)}</small></p></body></html>\n"
-    ).encode()

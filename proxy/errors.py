@@ -34,7 +34,8 @@ class GatewayError(Exception):
     :ivar code: short stable name for machines, in problem+json and metrics.
     :ivar fault: whose fault it is.
     :ivar retry: whether another attempt may help.
-    :ivar proxy_error: error type registered by RFC 9209 section 2.3, or None when the gateway itself decided.
+    :ivar proxy_error: error type registered by RFC 9209 section 2.3, or None where nobody is left to be told.
+    :ivar fields: header fields that belong to every answer of the kind.
     :ivar detail: one sentence for people; never holds secrets or internals.
     """
 
@@ -43,6 +44,7 @@ class GatewayError(Exception):
     fault: Fault = Fault.GATEWAY
     retry: Retry = Retry.NEVER
     proxy_error: str | None = "proxy_internal_error"
+    fields: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, detail: str = "", *, retry_after: float | None = None, retry: Retry | None = None) -> None:
         super().__init__(detail or self.code)
@@ -74,11 +76,12 @@ class NoRoute(ClientError):
 
 
 class MethodRefused(ClientError):
-    """TRACE and CONNECT are not for a reverse proxy."""
+    """TRACE and CONNECT are not for a reverse proxy; `Allow` tells what is (RFC 9110 section 15.5.6)."""
 
     status = 405
     code = "method_not_allowed"
     proxy_error = "http_request_denied"
+    fields = (("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),)
 
 
 class RequestTimeout(ClientError):
@@ -155,11 +158,24 @@ class UpstreamError(GatewayError):
 
 
 class ConnectFailed(UpstreamError):
-    """No connection: refused, unreachable, or no address."""
+    """No connection, for a reason that none of the others names."""
 
     code = "connect_failed"
     retry = Retry.UNSENT
+
+
+class ConnectRefused(ConnectFailed):
+    """Nobody listens at the upstream's address."""
+
+    code = "connection_refused"
     proxy_error = "connection_refused"
+
+
+class Unroutable(ConnectFailed):
+    """No way leads to the upstream's address."""
+
+    code = "destination_unroutable"
+    proxy_error = "destination_ip_unroutable"
 
 
 class DnsFailed(ConnectFailed):
@@ -183,6 +199,13 @@ class CertificateRefused(TlsFailed):
     proxy_error = "tls_certificate_error"
 
 
+class TlsAlerted(TlsFailed):
+    """The upstream broke off the TLS handshake."""
+
+    code = "tls_alert"
+    proxy_error = "tls_alert_received"
+
+
 class UpstreamReset(UpstreamError):
     """The connection died before the answer was whole."""
 
@@ -196,6 +219,20 @@ class BadResponse(UpstreamError):
 
     code = "bad_response"
     proxy_error = "http_protocol_error"
+
+
+class ResponseHeadTooLarge(BadResponse):
+    """The head of the answer is over the limit."""
+
+    code = "response_head_too_large"
+    proxy_error = "http_response_header_section_size"
+
+
+class ResponseTooLarge(UpstreamError):
+    """The answer's body is over the limit of the plugin that reads it whole."""
+
+    code = "response_too_large"
+    proxy_error = "http_response_body_size"
 
 
 class IncompleteResponse(UpstreamError):
@@ -241,3 +278,17 @@ class ReadTimeout(UpstreamTimeout):
 
     code = "read_timeout"
     proxy_error = "connection_read_timeout"
+
+
+class DnsTimeout(ConnectTimeout):
+    """The upstream's name was not resolved in time."""
+
+    code = "dns_timeout"
+    proxy_error = "dns_timeout"
+
+
+class WriteTimeout(UpstreamTimeout):
+    """The upstream stopped taking the request."""
+
+    code = "write_timeout"
+    proxy_error = "connection_write_timeout"

@@ -11,6 +11,7 @@ from proxy.chain import Chain
 from proxy.errors import GatewayError
 from proxy.exchange import DEFAULT_PATIENCE, Endpoint, Exchange, Patience
 from proxy.metrics import CounterChild, HistogramChild
+from proxy.pages import BUILT_IN, Pages
 from proxy.routing import Rewrite, Router
 
 
@@ -37,9 +38,10 @@ class Plan:
 
     :ivar name: the route's name; `""` for the plan of requests that match none.
     :ivar upstream: None when the chain answers by itself.
+    :ivar pages: what errors on it look like.
     """
 
-    __slots__ = ("chain", "counters", "latency", "name", "patience", "rewrite", "size", "upstream")
+    __slots__ = ("chain", "counters", "latency", "name", "pages", "patience", "rewrite", "size", "upstream")
 
     def __init__(
         self,
@@ -48,12 +50,14 @@ class Plan:
         upstream: Upstream | None,
         rewrite: Rewrite | None = None,
         patience: Patience = DEFAULT_PATIENCE,
+        pages: Pages = BUILT_IN,
     ) -> None:
         self.name = name
         self.chain = chain
         self.upstream = upstream
         self.rewrite = rewrite
         self.patience = patience
+        self.pages = pages
         self.size = len(chain.links)
         self.counters: dict[int, CounterChild] = {}
         self.latency: HistogramChild | None = None

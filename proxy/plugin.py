@@ -142,6 +142,8 @@ class Services:
     :ivar metrics: counters, gauges and histograms.
     :ivar admin: adds admin routes.
     :ivar spawn: runs a coroutine in the background; it is cancelled at the end, and an error in it is logged.
+    :ivar buffered_body: bytes that one body may have to be held as a whole (`limits.buffered_body`):
+        `await body.read(services.buffered_body)` makes a larger one a 413, or a 502 where it is an answer's.
     """
 
     events: EventBus
@@ -152,6 +154,7 @@ class Services:
     metrics: Metrics
     admin: Admin
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    buffered_body: int = 10 * 1024 * 1024
 
 
 class Plugin(Generic[C]):

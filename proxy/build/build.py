@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from proxy.build.chains import Chains
+from proxy.build.pages import make_pages
 from proxy.build.runtime import Runtime
 from proxy.build.upstreams import make_upstreams, patience, register_metrics
 from proxy.chain import Chain, Link
@@ -79,6 +80,7 @@ class Built:
             metrics=runtime.metrics,
             admin=runtime.admin,
             spawn=runtime.spawn,
+            buffered_body=self.loaded.settings.limits.buffered_body,
         )
 
 
@@ -93,11 +95,13 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime) -> Built:
     upstreams = make_upstreams(
         settings, runtime, lambda path, error: problems.append(document.problem(path, str(error), error.remedy))
     )
+    pages = make_pages(settings.errors, ("errors",), document, problems)
     routes: list[Route[Plan]] = []
     plans: list[Plan] = []
     for index, said in enumerate(settings.routes):
         chain = chains.for_route(said, ("routes", index))
         plan = _plan(settings, index, chain, upstreams, document, problems)
+        plan.pages = make_pages(said.errors, ("routes", index, "errors"), document, problems, pages)
         route = _route(said, plan, document, index, problems)
         plans.append(plan)
         if route is not None:
@@ -108,7 +112,7 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime) -> Built:
         raise SettingsError([*loaded.warnings, *problems])
     router = Router(routes)
     warnings = (*loaded.warnings, *_ties(router, settings, document))
-    snapshot = Snapshot(router, Plan("", chains.common(), None), dict(upstreams), plans, loaded.revision)
+    snapshot = Snapshot(router, Plan("", chains.common(), None, pages=pages), dict(upstreams), plans, loaded.revision)
     return Built(loaded, snapshot, chains, runtime, warnings)
 
 

@@ -44,7 +44,7 @@ class Explainer:
     def __init__(self, built: Built, runtime: Runtime) -> None:
         snapshot = built.snapshot
         router = Router([trial_route(route) for route in snapshot.router.routes])
-        fallback = Plan("", trial_chain(snapshot.fallback.chain.links), None)
+        fallback = Plan("", trial_chain(snapshot.fallback.chain.links), None, pages=snapshot.fallback.pages)
         self._snapshot = Snapshot(router, fallback, {}, [route.payload for route in router.routes], snapshot.revision)
         self._settings = built.loaded.settings
         self._runtime = runtime
@@ -162,6 +162,7 @@ def _explanation(request: str, client: str, engine: _Engine, x: Exchange) -> Exp
         _forward(x, trial.head) if trial.head and x.upstream else None,
         _made(x, trial),
         tuple(link.id for index, link in enumerate(links) if index in trial.notes and _may_answer(link.plugin)),
+        tuple((key, tuple((p.kind, p.origin) for p in pages)) for key, pages in x.plan.pages.listed().items()),
     )
 
 

@@ -87,6 +87,7 @@ class Explanation:
     :ivar forward: what the upstream would be sent, or None.
     :ivar made: the answer that is made here, or None.
     :ivar unknown: ids of plugins that were not run and may answer instead.
+    :ivar pages: the operator's error pages, by status or class: each page's type and the file that it is from.
     """
 
     request: str
@@ -97,6 +98,7 @@ class Explanation:
     forward: Forward | None
     made: Made | None
     unknown: tuple[str, ...]
+    pages: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; values of fields that carry secrets are masked."""
@@ -109,6 +111,7 @@ class Explanation:
             "forward": None if self.forward is None else _forward(self.forward),
             "answer": None if self.made is None else _made(self.made),
             "may_answer": list(self.unknown),
+            "error_pages": {key: [{"type": t, "file": f or None} for t, f in pages] for key, pages in self.pages},
         }
 
     def render(self) -> str:
@@ -125,6 +128,8 @@ class Explanation:
             by = f"by {self.made.by}" if self.made.by else f"by the gateway: {self.made.reason}"
             rows = [("  status", f"{self.made.status} {by}")]
             yield from _section("answer", rows + _field_rows(self.made.fields))
+        if self.pages:
+            yield from _section("error pages", [(f"  {key}", _pages_told(pages)) for key, pages in self.pages])
         if self.unknown:
             yield ""
             yield f"not run, and may answer instead: {', '.join(self.unknown)}"
@@ -177,6 +182,10 @@ def _section(title: str, rows: list[tuple[str, str]]) -> Iterator[str]:
     width = max((len(name) for name, _ in rows), default=0)
     for name, text in rows:
         yield f"{name.ljust(width)}  {text}".rstrip()
+
+
+def _pages_told(pages: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{kind} from {file}" if file else kind for kind, file in pages)
 
 
 def _mark(won: bool) -> str:

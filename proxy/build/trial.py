@@ -90,7 +90,7 @@ def trial_route(route: Route[Plan]) -> Route[Plan]:
     unknown = any(link.plugin.answers and not link.plugin.pure for link in plan.chain.links)
     upstream = plan.upstream if isinstance(plan.upstream, Upstream) else None
     stand_in = TrialUpstream("" if upstream is None else upstream.name, upstream) if upstream or unknown else None
-    trial = Plan(plan.name, trial_chain(plan.chain.links), stand_in, plan.rewrite, plan.patience)
+    trial = Plan(plan.name, trial_chain(plan.chain.links), stand_in, plan.rewrite, plan.patience, plan.pages)
     return Route(route.name, route.match, trial, priority=route.priority, rewrite=route.rewrite)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from proxy.settings.document import Document
 from proxy.settings.dump import dump
+from proxy.settings.error_models import ErrorPage, ErrorPages
 from proxy.settings.load import Loaded, load, load_text, settings_for
 from proxy.settings.models import Admin, ClientTimeouts, Drain, Limits, Listener, ListenerTls, Settings
 from proxy.settings.plugin_models import PluginEntry, RoutePlugin
@@ -40,6 +41,8 @@ __all__ = [
     "Duration",
     "DurationOrZero",
     "Eject",
+    "ErrorPage",
+    "ErrorPages",
     "Expect",
     "HashBy",
     "Health",

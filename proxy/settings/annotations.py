@@ -21,9 +21,9 @@ def models_at(model: type[BaseModel], path: KeyPath) -> list[type[BaseModel]]:
 
 
 def keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
-    """Return the keys that may be written in the mapping at `path`."""
+    """Return the keys that may be written in the mapping at `path`, which may be one that stands for a list of one."""
     keys: list[str] = []
-    for found in models_at(model, path):
+    for found in models_at(model, path) or models_at(model, (*path, 0)):
         keys += [info.alias or name for name, info in found.model_fields.items()]
         keys += getattr(found, "also_written", ())
     return keys

@@ -2,7 +2,8 @@
 
 `${VAR}` must be set; `${VAR:-default}` stands for the default when it is unset or empty; `${VAR:?message}` stops with
 the message then; `${file:/run/secrets/x}` is the file's text without the line end; `$$` is a dollar sign. Names that
-begin with `exchange.` belong to plugins, which replace them for each exchange, and are left as they are.
+begin with `exchange.` belong to plugins, which replace them for each exchange, and those that begin with `error.` to
+error pages; both are left as they are.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Interpolation:
         return self._value(text[start + 2 : end]), end + 1
 
     def _value(self, inner: str) -> str:
-        if inner.startswith("exchange."):
+        if inner.startswith(("exchange.", "error.")):
             return f"${{{inner}}}"
         if inner.startswith("file:"):
             return self._read(inner.removeprefix("file:"))

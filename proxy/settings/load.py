@@ -149,7 +149,10 @@ def absolute_paths(data: dict[str, Any], document: Document) -> dict[str, Any]:
     if isinstance(data.get("upstreams"), dict):
         items = data["upstreams"].items()
         data["upstreams"] = {key: _absolute_tls(item, document.base(("upstreams", key))) for key, item in items}
-    return data
+    if isinstance(data.get("routes"), list):
+        data["routes"] = [_absolute_pages(item, document.base(("routes", i))) for i, item in enumerate(data["routes"])]
+    whole: dict[str, Any] = _absolute_pages(data, document.base(("errors",)))
+    return whole
 
 
 def _absolute_tls(part: object, base: Path) -> object:
@@ -159,6 +162,21 @@ def _absolute_tls(part: object, base: Path) -> object:
     tls: dict[str, Any] = part["tls"]
     paths = {key: str(base / tls[key]) for key in _TLS_PATHS if isinstance(tls.get(key), str)}
     return {**part, "tls": {**tls, **paths}}
+
+
+def _absolute_pages(section: Any, base: Path) -> Any:
+    """Return a route, or the whole, with the files of its error pages made absolute."""
+    if not isinstance(section, dict) or not isinstance(section.get("errors"), dict):
+        return section
+    return {**section, "errors": {key: _absolute_page(said, base) for key, said in section["errors"].items()}}
+
+
+def _absolute_page(said: object, base: Path) -> object:
+    if isinstance(said, list):
+        return [_absolute_page(item, base) for item in said]
+    if not isinstance(said, dict) or not isinstance(said.get("file"), str):
+        return said
+    return {**said, "file": str(base / said["file"])}
 
 
 def _without_invalid(data: dict[str, Any], document: Document, problems: list[Problem]) -> Settings | None:

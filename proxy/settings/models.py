@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, PositiveInt, WithJsonSchema, model_validator
 
+from proxy.settings.error_models import ErrorPages
 from proxy.settings.fields import Cidr, Listed, Model, Name, NotEmpty, Origin, PlainOrigin, Switch, port_of, split_url
 from proxy.settings.plugin_models import PluginEntry
 from proxy.settings.route_models import Route, SelfTest
@@ -161,5 +162,7 @@ class Settings(Model):
     """The chain of every route, outermost first; `[]` for none."""
     routes: tuple[Route, ...] = ()
     """Which requests go where. A file with one upstream and no routes sends everything there."""
+    errors: ErrorPages = Field(default_factory=dict)
+    """What the gateway's own error answers look like, by status (`404`) or class (`5xx`)."""
     tests: tuple[SelfTest, ...] = ()
     """What `check` verifies before the configuration is used."""

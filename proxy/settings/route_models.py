@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from proxy.settings.error_models import ErrorPages
 from proxy.settings.fields import FieldName, Listed, MatchHost, Method, Model, Name, UrlPath
 from proxy.settings.plugin_models import RoutePlugin
 from proxy.settings.units import wrong
@@ -63,6 +64,8 @@ class Route(Model):
     """Plugins for this route: options to set, `false` to switch off, or one more."""
     timeouts: RouteTimeouts = RouteTimeouts()
     """Patience with the upstream on this route, where it differs."""
+    errors: ErrorPages = Field(default_factory=dict)
+    """Error answers on this route, where they differ from those for all."""
     priority: int = 0
     """Decides between routes whose paths are equally long; the higher one wins."""
 

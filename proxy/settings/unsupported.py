@@ -37,7 +37,6 @@ UNSUPPORTED = (
     Row("redis", _is(""), "remove it: there is nothing shared between gateways"),
     Row("listen.*.url", lambda url: url.startswith("http:"), "use http: there is no TLS towards clients"),
     Row("listen.*.tls", _is(None), "remove it: there is no TLS towards clients"),
-    Row("limits.buffered_body", _is(10 * 1024 * 1024), "remove it: the limit is 10MiB"),
     Row("upstreams.*.balance", _is("round_robin"), "write round_robin"),
     Row("upstreams.*.health", _is(None), "write false: targets are not probed"),
     Row("upstreams.*.eject", _is(None), "write false: targets are not ejected"),

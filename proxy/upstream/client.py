@@ -12,7 +12,7 @@ from yarl import URL
 from proxy.errors import BadResponse, GatewayError, UpstreamReset, UpstreamTimeout
 from proxy.headers import Headers
 from proxy.message import Body, Response
-from proxy.upstream.connector import connect_error
+from proxy.upstream.failures import connect_error
 
 _LIMIT = 10 * 1024 * 1024  # bytes of an answer that is read whole
 

@@ -7,22 +7,22 @@ pools; those of plugins that use the ClientSession stay with aiohttp.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientTimeout, TCPConnector
-from aiohttp.client_exceptions import (
-    ClientConnectorCertificateError,
-    ClientConnectorDNSError,
-    ClientConnectorError,
-    ClientSSLError,
-)
+from aiohttp.abc import ResolveResult
 from aiohttp.client_reqrep import ClientRequest
 from yarl import URL
 
-from proxy.errors import CertificateRefused, ConnectFailed, ConnectTimeout, DnsFailed, TlsFailed
+from proxy.errors import ConnectTimeout, DnsTimeout, GatewayError
 from proxy.exchange import Endpoint
+from proxy.upstream.failures import connect_error
 from proxy.upstream.http1 import Connection
 from proxy.upstream.tls import ClientTls
+
+if TYPE_CHECKING:
+    from aiohttp.tracing import Trace
 
 _DNS_TTL = 10  # seconds
 
@@ -35,21 +35,26 @@ class Connector(TCPConnector):
         super().__init__(limit=0, ttl_dns_cache=_DNS_TTL, keepalive_timeout=30.0, loop=loop)
         self._factory = lambda: Connection(loop)  # type: ignore[assignment]  # aiohttp has a partial of its own class
         self._opened: set[Connection] = set()
+        self._resolving: dict[asyncio.Task[Any] | None, bool] = {}  # of the tasks in `open`: which have no address yet
 
     async def open(self, endpoint: Endpoint, seconds: float) -> Connection:
         """A new connection to an endpoint, TLS done.
 
         :param seconds: for everything.
-        :raises ConnectFailed: or its children for names and TLS.
-        :raises ConnectTimeout: when it took too long.
+        :raises ConnectFailed: or the one of its children that names the cause.
+        :raises ConnectTimeout: when it took too long; DnsTimeout when its name did.
         """
+        task = asyncio.current_task()
+        self._resolving[task] = False
         try:
             async with asyncio.timeout(seconds):
                 connection = await self._made(endpoint)
-        except TimeoutError:
-            raise ConnectTimeout(f"no connection within {seconds:g} s") from None
+        except TimeoutError as error:
+            raise _late(error, endpoint.scheme, seconds, resolving=self._resolving[task]) from error
         except (OSError, UnicodeError) as error:
             raise connect_error(error, endpoint.scheme) from error
+        finally:
+            del self._resolving[task]
         if not isinstance(connection, Connection):
             raise TypeError(f"aiohttp made a {type(connection).__name__} instead of our connection")
         self._opened.add(connection)
@@ -71,6 +76,15 @@ class Connector(TCPConnector):
         name = tls.server_name or endpoint.host
         return ClientRequest("GET", url, loop=self._loop, ssl=tls.context, server_hostname=name)
 
+    async def _resolve_host(self, host: str, port: int, traces: Sequence[Trace] | None = None) -> list[ResolveResult]:
+        task = asyncio.current_task()
+        if task not in self._resolving:  # a plugin's request, by the ClientSession
+            return await super()._resolve_host(host, port, traces)
+        self._resolving[task] = True
+        found = await super()._resolve_host(host, port, traces)
+        self._resolving[task] = False
+        return found
+
     def _close(self, *, abort_ssl: bool = False) -> list[Awaitable[object]]:
         waiters = super()._close(abort_ssl=abort_ssl)
         for connection in list(self._opened):
@@ -81,24 +95,14 @@ class Connector(TCPConnector):
         return waiters
 
 
-def connect_error(error: OSError | UnicodeError, scheme: str) -> ConnectFailed:
-    """What befell an attempt to connect, as an error of ours."""
-    if isinstance(error, ClientConnectorDNSError):
-        return DnsFailed("the upstream's name has no address")
-    if isinstance(error, UnicodeError):
-        return DnsFailed("the upstream's name is no name of a host")
-    if isinstance(error, ClientConnectorCertificateError):
-        return CertificateRefused("the upstream's certificate is not to be trusted")
-    if isinstance(error, ClientSSLError) or (scheme == "https" and _cut_short(error)):
-        return TlsFailed("the TLS handshake with the upstream failed")
-    return ConnectFailed("the upstream refused the connection or is unreachable")
-
-
-def _cut_short(error: OSError) -> bool:
-    """Whether the handshake ended with the connection; one that is refused is not even accepted."""
-    cause = error.os_error if isinstance(error, ClientConnectorError) else error
-    return isinstance(cause, ConnectionResetError | ConnectionAbortedError)
-
-
 _COMMON = ClientTls()
 _NO_TIMEOUT = ClientTimeout(total=None)
+
+
+def _late(error: TimeoutError, scheme: str, seconds: float, *, resolving: bool) -> GatewayError:
+    """What took too long; the system's own ETIMEDOUT is a TimeoutError as well."""
+    if error.errno is not None:
+        return connect_error(error, scheme)
+    if resolving:
+        return DnsTimeout(f"the upstream's name was not resolved within {seconds:g} s")
+    return ConnectTimeout(f"no connection within {seconds:g} s")

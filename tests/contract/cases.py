@@ -173,7 +173,10 @@ CASES = [
     Case("large answer filtered", ({"on_response": filter_answer},), answers=(large,), body=b"X" * 400000, exact=False),
     Case("refused", (DOES_NOTHING,) * 2, refused=True, status=502, body=None, events=PROBLEM),
     Case(
-        "refused, made good", ({"on_response": stale}, DOES_NOTHING), refused=True, body=b"stale after connect_failed"
+        "refused, made good",
+        ({"on_response": stale}, DOES_NOTHING),
+        refused=True,
+        body=b"stale after connection_refused",
     ),
     Case("dies before its answer", (DOES_NOTHING,), answers=(dies_before,), status=502, body=None, events=PROBLEM),
     Case("dies in its answer", (DOES_NOTHING,), answers=(dies_amid,), status=0, body=None, exact=False),

@@ -159,7 +159,7 @@ def test_an_answer_that_stops_is_cut(gateway: Gateway) -> None:
 
 
 def test_refusing_connections(gateway: Gateway) -> None:
-    problem(gateway, "POST", "/nobody", 502, "connect_failed", "connection_refused")
+    problem(gateway, "POST", "/nobody", 502, "connection_refused", "connection_refused")
 
 
 def test_a_name_without_an_address(gateway: Gateway) -> None:

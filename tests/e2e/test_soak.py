@@ -38,7 +38,7 @@ def upload(client: Client) -> None:
 def refused(client: Client) -> None:
     client.ask("GET", "/nobody")
     assert client.head() == 502
-    assert client.small()["code"] == "connect_failed"
+    assert client.small()["code"] == "connection_refused"
 
 
 def cut(client: Client) -> None:
