@@ -35,7 +35,7 @@ async def test_a_socket_that_is_not_there_is_tried_elsewhere(tmp_path: Path, pat
     async with staged(upstream="retry: {attempts: 1}", targets=targets, origin=Origin(path=path)) as stage:
         for _ in range(4):
             assert (await fetch(stage, get("/"))).status == 200
-        assert stage.figure("errors_total", kind="connect_failed") >= 2
+        assert stage.figure("errors_total", kind="connection_refused") >= 2
 
 
 async def test_a_bad_answer_over_a_unix_socket_is_tried_again(path: Path) -> None:
