@@ -16,11 +16,12 @@ from typing import Any
 
 from proxy.answers import can_be_sent, error_response
 from proxy.clock import Clock
-from proxy.errors import ClientLeft, GatewayError, NoRoute, PluginFailed, Retry
+from proxy.errors import ClientLeft, GatewayError, NoRoute, PluginFailed
 from proxy.events import EventBus
 from proxy.exchange import Exchange, Phase
 from proxy.faults import Faults
 from proxy.flow import Spawn
+from proxy.kept import Kept
 from proxy.message import Request, Response
 from proxy.metrics import Metrics
 from proxy.pending import Pending, Suspension
@@ -87,7 +88,9 @@ class Engine:
             refused = error
         x.plan = plan
         x.route = plan.name
-        x.patience = plan.patience
+        x.patience = patience = plan.patience
+        if patience.total:
+            x.deadline = x.started + patience.total
         pending = self._inward(x) if refused is None else self._fail(x, refused)
         if pending is not None:
             self._go(x, pending)
@@ -131,10 +134,10 @@ class Engine:
         if x.phase is not UPSTREAM:
             response.close()
             return
-        if response.status >= 500 and x.repeatable and x.plan.upstream.may_retry(x, response.status):
-            response.close()
-            self._go(x, self._try(x))
+        if response.status >= 500 and self._repeated(x, response.status, response):
             return
+        if type(x.request.body) is Kept:
+            x.request.body.settle()
         x.cursor = x.plan.size
         pending = self._turn(x, response)
         if pending is not None:
@@ -144,14 +147,15 @@ class Engine:
         if x.phase is not UPSTREAM:
             return
         x.attempt = None
-        if error.retry is Retry.UNSENT:
-            again = x.request.body.data is not None or getattr(x.request.body, "spliceable", False)
-        else:
-            again = error.retry is not Retry.NEVER and x.repeatable
-        if again and x.plan.upstream.may_retry(x, error):
+        if self._repeated(x, error):
+            return
+        if isinstance(x.request.body, Kept):
+            x.request.body.settle()
+        self._go(x, self._fail(x, error))
+
+    def again(self, x: Exchange) -> None:
+        if x.phase is UPSTREAM:
             self._go(x, self._try(x))
-        else:
-            self._go(x, self._fail(x, error))
 
     # called by plugins
 
@@ -162,7 +166,11 @@ class Engine:
         child.floor = child.cursor = x.cursor
         child.plan = x.plan
         child.route = x.route
-        child.patience = x.patience
+        child.patience = patience = x.patience
+        if x.phase is not DONE:
+            child.deadline = x.deadline
+        elif patience.total:
+            child.deadline = child.started + patience.total
         return self._fetch(child, port)
 
     async def _fetch(self, child: Exchange, port: FetchPort) -> Response:
@@ -248,6 +256,21 @@ class Engine:
         x.cursor = x.plan.size
         return self._turn(x, refused)
 
+    def _repeated(self, x: Exchange, cause: GatewayError | int, response: Response | None = None) -> bool:
+        """Try again where that is allowed, now or after a wait; the answer there is gives way to the next one."""
+        wait = x.plan.upstream.retry_in(x, cause)
+        if wait is None:
+            return False
+        if response is not None:
+            response.close()
+        if x.endpoint is not None:
+            x.tried += (x.endpoint,)
+        if wait:
+            x.plan.upstream.pause(x, wait)
+        else:
+            self._go(x, self._try(x))
+        return True
+
     # the way out
 
     def _turn(self, x: Exchange, response: Response) -> Pending:
@@ -322,6 +345,10 @@ class Engine:
         x.phase = DONE
         if x.attempt is not None:  # a plugin put another body in the place of the upstream's
             self._abandon(x)
+        if x.limit is not None:
+            x.limit.stop()
+        if type(x.request.body) is Kept:
+            x.request.body.forget()
         x.finished = self._now()
         self.active -= 1
         plan = x.plan

@@ -34,6 +34,7 @@ class GatewayError(Exception):
     :ivar code: short stable name for machines, in problem+json and metrics.
     :ivar fault: whose fault it is.
     :ivar retry: whether another attempt may help.
+    :ivar cause: what `retry.on` and `on_error.when` call it; empty for what is no failure of an upstream.
     :ivar proxy_error: error type registered by RFC 9209 section 2.3, or None where nobody is left to be told.
     :ivar fields: header fields that belong to every answer of the kind.
     :ivar detail: one sentence for people; never holds secrets or internals.
@@ -43,6 +44,7 @@ class GatewayError(Exception):
     code: str = "internal_error"
     fault: Fault = Fault.GATEWAY
     retry: Retry = Retry.NEVER
+    cause: str = ""
     proxy_error: str | None = "proxy_internal_error"
     fields: tuple[tuple[str, str], ...] = ()
 
@@ -161,6 +163,7 @@ class ConnectFailed(UpstreamError):
     """No connection, for a reason that none of the others names."""
 
     code = "connect_failed"
+    cause = "connect"
     retry = Retry.UNSENT
 
 
@@ -210,6 +213,7 @@ class UpstreamReset(UpstreamError):
     """The connection died before the answer was whole."""
 
     code = "upstream_reset"
+    cause = "reset"
     retry = Retry.IDEMPOTENT
     proxy_error = "connection_terminated"
 
@@ -218,6 +222,7 @@ class BadResponse(UpstreamError):
     """What came is not a well-formed answer."""
 
     code = "bad_response"
+    cause = "invalid"
     proxy_error = "http_protocol_error"
 
 
@@ -239,6 +244,8 @@ class IncompleteResponse(UpstreamError):
     """The answer's body ended before its framing said so."""
 
     code = "incomplete_response"
+    cause = "reset"
+    retry = Retry.IDEMPOTENT
     proxy_error = "http_response_incomplete"
 
 
@@ -247,6 +254,7 @@ class Unavailable(UpstreamError):
 
     status = 503
     code = "no_healthy_upstream"
+    cause = "unavailable"
     fault = Fault.GATEWAY
 
 
@@ -262,6 +270,8 @@ class UpstreamTimeout(UpstreamError):
 
     status = 504
     code = "upstream_timeout"
+    cause = "timeout"
+    retry = Retry.IDEMPOTENT
     proxy_error = "http_response_timeout"
 
 
@@ -269,8 +279,16 @@ class ConnectTimeout(UpstreamTimeout):
     """No connection in time."""
 
     code = "connect_timeout"
+    cause = "connect"
     retry = Retry.UNSENT
     proxy_error = "connection_timeout"
+
+
+class DeadlinePassed(UpstreamTimeout):
+    """The time for the whole exchange is over, however many tries there were."""
+
+    code = "deadline_passed"
+    retry = Retry.NEVER
 
 
 class ReadTimeout(UpstreamTimeout):
@@ -292,3 +310,13 @@ class WriteTimeout(UpstreamTimeout):
 
     code = "write_timeout"
     proxy_error = "connection_write_timeout"
+
+
+def cause_of(failure: GatewayError | int) -> str:
+    """What `retry.on` and `on_error.when` call a failed try: a status as text, or an error's cause.
+
+    Whatever befell a request of which no byte was sent is as if there had been no connection.
+    """
+    if isinstance(failure, int):
+        return str(failure)
+    return "connect" if failure.retry is Retry.UNSENT else failure.cause

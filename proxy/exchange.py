@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from enum import IntEnum
+from math import inf
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from proxy.errors import GatewayError
+from proxy.kept import Kept
 from proxy.message import Request, Response
 
 T = TypeVar("T")
@@ -113,17 +115,21 @@ class Endpoint:
 class Patience:
     """How long an upstream may take, in seconds; each ends in a 504.
 
+    :ivar total: from the request's head to the answer's last byte, over all tries; 0.0 without a limit.
     :ivar connect: until the connection stands, TLS included.
     :ivar first_byte: from the request's last byte to the answer's first.
     :ivar between_bytes: the longest pause inside the answer, and between two bytes of an upload that it takes.
     """
 
-    __slots__ = ("between_bytes", "connect", "first_byte")
+    __slots__ = ("between_bytes", "connect", "first_byte", "total")
 
-    def __init__(self, connect: float = 5.0, first_byte: float = 60.0, between_bytes: float = 60.0) -> None:
+    def __init__(
+        self, connect: float = 5.0, first_byte: float = 60.0, between_bytes: float = 60.0, total: float = 0.0
+    ) -> None:
         self.connect = connect
         self.first_byte = first_byte
         self.between_bytes = between_bytes
+        self.total = total
 
 
 DEFAULT_PATIENCE = Patience()
@@ -156,8 +162,18 @@ class Client(Protocol):
 class Attempt(Protocol):
     """The end that was asked for an answer."""
 
-    def cancel(self) -> None:
-        """Stop at once; nothing of it is wanted any more."""
+    def cancel(self, reason: GatewayError | None = None) -> None:
+        """Stop at once; nothing of it is wanted any more.
+
+        :param reason: what is told to those who read an answer that is under way; that it is not wanted, unless given.
+        """
+
+
+class Limit(Protocol):
+    """The clock that runs beside an exchange's tries."""
+
+    def stop(self) -> None:
+        """The exchange is over."""
 
 
 class Driver(Protocol):
@@ -166,6 +182,7 @@ class Driver(Protocol):
     def informed(self, exchange: Exchange, response: Response) -> None: ...
     def answered(self, exchange: Exchange, response: Response) -> None: ...
     def failed(self, exchange: Exchange, error: GatewayError) -> None: ...
+    def again(self, exchange: Exchange) -> None: ...
     def delivered(self, exchange: Exchange, error: GatewayError | None) -> None: ...
     def left(self, exchange: Exchange) -> None: ...
     def fetch(self, exchange: Exchange, request: Request) -> Awaitable[Response]: ...
@@ -185,6 +202,11 @@ class Exchange:
     :ivar endpoint: the address last tried.
     :ivar target: the target as the endpoint gets it, after strip and rewrite; set before `on_attempt`.
     :ivar attempts: how many tries were begun.
+    :ivar tried: the endpoints of tries that failed at this upstream, oldest first; an endpoint that is not among them
+        comes before those that are.
+    :ivar fallback: what `on_error` gave in the place of the upstream: the name of another one, `respond`, or `""`.
+    :ivar deadline: clock reading by which the answer must be whole, seconds; `inf` without one. A plugin may bring it
+        forward before the first try.
     :ivar started: clock reading at its head's arrival, seconds.
     :ivar first_byte: clock reading at the answer's head, 0.0 before.
     :ivar bytes_in: content bytes of the request seen so far.
@@ -197,19 +219,24 @@ class Exchange:
         "_bag",
         "attempt",
         "attempts",
+        "before",
         "bytes_in",
         "bytes_out",
         "client",
         "cursor",
+        "deadline",
         "detached",
         "driver",
         "endpoint",
         "error",
+        "fallback",
         "finished",
         "first_byte",
         "floor",
         "fresh",
+        "hold",
         "id",
+        "limit",
         "parent",
         "patience",
         "peer",
@@ -222,6 +249,7 @@ class Exchange:
         "started",
         "target",
         "task",
+        "tried",
         "upstream",
     )
 
@@ -237,6 +265,9 @@ class Exchange:
         self.endpoint: Endpoint | None = None
         self.target = request.target
         self.attempts = 0
+        self.tried: tuple[Endpoint, ...] = ()
+        self.fallback = ""
+        self.deadline = inf
         self.started = started
         self.first_byte = 0.0
         self.finished = 0.0
@@ -250,6 +281,9 @@ class Exchange:
         self.floor = -1  # hooks of plugins up to this index are not this exchange's: it was fetched from there
         self.fresh = False  # whether the next try must not reuse a connection, since a reused one died under it
         self.patience = DEFAULT_PATIENCE
+        self.before = 0  # tries that were another upstream's
+        self.hold = 0  # bytes of an answer that is held until it is whole
+        self.limit: Limit | None = None
         self.client = client
         self.attempt: Attempt | None = None
         self.driver: Driver = _NOBODY
@@ -294,9 +328,21 @@ class Exchange:
     # for the engine
 
     @property
+    def idempotent(self) -> bool:
+        """Whether a request that was processed may be sent again (RFC 9110 section 9.2.2)."""
+        return self.request.method in _IDEMPOTENT
+
+    @property
+    def resendable(self) -> bool:
+        """Whether the request's body is still here from its first byte on."""
+        body = self.request.body
+        return body.data is not None or (body.whole if isinstance(body, Kept) else getattr(body, "spliceable", False))
+
+    @property
     def repeatable(self) -> bool:
-        """Whether the request may have been processed and may be sent again (RFC 9110 section 9.2.2)."""
-        return self.request.method in _IDEMPOTENT and self.request.body.data is not None
+        """Whether the request, which may have been processed, can be sent again."""
+        body = self.request.body
+        return self.request.method in _IDEMPOTENT and (body.data is not None or (isinstance(body, Kept) and body.whole))
 
     # for the two ends
 
@@ -311,6 +357,10 @@ class Exchange:
     def failed(self, error: GatewayError) -> None:
         """The attempt failed before a final head."""
         self.driver.failed(self, error)
+
+    def again(self) -> None:
+        """The wait before a further try is over."""
+        self.driver.again(self)
 
     def delivered(self, error: GatewayError | None = None) -> None:
         """The answer has been written to its end, or was cut by `error`."""

@@ -28,8 +28,12 @@ class Upstream(Protocol):
         """Begin a try; sets `exchange.attempt` and advances the exchange by callbacks."""
         ...
 
-    def may_retry(self, exchange: Exchange, cause: GatewayError | int) -> bool:
-        """Whether policy and budget allow another try after an error or an answer with that status."""
+    def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
+        """Seconds after which there is another try, after an error or an answer with that status; None for none."""
+        ...
+
+    def pause(self, exchange: Exchange, seconds: float) -> None:
+        """Call `exchange.again()` after so many seconds; sets `exchange.attempt` until then."""
         ...
 
 

@@ -49,9 +49,10 @@ class Wheel:
     :param resolution: seconds covered by one slot, and between two calls of `advance`. No timer expires early; one
         expires in the first `advance` at or after its deadline.
     :param on_error: told about a timer that raised; must not raise itself.
+    :ivar now: the clock's monotonic reading.
     """
 
-    __slots__ = ("_now", "_on_error", "_per_second", "_slots", "_tick", "resolution")
+    __slots__ = ("_on_error", "_per_second", "_slots", "_tick", "now", "resolution")
 
     def __init__(
         self,
@@ -61,15 +62,15 @@ class Wheel:
         on_error: Callable[[Timer, Exception], None] = log_failure,
     ) -> None:
         self.resolution = resolution
-        self._now = clock.monotonic
+        self.now = clock.monotonic
         self._on_error = on_error
         self._per_second = 1 / resolution
         self._slots: dict[int, dict[Timer, None]] = {}  # dicts, for the order in which timers came
-        self._tick = int(self._now() * self._per_second)
+        self._tick = int(self.now() * self._per_second)
 
     def arm(self, timer: Timer, seconds: float) -> None:
         """Set the deadline, or move it, to so many (finite) seconds from now."""
-        timer.deadline = deadline = self._now() + seconds
+        timer.deadline = deadline = self.now() + seconds
         slot = int(deadline * self._per_second)
         if slot < timer.slot:
             self._place(timer, slot)
@@ -89,7 +90,7 @@ class Wheel:
 
         A timer armed from within is looked at in the next call at the earliest, so that this one ends.
         """
-        now = self._now()
+        now = self.now()
         due = self._collect(now)
         due.sort(key=_deadline)
         for timer in due:

@@ -76,9 +76,12 @@ class TrialUpstream:
             trial.head = head
         exchange.answered(Response(200))
 
-    def may_retry(self, exchange: Exchange, cause: GatewayError | int) -> bool:
+    def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
         """There is nothing to try again."""
-        return False
+        return None
+
+    def pause(self, exchange: Exchange, seconds: float) -> None:
+        """Nor anything to wait for."""
 
 
 _NOWHERE = Endpoint("", "http", "", 80)

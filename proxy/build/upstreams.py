@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import TypeAlias
 
+from proxy.build.retries import make_retry
 from proxy.build.runtime import Runtime
 from proxy.exchange import Endpoint, Patience
 from proxy.settings import KeyPath, Settings, Target, Timeouts, UpstreamTls
 from proxy.settings import Pool as PoolSettings
 from proxy.settings import Upstream as UpstreamSettings
 from proxy.upstream.pool import Limits, Pool
-from proxy.upstream.retry import Budget
 from proxy.upstream.stats import Stats
 from proxy.upstream.tls import ClientTls, TlsFileError, make_context
-from proxy.upstream.upstream import RetryPolicy, Upstream
+from proxy.upstream.upstream import Upstream
 
 Tell: TypeAlias = Callable[[KeyPath, TlsFileError], None]
 
@@ -36,7 +36,7 @@ def make_upstreams(settings: Settings, runtime: Runtime, tell: Tell = _refuse) -
 
 def patience(timeouts: Timeouts) -> Patience:
     """The timeouts in the form that the transport reads."""
-    return Patience(timeouts.connect, timeouts.first_byte, timeouts.between_bytes)
+    return Patience(timeouts.connect, timeouts.first_byte, timeouts.between_bytes, timeouts.total or 0.0)
 
 
 def _upstream(name: str, said: UpstreamSettings, runtime: Runtime, tell: Tell) -> Upstream:
@@ -58,7 +58,7 @@ def _upstream(name: str, said: UpstreamSettings, runtime: Runtime, tell: Tell) -
         stats=Stats(runtime.metrics, name),
         randomness=runtime.random,
     )
-    return Upstream(name, endpoints, pool, patience(said.timeouts), _policy(said), _budget(said, runtime))
+    return Upstream(name, endpoints, pool, patience(said.timeouts), make_retry(name, said.retry, runtime))
 
 
 def client_tls(said: UpstreamTls) -> ClientTls:
@@ -106,18 +106,6 @@ def _endpoint(target: Target, host: str, tls: ClientTls | None) -> Endpoint:
     )
 
 
-def _policy(said: UpstreamSettings) -> RetryPolicy:
-    if said.retry is None:
-        return RetryPolicy(0, connect=False, reset=False)
-    causes = said.retry.on
-    statuses = frozenset(cause for cause in causes if isinstance(cause, int))
-    return RetryPolicy(said.retry.attempts, connect="connect" in causes, reset="reset" in causes, statuses=statuses)
-
-
-def _budget(said: UpstreamSettings, runtime: Runtime) -> Budget:
-    return Budget(runtime.clock, said.retry.budget if said.retry is not None else 0.0)
-
-
 def register_metrics(upstreams: Mapping[str, Upstream], runtime: Runtime) -> None:
     """Show the pools; read at each scrape."""
     about = "Connections to an upstream by state, and the requests queued for one."
@@ -134,4 +122,9 @@ def register_metrics(upstreams: Mapping[str, Upstream], runtime: Runtime) -> Non
             )
         }
 
+    def kept() -> dict[tuple[str, ...], float]:
+        return {(name,): one.retry.room.used for name, one in upstreams.items()}
+
     runtime.metrics.gauge("passerelle_upstream_connections", about, ("upstream", "state"), connections)
+    held = "Bytes of uploads that are kept to be sent again."
+    runtime.metrics.gauge("passerelle_retry_kept_bytes", held, ("upstream",), kept)

@@ -137,6 +137,7 @@ DurationOrZero = Annotated[
     float, BeforeValidator(parse_duration), PlainSerializer(format_duration), WithJsonSchema(_DURATION_SCHEMA)
 ]
 Size = Annotated[int, BeforeValidator(positive_size), PlainSerializer(format_size), WithJsonSchema(_SIZE_SCHEMA)]
+SizeOrZero = Annotated[int, BeforeValidator(parse_size), PlainSerializer(format_size), WithJsonSchema(_SIZE_SCHEMA)]
 Percent = Annotated[
     float, BeforeValidator(parse_percent), PlainSerializer(format_percent), WithJsonSchema(_PERCENT_SCHEMA)
 ]

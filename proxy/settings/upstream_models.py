@@ -22,10 +22,10 @@ from proxy.settings.fields import (
     split_url,
 )
 from proxy.settings.problems import suggestion
-from proxy.settings.units import Duration, Percent, wrong
+from proxy.settings.units import Duration, Percent, SizeOrZero, wrong
 
 BALANCERS = ("round_robin", "least_busy", "two_choices")
-RETRY_CAUSES = ("connect", "reset", "502", "503", "504")
+RETRY_CAUSES = ("connect", "reset", "timeout", "500", "502", "503", "504")
 
 HostPolicy: TypeAlias = Literal["pass", "upstream"]
 
@@ -88,10 +88,10 @@ Balance = Annotated[Annotated[Balancer, Tag("~name")] | Annotated[HashBy, Tag("~
 def _check_cause(value: object) -> object:
     if str(value) not in RETRY_CAUSES:
         raise wrong(f'"{value}" is no reason to try again', suggestion(str(value), RETRY_CAUSES))
-    return str(value) if value in ("connect", "reset") else int(str(value))
+    return int(str(value)) if str(value).isdigit() else str(value)
 
 
-Cause = Annotated[Literal["connect", "reset", 502, 503, 504], BeforeValidator(_check_cause)]
+Cause = Annotated[Literal["connect", "reset", "timeout", 500, 502, 503, 504], BeforeValidator(_check_cause)]
 
 
 class Pool(Model):
@@ -121,7 +121,19 @@ class Timeouts(Model):
     first_byte: Duration = 60.0
     """From the end of the request to the first byte of the answer."""
     between_bytes: Duration = 60.0
-    """The longest pause inside the answer. There is no limit on a whole answer."""
+    """The longest pause inside the answer."""
+    total: Duration | None = None
+    """From the request's head to the answer's last byte, over all tries, waits and queues; no limit unless written.
+    An answer that is under way is cut."""
+
+
+class Backoff(Model):
+    """How long to wait before a further try: a random time, up to a bound that doubles with each try."""
+
+    base: Duration = 0.025
+    """The bound before the first further try."""
+    longest: Duration = Field(default=0.25, alias="max")
+    """The bound is never higher."""
 
 
 class UpstreamTls(Model):
@@ -152,10 +164,22 @@ class Retry(Model):
 
     attempts: int = Field(default=1, ge=0, le=10)
     """Further tries after the first one."""
-    on: Annotated[tuple[Cause, ...], *Listed] = ("connect", "reset", 502, 503, 504)
-    """What is worth another try: `connect`, `reset`, 502, 503, 504."""
+    on: Annotated[tuple[Cause, ...], *Listed] = ("connect", "reset", "timeout", 502, 503, 504)
+    """What is worth another try: `connect` (no connection), `reset` (it died before the answer was whole), `timeout`
+    (the answer did not come in time), or a status: 500, 502, 503, 504. What may have been processed is sent again only
+    when its method is idempotent."""
     budget: Percent = 0.2
     """Further tries at most, as a share of the requests of the last 10 s; ten a second are always allowed."""
+    per_try_timeout: Duration | None = None
+    """From the beginning of a try, queue and connection included, to the head of its answer; none unless written."""
+    backoff: Annotated[Backoff | None, *Switch] = Backoff()
+    """The wait before a further try; `false` for none."""
+    buffer: SizeOrZero = Field(default=65536, le=1048576)
+    """An upload of an idempotent method is kept up to this size while it is sent, so that it can be sent again; 0 for
+    none."""
+    hold: SizeOrZero = Field(default=65536, le=1048576)
+    """An answer that says its length, up to this size, is held until it is whole where the request could be sent
+    again, so that one that dies half-way is asked for anew; 0 for none."""
 
 
 class Health(Model):
@@ -253,6 +277,8 @@ class RouteTimeouts(Model):
     """From the end of the request to the first byte of the answer."""
     between_bytes: Duration | None = None
     """The longest pause inside the answer."""
+    total: Duration | None = None
+    """From the request's head to the answer's last byte, over all tries."""
 
     def over(self, base: Timeouts) -> Timeouts:
         """Return `base` with the values written here in its place."""

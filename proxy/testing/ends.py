@@ -150,7 +150,7 @@ class _Try:
             exchange.attempt = None
             self._upstream.open -= 1
 
-    def cancel(self) -> None:
+    def cancel(self, reason: GatewayError | None = None) -> None:
         self._over()
         if self._feeder is not None:
             self._feeder.cancel()
@@ -205,9 +205,12 @@ class MemoryUpstream:
         if self.silent:
             self.spawn(_leave(exchange))
 
-    def may_retry(self, exchange: Exchange, cause: GatewayError | int) -> bool:
-        """:see: `proxy.plan.Upstream.may_retry`."""
-        return exchange.attempts <= self.retries
+    def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
+        """:see: `proxy.plan.Upstream.retry_in`."""
+        return 0.0 if exchange.attempts <= self.retries and exchange.repeatable else None
+
+    def pause(self, exchange: Exchange, seconds: float) -> None:
+        """:see: `proxy.plan.Upstream.pause`."""
 
 
 async def _leave(exchange: Exchange) -> None:

@@ -22,13 +22,13 @@ class RoundRobin:
 
     def pick(self, exchange: Exchange) -> Endpoint:
         """The next endpoint; a repeated try goes elsewhere where there is somewhere else."""
-        if len(self._endpoints) == 1:
-            return self._endpoints[0]
-        chosen = self._next()
-        if chosen is exchange.endpoint:
-            chosen = self._next()
-        if chosen is exchange.endpoint:
-            chosen = next(e for e in self._endpoints if e is not exchange.endpoint)
+        avoided = exchange.tried
+        if not avoided or len(self._endpoints) == 1:
+            return self._next()
+        if all(endpoint in avoided for endpoint in self._endpoints):
+            avoided = avoided[-1:]
+        while (chosen := self._next()) in avoided:
+            pass
         return chosen
 
     def _next(self) -> Endpoint:

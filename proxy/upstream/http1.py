@@ -28,6 +28,7 @@ from proxy.framing import FramingError, Reader, response_reader
 from proxy.headers import Headers
 from proxy.message import Response
 from proxy.upstream.head import MAX_HEAD, ResponseHead, new_parser, read_head, tell_length
+from proxy.upstream.held import Held, is_held
 from proxy.upstream.member import Member
 from proxy.upstream.sender import Sender
 
@@ -47,7 +48,7 @@ class Connection(Member):
         self._held = b""  # part of a head
         self._silent = True  # no byte of an answer has come to this request
         self._reader: Reader | None = None  # of the answer's body under way
-        self._stream: Stream | None = None  # where it goes
+        self._stream: Stream | Held | None = None  # where it goes
         self._gap = 0.0  # seconds that may pass between two pieces of the answer; 0: any time
         self._keep = True
         self._stopped = False  # reading is paused
@@ -195,11 +196,17 @@ class Connection(Member):
 
     def _flow(self, exchange: Exchange, response: Response, reader: Reader, content: bytes) -> None:
         self._reader = reader
-        self._stream = response.body = Stream(self, reader.size)
+        held = is_held(exchange, reader.size)
+        if held:
+            stream: Stream | Held = Held(exchange, response)
+        else:
+            stream = response.body = Stream(self, reader.size)
+        self._stream = stream
         self._patient(exchange, response)
         if content:
-            self._stream.feed(content)
-        exchange.answered(response)
+            stream.feed(content)
+        if not held:
+            exchange.answered(response)
 
     def _patient(self, exchange: Exchange, response: Response) -> None:
         """Events may be hours apart; any other body must keep coming."""
@@ -264,7 +271,7 @@ class Connection(Member):
         else:
             exchange.failed(error)
 
-    def cancel(self) -> None:
+    def cancel(self, reason: GatewayError | None = None) -> None:
         """Nobody wants the answer any more: the only way to say so in HTTP/1.1 is to close."""
         exchange, stream = self._exchange, self._stream
         self._exchange = self._reader = self._stream = None
@@ -272,8 +279,8 @@ class Connection(Member):
         self._discard("cancelled")
         if exchange is not None:
             exchange.attempt = None
-        if stream is not None:
-            stream.fail(ClientLeft("the answer is not wanted any more"))
+        if isinstance(stream, Stream):
+            stream.fail(reason or ClientLeft("the answer is not wanted any more"))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The upstream closed, or we did."""

@@ -64,7 +64,7 @@ class _Opening:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange: Exchange | None = exchange
 
-    def cancel(self) -> None:
+    def cancel(self, reason: GatewayError | None = None) -> None:
         """The exchange is over; the connection, once made, serves another."""
         self.exchange = None
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from proxy.clock import Clock
-from proxy.errors import PoolFull
+from proxy.errors import GatewayError, PoolFull
 from proxy.exchange import Endpoint, Exchange
 from proxy.timers import Timer, Wheel
 
@@ -38,7 +38,7 @@ class Waiter(Timer):
         """Waited for too long."""
         self.refuse(PoolFull("every connection to the upstream is busy", retry_after=1))
 
-    def cancel(self) -> None:
+    def cancel(self, reason: GatewayError | None = None) -> None:
         """The exchange is over; its place is free at once."""
         self._queue.leave(self)
 

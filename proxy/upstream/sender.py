@@ -12,6 +12,7 @@ from proxy.errors import GatewayError
 from proxy.exchange import Exchange
 from proxy.framing import FramingError, LengthWriter
 from proxy.headers import Headers
+from proxy.kept import Kept
 from proxy.upstream.head import Writer, request_framing, request_head
 
 if TYPE_CHECKING:
@@ -141,7 +142,9 @@ class Sender:
         if pump is not None and pump is not _current_task():
             pump.cancel()
         if unsent and exchange is not None:
-            exchange.request.body.close()
+            body = exchange.request.body
+            if not (isinstance(body, Kept) and body.rewind()):  # then the engine says whether it is sent again
+                body.close()
 
 
 def _current_task() -> asyncio.Task[None] | None:

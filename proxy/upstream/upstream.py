@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
-from proxy.errors import GatewayError, Retry
+from proxy.errors import DeadlinePassed, GatewayError
 from proxy.exchange import Endpoint, Exchange, Patience
 from proxy.upstream.balance import RoundRobin
 from proxy.upstream.pool import Pool
-from proxy.upstream.retry import Budget
-
-
-class RetryPolicy:
-    """When a failed try is repeated.
-
-    :ivar attempts: further tries after the first.
-    :ivar connect: whether a failed connection counts as a reason.
-    :ivar reset: whether a connection that died before the answer counts as one.
-    :ivar statuses: answers that count as one.
-    """
-
-    __slots__ = ("attempts", "connect", "reset", "statuses")
-
-    def __init__(
-        self, attempts: int = 1, *, connect: bool = True, reset: bool = True, statuses: frozenset[int] = frozenset()
-    ) -> None:
-        self.attempts = attempts
-        self.connect = connect
-        self.reset = reset
-        self.statuses = statuses
+from proxy.upstream.retry import RetryPolicy
+from proxy.upstream.waits import Limit, Pauses
 
 
 class Upstream:
@@ -36,6 +18,8 @@ class Upstream:
 
     :ivar pick: chooses where the next try goes.
     :ivar patience: its timeouts, where a route sets no others.
+    :ivar retry: its rules for trying again.
+    :ivar pauses: exchanges that wait for their next try.
     """
 
     def __init__(
@@ -44,8 +28,7 @@ class Upstream:
         endpoints: Sequence[Endpoint],
         pool: Pool,
         patience: Patience,
-        policy: RetryPolicy,
-        budget: Budget,
+        retry: RetryPolicy,
     ) -> None:
         self.name = name
         self.endpoints = tuple(endpoints)
@@ -53,31 +36,32 @@ class Upstream:
         self.patience = patience
         self.balancer = RoundRobin(endpoints)
         self.pick = self.balancer.pick
-        self._policy = policy
-        self._budget = budget
+        self.retry = retry
+        self.pauses = Pauses(pool.wheel)
 
     def send(self, exchange: Exchange, endpoint: Endpoint) -> None:
         """Begin a try."""
-        if exchange.attempts == 1:
-            self._budget.request(exchange.started)
+        retry = self.retry
+        retry.begins(exchange)
+        if retry.per_try or exchange.deadline != inf:
+            wheel = self.pool.wheel
+            limit = exchange.limit
+            if not isinstance(limit, Limit):
+                limit = exchange.limit = Limit(exchange, wheel)
+            now = wheel.now()
+            if now >= exchange.deadline:
+                exchange.failed(DeadlinePassed("the time for the whole exchange is over"))
+                return
+            limit.begin(now, retry.per_try)
         self.pool.acquire(exchange, endpoint)
 
-    def may_retry(self, exchange: Exchange, cause: GatewayError | int) -> bool:
-        """Whether another try is allowed; takes it from the budget when it is.
+    def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
+        """:see: `proxy.upstream.retry.RetryPolicy.wait`."""
+        return self.retry.wait(exchange, cause)
 
-        A try on a reused connection that gave no byte is repeated once on a new one, outside policy and budget: the
-        upstream closed an idle connection while the request was on its way, which says nothing about its health.
-        """
-        if isinstance(cause, GatewayError) and cause.retry is Retry.REUSED and not exchange.fresh:
-            exchange.fresh = True
-            return True
-        allowed = self._policy.attempts + exchange.fresh  # the try on a dead connection is not one of them
-        return self._is_reason(cause) and exchange.attempts <= allowed and self._budget.retry()
-
-    def _is_reason(self, cause: GatewayError | int) -> bool:
-        if isinstance(cause, int):
-            return cause in self._policy.statuses
-        return self._policy.connect if cause.retry is Retry.UNSENT else self._policy.reset
+    def pause(self, exchange: Exchange, seconds: float) -> None:
+        """:see: `proxy.plan.Upstream.pause`."""
+        self.pauses.begin(exchange, seconds)
 
     async def close(self) -> None:
         """End idle connections; busy ones end with their exchanges."""

@@ -56,7 +56,7 @@ class Try:
         self.exchange.attempt = None
         self.stream.finish()
 
-    def cancel(self) -> None:
+    def cancel(self, reason: GatewayError | None = None) -> None:
         self.cancelled = True
         self.exchange.attempt = None
         if self.stream is not None:
@@ -90,8 +90,11 @@ class Upstream:
         attempt = exchange.attempt = Try(exchange)
         self.tries.append(attempt)
 
-    def may_retry(self, exchange: Exchange, cause: GatewayError | int) -> bool:
-        return False
+    def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
+        return None
+
+    def pause(self, exchange: Exchange, seconds: float) -> None:
+        """There is no further try."""
 
 
 class Acting(Plugin[PluginConfig]):

@@ -55,8 +55,11 @@ class Origin:
         else:
             exchange.failed(answer)
 
-    def may_retry(self, exchange: Exchange, cause: GatewayError | int) -> bool:
-        return False
+    def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
+        return None
+
+    def pause(self, exchange: Exchange, seconds: float) -> None:
+        """There is no further try."""
 
 
 class Caller:
