@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from proxy import flow
 from proxy.body import Body, Stream
-from proxy.errors import ClientLeft, GatewayError
+from proxy.errors import ClientLeft, GatewayError, Retry
 from proxy.exchange import Endpoint, Exchange
 from proxy.headers import Headers
 from proxy.message import Request, Response
@@ -207,7 +207,9 @@ class MemoryUpstream:
 
     def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
         """:see: `proxy.plan.Upstream.retry_in`."""
-        return 0.0 if exchange.attempts <= self.retries and exchange.repeatable else None
+        retry = Retry.IDEMPOTENT if isinstance(cause, int) else cause.retry
+        safe = exchange.resendable if retry is Retry.UNSENT else exchange.repeatable and retry is not Retry.NEVER
+        return 0.0 if safe and exchange.attempts <= self.retries else None
 
     def pause(self, exchange: Exchange, seconds: float) -> None:
         """:see: `proxy.plan.Upstream.pause`."""

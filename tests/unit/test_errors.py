@@ -104,11 +104,12 @@ def test_whose_fault_agrees_with_the_status(kind: type[GatewayError]) -> None:
         (errors.WriteTimeout, 504, "write_timeout", Retry.NEVER),
         (errors.UpstreamReset, 502, "upstream_reset", Retry.IDEMPOTENT),
         (errors.BadResponse, 502, "bad_response", Retry.NEVER),
-        (errors.IncompleteResponse, 502, "incomplete_response", Retry.NEVER),
+        (errors.IncompleteResponse, 502, "incomplete_response", Retry.IDEMPOTENT),
         (errors.Unavailable, 503, "no_healthy_upstream", Retry.NEVER),
         (errors.PoolFull, 503, "pool_exhausted", Retry.NEVER),
         (errors.ConnectTimeout, 504, "connect_timeout", Retry.UNSENT),
-        (errors.ReadTimeout, 504, "read_timeout", Retry.NEVER),
+        (errors.ReadTimeout, 504, "read_timeout", Retry.IDEMPOTENT),
+        (errors.DeadlinePassed, 504, "deadline_passed", Retry.NEVER),
     ],
 )
 def test_what_machines_rely_on(kind: type[GatewayError], status: int, code: str, retry: Retry) -> None:
@@ -127,3 +128,26 @@ def test_an_error_carries_its_detail() -> None:
     assert errors.UpstreamReset.retry is Retry.IDEMPOTENT
     plain = errors.UpstreamReset()
     assert (str(plain), plain.detail, plain.retry_after) == ("upstream_reset", "", None)
+
+
+@pytest.mark.parametrize(
+    ("failure", "cause"),
+    [
+        (503, "503"),
+        (errors.ConnectFailed(), "connect"),
+        (errors.DnsFailed(), "connect"),
+        (errors.ConnectTimeout(), "connect"),
+        (errors.UpstreamReset(), "reset"),
+        (errors.UpstreamReset(retry=Retry.UNSENT), "connect"),
+        (errors.IncompleteResponse(), "reset"),
+        (errors.UpstreamTimeout(), "timeout"),
+        (errors.ReadTimeout(), "timeout"),
+        (errors.DeadlinePassed(), "timeout"),
+        (errors.PoolFull(), "unavailable"),
+        (errors.BadResponse(), "invalid"),
+        (errors.ClientLeft(), ""),
+        (errors.PluginFailed(), ""),
+    ],
+)
+def test_what_a_failure_is_called_in_rules(failure: GatewayError | int, cause: str) -> None:
+    assert errors.cause_of(failure) == cause

@@ -30,7 +30,7 @@ def test_the_defaults_are_those_of_the_manual() -> None:
     assert made.balance == "round_robin"
     assert (made.pool.max_connections, made.pool.max_idle, made.pool.idle_timeout) == (100, 20, 60)
     assert (made.timeouts.connect, made.timeouts.first_byte, made.timeouts.between_bytes) == (5, 60, 60)
-    assert made.retry == Retry(attempts=1, on=("connect", "reset", 502, 503, 504))
+    assert made.retry == Retry(attempts=1, on=("connect", "reset", "timeout", 502, 503, 504))
     assert made.retry.budget == 0.2
     assert (made.health, made.eject, made.breaker) == (None, None, None)
 
@@ -108,7 +108,9 @@ def test_sections_can_be_switched() -> None:
         {"balance": "random"},
         {"balance": {"hash": "X-User"}},
         {"retry": {"attempts": 11}},
-        {"retry": {"on": [500]}},
+        {"retry": {"on": [404]}},
+        {"retry": {"on": ["unavailable"]}},
+        {"retry": {"buffer": "2MiB"}},
         {"host": "a b"},
         {"eject": {"lasting": "3s"}},
     ],

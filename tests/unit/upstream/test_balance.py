@@ -61,18 +61,23 @@ def test_a_heavy_target_gets_no_burst() -> None:
 
 
 @given(st.lists(st.integers(1, 1000), min_size=2, max_size=6), st.integers(0, 50))
-def test_another_try_goes_elsewhere(weights: list[int], before: int) -> None:
-    balancer, x = RoundRobin(endpoints(*weights)), exchange()
+def test_every_try_goes_elsewhere_while_there_is_an_elsewhere(weights: list[int], before: int) -> None:
+    targets = endpoints(*weights)
+    balancer, x = RoundRobin(targets), exchange()
     ports(balancer, x, before)
-    for _ in range(10):
-        x.endpoint = balancer.pick(exchange())
-        assert balancer.pick(x) is not x.endpoint
+    for _ in range(2 * len(targets)):
+        chosen = balancer.pick(x)
+        if len(x.tried) < len(targets):
+            assert chosen not in x.tried
+        else:
+            assert chosen is not x.tried[-1]
+        x.tried += (chosen,)
 
 
 def test_one_target_is_tried_again() -> None:
     balancer, x = RoundRobin(endpoints(3)), exchange()
-    x.endpoint = balancer.pick(x)
-    assert balancer.pick(x) is x.endpoint
+    x.tried = (balancer.pick(x),)
+    assert balancer.pick(x) is x.tried[0]
 
 
 @pytest.mark.parametrize("weights", [(1,), (1, 1), (5, 1, 1), (1, 7, 3)])
