@@ -102,7 +102,8 @@ async def staged(
     """A stage.
 
     :param top: more of the configuration.
-    :param upstream: more of the upstream's, in flow style; without `retry` nothing is tried again.
+    :param upstream: more of the upstream's, in flow style; without `retry` nothing is tried again, and unless it says
+        `backoff` the next try comes at once, for the clock stands still.
     :param targets: in the place of the origin's own; `{port}` stands for its port.
     :param listen: the listeners, in flow style.
     :param origin: one that is not started yet, in the place of a plain one.
@@ -110,6 +111,8 @@ async def staged(
     clock, origin = ManualClock(), origin or Origin()
     await origin.start()
     said = upstream if "retry" in upstream else f"retry: false, {upstream}"
+    if "backoff" not in said:
+        said = said.replace("retry: {", "retry: {backoff: false, ")
     sent_to = targets.format(port=origin.port) or origin.url
     text = CONFIG.format(listen=listen, top=top, targets=sent_to, upstream=said, large="x" * LARGE)
     try:

@@ -50,7 +50,7 @@ async def test_bytes_before_the_request_has_left_are_no_answer_to_it(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A late answer may be read in the very turn in which the idle connection is taken."""
-    async with staged(upstream="retry: {backoff: false, attempts: 1}") as stage:
+    async with staged(upstream="retry: {attempts: 1}") as stage:
         await fetch(stage, get("/"))
         (connection,) = stage.gateway.runtime.connector._opened
         late = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"]
@@ -131,7 +131,7 @@ async def test_a_fresh_connection_that_dies_is_not_repeated_for_nothing(stage: S
 async def test_the_repeat_is_not_one_of_the_retries() -> None:
     """The process was ended: its connection dies, a fresh one gets nowhere either, and the other target answers."""
     async with staged(
-        upstream="retry: {backoff: false, attempts: 1}", targets="http://127.0.0.1:{port}, http://localhost:{port}"
+        upstream="retry: {attempts: 1}", targets="http://127.0.0.1:{port}, http://localhost:{port}"
     ) as stage:
         tries = Tries()
         stage.script("/first", plays(OK))

@@ -53,9 +53,7 @@ class Fails:
 
 @pytest.mark.parametrize("request_bytes", [get("/once"), POST], ids=["get", "post"])
 async def test_a_refused_connection_is_tried_elsewhere(request_bytes: bytes, refusing: str) -> None:
-    async with staged(
-        upstream="retry: {backoff: false, attempts: 1}", targets=f"{refusing}, http://127.0.0.1:{{port}}"
-    ) as stage:
+    async with staged(upstream="retry: {attempts: 1}", targets=f"{refusing}, http://127.0.0.1:{{port}}") as stage:
         for _ in range(10):
             assert (await fetch(stage, request_bytes)).status == 200
         assert len(stage.origin.record.requests) == 10
@@ -63,9 +61,7 @@ async def test_a_refused_connection_is_tried_elsewhere(request_bytes: bytes, ref
 
 
 async def test_an_upload_that_has_not_begun_is_tried_elsewhere(refusing: str) -> None:
-    async with staged(
-        upstream="retry: {backoff: false, attempts: 1}", targets=f"{refusing}, http://127.0.0.1:{{port}}"
-    ) as stage:
+    async with staged(upstream="retry: {attempts: 1}", targets=f"{refusing}, http://127.0.0.1:{{port}}") as stage:
         for _ in range(4):
             async with Client(stage.port) as client:
                 await client.send([get("/sink", "Transfer-Encoding: chunked", method="POST")])
@@ -76,21 +72,21 @@ async def test_an_upload_that_has_not_begun_is_tried_elsewhere(refusing: str) ->
 
 
 async def test_every_target_refusing_is_a_bad_gateway(refusing: str) -> None:
-    async with staged(upstream="retry: {backoff: false, attempts: 3}", targets=refusing) as stage:
+    async with staged(upstream="retry: {attempts: 3}", targets=refusing) as stage:
         answer = await fetch(stage, get("/"))
     assert (answer.status, "connection_refused" in answer.values("proxy-status")[0]) == (502, True)
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 async def test_a_bad_status_is_tried_again(status: int) -> None:
-    async with staged(upstream="retry: {backoff: false, attempts: 1}", targets=TWO) as stage:
+    async with staged(upstream="retry: {attempts: 1}", targets=TWO) as stage:
         stage.script("/once", fails := Fails(1, status))
         assert (await fetch(stage, get("/once"))).status == 200
         assert fails.asked == 2
 
 
 async def test_the_last_answer_counts_when_all_are_bad() -> None:
-    async with staged(upstream="retry: {backoff: false, attempts: 2}", targets=TWO) as stage:
+    async with staged(upstream="retry: {attempts: 2}", targets=TWO) as stage:
         stage.script("/once", fails := Fails(99))
         answer = await fetch(stage, get("/once"))
         assert (answer.status, answer.body, fails.asked) == (503, b"bad", 3)
@@ -108,7 +104,7 @@ async def test_a_large_bad_answer_is_thrown_away() -> None:
             await wire.send(bad if self.asked == 1 else OK)
             return True
 
-    async with staged(upstream="retry: {backoff: false, attempts: 1}") as stage:
+    async with staged(upstream="retry: {attempts: 1}") as stage:
         stage.script("/once", Once())
         assert (await fetch(stage, get("/once"))).body == b"ok"
         assert stage.pool.open == 1
@@ -117,9 +113,9 @@ async def test_a_large_bad_answer_is_thrown_away() -> None:
 @pytest.mark.parametrize(
     ("retry", "request_bytes"),
     [
-        ("retry: {backoff: false, attempts: 1}", POST),
-        ("retry: {backoff: false, attempts: 1, on: [connect, reset]}", get("/once")),
-        ("retry: {backoff: false, attempts: 0}", get("/once")),
+        ("retry: {attempts: 1}", POST),
+        ("retry: {attempts: 1, on: [connect, reset]}", get("/once")),
+        ("retry: {attempts: 0}", get("/once")),
         ("retry: false", get("/once")),
     ],
     ids=["post", "other-reasons", "no-attempts", "off"],
@@ -135,7 +131,7 @@ async def test_a_bad_status_that_is_passed_on(retry: str, request_bytes: bytes) 
     ("method", "buffer", "status"), [("PUT", "64KiB", 200), ("PUT", "0", 503), ("POST", "64KiB", 503)]
 )
 async def test_an_upload_that_flowed_on_is_repeated_from_what_was_kept(method: str, buffer: str, status: int) -> None:
-    policy = f"retry: {{attempts: 1, buffer: {buffer}, backoff: false}}"
+    policy = f"retry: {{attempts: 1, buffer: {buffer}}}"
     async with staged(upstream=policy, targets=TWO) as stage, Client(stage.port) as client:
         stage.script("/once", fails := Fails(1))
         await client.send([get("/once", "Transfer-Encoding: chunked", method=method)])
@@ -158,7 +154,7 @@ async def test_an_upload_goes_on_at_another_target_after_the_first_died_in_the_m
             await wire.send(OK)
             return True
 
-    async with staged(upstream="retry: {attempts: 1, backoff: false}", targets=TWO) as stage:
+    async with staged(upstream="retry: {attempts: 1}", targets=TWO) as stage:
         stage.script("/once", Dies())
         async with Client(stage.port) as client:
             await client.send([get("/once", "Content-Length: 10000", method="PUT"), *pieces[:5]])
@@ -173,7 +169,7 @@ async def test_an_upload_goes_on_at_another_target_after_the_first_died_in_the_m
 
 
 async def test_an_upload_over_the_buffer_is_not_repeated() -> None:
-    async with staged(upstream="retry: {attempts: 1, buffer: 4KiB, backoff: false}", targets=TWO) as stage:
+    async with staged(upstream="retry: {attempts: 1, buffer: 4KiB}", targets=TWO) as stage:
         async with Client(stage.port) as client:
             await client.send([get("/once", "Content-Length: 10000", method="PUT"), b"x" * 5000])
             await until(lambda: stage.wires and len(stage.wires[0].received) > 5000)
@@ -186,7 +182,7 @@ async def test_an_upload_over_the_buffer_is_not_repeated() -> None:
 
 
 async def test_other_statuses_are_passed_on() -> None:
-    async with staged(upstream="retry: {backoff: false, attempts: 1}") as stage:
+    async with staged(upstream="retry: {attempts: 1}") as stage:
         stage.script("/once", fails := Fails(1, 500))
         assert (await fetch(stage, get("/once"))).status == 500
         assert fails.asked == 1
@@ -205,7 +201,7 @@ async def test_a_reset_before_the_answer(method: str, status: int, asked: int) -
             await wire.send(OK)
             return True
 
-    async with staged(upstream="retry: {backoff: false, attempts: 1}") as stage:
+    async with staged(upstream="retry: {attempts: 1}") as stage:
         stage.script("/once", dies := Dies())
         assert (await fetch(stage, get("/once", method=method))).status == status
         assert dies.asked == asked
@@ -233,7 +229,7 @@ class Halves:
 
 
 async def test_a_small_answer_that_dies_half_way_is_asked_for_again() -> None:
-    async with staged(upstream="retry: {attempts: 1, backoff: false}", targets=TWO) as stage:
+    async with staged(upstream="retry: {attempts: 1}", targets=TWO) as stage:
         stage.script("/once", halves := Halves(1))
         answer = await fetch(stage, get("/once"))
         assert (answer.status, answer.body, halves.asked) == (200, b"ok", 2)
@@ -241,7 +237,7 @@ async def test_a_small_answer_that_dies_half_way_is_asked_for_again() -> None:
 
 
 async def test_a_small_answer_that_always_dies_is_a_bad_gateway() -> None:
-    async with staged(upstream="retry: {attempts: 1, hold: 64KiB, backoff: false}", targets=TWO) as stage:
+    async with staged(upstream="retry: {attempts: 1, hold: 64KiB}", targets=TWO) as stage:
         stage.script("/once", halves := Halves(9))
         async with Client(stage.port) as client:
             await client.send([get("/once")])
@@ -253,12 +249,12 @@ async def test_a_small_answer_that_always_dies_is_a_bad_gateway() -> None:
 @pytest.mark.parametrize(
     ("policy", "method", "half"),
     [
-        ("{attempts: 1, backoff: false}", "POST", HALF),
+        ("{attempts: 1}", "POST", HALF),
         ("{attempts: 1, backoff: false, hold: 0}", "GET", HALF),
         ("{attempts: 1, backoff: false, hold: 8B}", "GET", HALF),
-        ("{attempts: 0, backoff: false}", "GET", HALF),
+        ("{attempts: 0}", "GET", HALF),
         ("false", "GET", HALF),
-        ("{attempts: 1, backoff: false}", "GET", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"),
+        ("{attempts: 1}", "GET", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"),
     ],
     ids=["method", "off", "too-large", "no-attempts", "no-retries", "chunked"],
 )
@@ -274,7 +270,7 @@ async def test_an_answer_that_passes_at_once_is_cut(policy: str, method: str, ha
 
 async def test_what_is_held_arrives_whole_once() -> None:
     """In pieces; the head waits for the last of them, and no longer."""
-    async with staged(upstream="retry: {attempts: 1, backoff: false}") as stage:
+    async with staged(upstream="retry: {attempts: 1}") as stage:
         stage.script("/once", plays(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"))
         async with Client(stage.port) as client:
             await client.send([get("/once")])
@@ -314,14 +310,14 @@ async def test_three_targets_are_all_tried(refusing: str) -> None:
         sock.bind(("127.0.0.1", 0))
         dead = f"{refusing}, http://127.0.0.1:{sock.getsockname()[1]}"
         targets = f"{dead}, http://127.0.0.1:{{port}}"
-        async with staged(upstream="retry: {attempts: 2, backoff: false}", targets=targets) as stage:
+        async with staged(upstream="retry: {attempts: 2}", targets=targets) as stage:
             for _ in range(12):
                 assert (await fetch(stage, get("/once"))).status == 200
 
 
 @pytest.mark.parametrize(("on", "status"), [("timeout", 200), ("connect", 504)])
 async def test_a_try_that_takes_too_long_is_left_for_another(on: str, status: int) -> None:
-    policy = f"retry: {{attempts: 1, on: [{on}], per_try_timeout: 2s, backoff: false}}"
+    policy = f"retry: {{attempts: 1, on: [{on}], per_try_timeout: 2s}}"
     async with staged(upstream=policy, targets=TWO) as stage:
         stage.script("/held", holding := Holding())
         async with Client(stage.port) as client:
@@ -349,7 +345,7 @@ async def test_the_limit_of_a_try_does_not_cut_its_answer() -> None:
 
 
 async def test_a_client_that_leaves_is_no_reason() -> None:
-    async with staged(upstream="retry: {backoff: false, attempts: 3}", targets=TWO) as stage:
+    async with staged(upstream="retry: {attempts: 3}", targets=TWO) as stage:
         stage.script("/held", holding := Holding())
         async with Client(stage.port) as client:
             await client.send([get("/held")])
@@ -361,7 +357,7 @@ async def test_a_client_that_leaves_is_no_reason() -> None:
 
 async def test_an_outage_is_not_multiplied() -> None:
     """All fail: of the tries beyond the floor, no more than the share."""
-    async with staged(upstream="retry: {backoff: false, attempts: 3, budget: 20%}") as stage:
+    async with staged(upstream="retry: {attempts: 3, budget: 20%}") as stage:
         stage.script("/once", fails := Fails(10**9))
         async with Client(stage.port) as client:
             for _ in range(30):
