@@ -75,6 +75,7 @@ TABLE: dict[type[GatewayError], tuple[int, str, str | None]] = {
     errors.UpstreamTimeout: (504, "upstream_timeout", "http_response_timeout"),
     errors.ConnectTimeout: (504, "connect_timeout", "connection_timeout"),
     errors.ReadTimeout: (504, "read_timeout", "connection_read_timeout"),
+    errors.DeadlinePassed: (504, "deadline_passed", "http_response_timeout"),
     errors.WriteTimeout: (504, "write_timeout", "connection_write_timeout"),
 }
 

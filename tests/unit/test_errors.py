@@ -101,7 +101,7 @@ def test_whose_fault_agrees_with_the_status(kind: type[GatewayError]) -> None:
         (errors.ResponseHeadTooLarge, 502, "response_head_too_large", Retry.NEVER),
         (errors.ResponseTooLarge, 502, "response_too_large", Retry.NEVER),
         (errors.DnsTimeout, 504, "dns_timeout", Retry.UNSENT),
-        (errors.WriteTimeout, 504, "write_timeout", Retry.NEVER),
+        (errors.WriteTimeout, 504, "write_timeout", Retry.IDEMPOTENT),
         (errors.UpstreamReset, 502, "upstream_reset", Retry.IDEMPOTENT),
         (errors.BadResponse, 502, "bad_response", Retry.NEVER),
         (errors.IncompleteResponse, 502, "incomplete_response", Retry.IDEMPOTENT),
