@@ -86,6 +86,7 @@ class Engine:
                 plan = route.payload
         except GatewayError as error:
             refused = error
+        plan.active += 1
         x.plan = plan
         x.route = plan.name
         x.patience = patience = plan.patience
@@ -99,7 +100,8 @@ class Engine:
         """Answer a request that the front end cannot accept; no hook sees it on the way in."""
         x.driver = self
         self.active += 1
-        x.plan = self.snapshot.fallback
+        x.plan = plan = self.snapshot.fallback
+        plan.active += 1
         self._go(x, self._fail(x, error))
 
     def delivered(self, x: Exchange, error: GatewayError | None) -> None:
@@ -176,6 +178,7 @@ class Engine:
     async def _fetch(self, child: Exchange, port: FetchPort) -> Response:
         child.driver = self
         self.active += 1
+        child.plan.active += 1
         port.future = asyncio.get_running_loop().create_future()
         self._go(child, self._inward(child))
         try:
@@ -360,5 +363,6 @@ class Engine:
                 hook(x)
             except FAILURES as error:
                 self._faults.tell(x, error)
+        plan.active -= 1
         if x.parent is None:
             self._tally.count(x, plan)

@@ -282,6 +282,16 @@ class Metrics:
         """
         return self._family(Histogram(name, help, tuple(buckets), tuple(labels), self._limit))
 
+    def functions(self) -> dict[str, Reading | None]:
+        """What each gauge is read by now: to be handed to `restore` when something that followed is undone."""
+        return {name: family.function for name, family in self._families.items() if isinstance(family, Gauge)}
+
+    def restore(self, functions: Mapping[str, Reading | None]) -> None:
+        """Read every gauge by what it was read by then; one that has come since by nothing."""
+        for name, family in self._families.items():
+            if isinstance(family, Gauge):
+                family.function = functions.get(name)
+
     def exposition(self) -> tuple[bytes, str]:
         """Everything in Prometheus's text format, and its content type.
 

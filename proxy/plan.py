@@ -43,9 +43,10 @@ class Plan:
     :ivar name: the route's name; `""` for the plan of requests that match none.
     :ivar upstream: None when the chain answers by itself.
     :ivar pages: what errors on it look like.
+    :ivar active: exchanges on this plan that are not over.
     """
 
-    __slots__ = ("chain", "counters", "latency", "name", "pages", "patience", "rewrite", "size", "upstream")
+    __slots__ = ("active", "chain", "counters", "latency", "name", "pages", "patience", "rewrite", "size", "upstream")
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Plan:
         self.patience = patience
         self.pages = pages
         self.size = len(chain.links)
+        self.active = 0
         self.counters: dict[int, CounterChild] = {}
         self.latency: HistogramChild | None = None
 
@@ -83,3 +85,8 @@ class Snapshot:
         self.upstreams = upstreams
         self.plans = plans
         self.revision = revision
+
+    @property
+    def active(self) -> int:
+        """Exchanges that began on this configuration and are not over."""
+        return self.fallback.active + sum(plan.active for plan in self.plans)

@@ -7,8 +7,10 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Iterable, Mapping
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from proxy.plugin import Plugin, config_of
@@ -42,6 +44,7 @@ class Registry:
             if all(other.value != point.value for other in found):
                 found.append(point)
         self._classes: dict[str, type[Plugin[Any]]] = {}
+        self._files: dict[Path, tuple[bytes, type[Plugin[Any]]]] = {}  # what was run, and what came of it
 
     @classmethod
     def installed(cls) -> Registry:
@@ -84,14 +87,15 @@ class Registry:
         return loaded
 
     def get_file(self, path: Path) -> type[Plugin[Any]]:
-        """The one Plugin class that a Python file defines.
+        """The one Plugin class that a Python file defines: the same one until the file's text is another.
 
         :raises PluginNotUsable: when the file is missing, does not run, or holds none or several.
         """
-        known = self._classes.get(str(path))
-        if known is not None:
-            return known
-        module = _run(path)
+        source = _read(path)
+        known = self._files.get(path)
+        if known is not None and known[0] == source:
+            return known[1]
+        module = _run(path, source)
         found = [
             value
             for value in vars(module).values()
@@ -101,7 +105,7 @@ class Registry:
             count = "no Plugin class" if not found else f"{len(found)} Plugin classes"
             raise PluginNotUsable(f"{path.name} holds {count}; a plugin file holds one")
         _check_config(found[0])
-        self._classes[str(path)] = found[0]
+        self._files[path] = source, found[0]
         return found[0]
 
 
@@ -113,22 +117,58 @@ def _check_config(cls: type[Plugin[Any]]) -> None:
         raise PluginNotUsable(str(error)) from error
 
 
-def _run(path: Path) -> Any:
-    """The file's module, under a name of its own, so that two files of one name do not meet."""
+class _Source(SourceFileLoader):
+    """Runs the text that was read, never a compiled copy: that one knows a file by its second and its size."""
+
+    def __init__(self, name: str, path: Path, source: bytes) -> None:
+        super().__init__(name, str(path))
+        self._source = source
+
+    def get_data(self, path: str) -> bytes:
+        """The text. :see: `importlib.abc.ResourceLoader`."""
+        return self._source
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        """:raises OSError: always, which says that there is no compiled copy to look for."""
+        raise OSError
+
+
+def _read(path: Path) -> bytes:
+    """:raises PluginNotUsable: when there is nothing to read."""
     if not path.is_file():
         raise PluginNotUsable(f"there is no file {path}")
-    name = f"passerelle_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise PluginNotUsable(f"{path.name} is no Python file")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PluginNotUsable(f"{path.name} cannot be read: {(error.strerror or 'error').lower()}") from error
+
+
+def _run(path: Path, source: bytes) -> Any:
+    """The file's module, under a name of its own, so that two files of one name do not meet."""
+    name = f"passerelle_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    loader = _Source(name, path, source)
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    if spec is None:
+        raise PluginNotUsable(f"{path.name} cannot be run")
     module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
     sys.modules[name] = module  # pydantic looks annotations up there
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:
-        del sys.modules[name]
+        _put_back(name, before)
         raise PluginNotUsable(f"{path.name} does not run: {_words(error)}") from error
     return module
+
+
+def _put_back(name: str, module: ModuleType | None) -> None:
+    """A module that did not run leaves the one before it in its place."""
+    if module is None:
+        del sys.modules[name]
+    else:
+        sys.modules[name] = module
 
 
 def _words(error: Exception) -> str:

@@ -3,7 +3,8 @@
 A start, `check`, `explain` and a reload all come here, so that what one of them accepts the others accept too.
 """
 
-from proxy.build.build import Built, build
+from proxy.build.build import build
+from proxy.build.built import Built
 from proxy.build.runtime import Runtime
 
 __all__ = ["Built", "Runtime", "build"]

@@ -2,99 +2,36 @@
 
 from __future__ import annotations
 
-import logging
-
+from proxy.build.built import Built
 from proxy.build.chains import Chains
 from proxy.build.pages import make_pages
 from proxy.build.runtime import Runtime
-from proxy.build.upstreams import make_upstreams, patience, register_metrics
+from proxy.build.upstreams import make_upstreams, patience
 from proxy.chain import Chain, Link
 from proxy.plan import Plan, Snapshot
-from proxy.plugin import Services
 from proxy.registry import Registry
 from proxy.routing import Match, Rewrite, Route, Router
 from proxy.settings import Document, Loaded, Problem, Settings, SettingsError
 from proxy.settings import Route as RouteSettings
 from proxy.upstream.upstream import Upstream
 
-log = logging.getLogger("passerelle")
 
-
-class Built:
-    """A configuration that is sound, and not started yet.
-
-    :ivar snapshot: what the engine serves with.
-    :ivar links: every plugin instance with its id, in the order of the file.
-    :ivar warnings: doubtful, but no reason not to start.
-    """
-
-    def __init__(
-        self, loaded: Loaded, snapshot: Snapshot, chains: Chains, runtime: Runtime, warnings: tuple[Problem, ...]
-    ) -> None:
-        self.loaded = loaded
-        self.snapshot = snapshot
-        self.warnings = warnings
-        self.links = tuple(chains.instances.values())
-        self._twins = chains.twins
-        self._runtime = runtime
-        self._started: list[Link] = []
-
-    async def start(self) -> None:
-        """Start every plugin, in the order of the file.
-
-        :raises SettingsError: when one refuses; those started before are stopped again.
-        """
-        register_metrics(self.snapshot.upstreams, self._runtime)
-        for link in self.links:
-            try:
-                await link.plugin.start(self._services(link))
-            except Exception as error:
-                log.error("the plugin %s does not start", link.id, exc_info=error)
-                await self.stop()
-                reason = f'the plugin "{link.id}" does not start: {type(error).__name__}: {error}'
-                raise SettingsError([Problem((), reason)]) from error
-            self._started.append(link)
-            for instance, twin in self._twins:
-                if instance is link.plugin:
-                    twin.share(instance)
-
-    async def stop(self) -> None:
-        """Stop the plugins, last started first, and close the pools. One that raises does not keep the others."""
-        while self._started:
-            link = self._started.pop()
-            try:
-                await link.plugin.stop()
-            except Exception as error:
-                log.error("the plugin %s did not stop cleanly", link.id, exc_info=error)
-        for upstream in self.snapshot.upstreams.values():
-            await upstream.close()
-
-    def _services(self, link: Link) -> Services:
-        runtime = self._runtime
-        return Services(
-            events=runtime.events,
-            clock=runtime.clock,
-            random=runtime.random,
-            log=logging.getLogger(f"passerelle.plugin.{link.id}"),
-            http=runtime.http,
-            metrics=runtime.metrics,
-            admin=runtime.admin,
-            spawn=runtime.spawn,
-            buffered_body=self.loaded.settings.limits.buffered_body,
-        )
-
-
-def build(loaded: Loaded, registry: Registry, runtime: Runtime) -> Built:
+def build(loaded: Loaded, registry: Registry, runtime: Runtime, before: Built | None = None) -> Built:
     """Make everything that a configuration describes.
 
+    :param before: the configuration that serves, started: upstreams and plugins that are as they were are kept.
     :raises SettingsError: with all that is wrong; nothing was started.
     """
     settings, document = loaded.settings, loaded.document
-    chains = Chains(settings.plugins, registry, document)
+    chains = Chains(settings.plugins, registry, document, _known(settings, before))
     problems: list[Problem] = []
-    upstreams = make_upstreams(
-        settings, runtime, lambda path, error: problems.append(document.problem(path, str(error), error.remedy))
+    held = make_upstreams(
+        settings,
+        runtime,
+        lambda path, error: problems.append(document.problem(path, str(error), error.remedy)),
+        {} if before is None else before.upstreams,
     )
+    upstreams = {name: one.thing for name, one in held.items()}
     pages = make_pages(settings.errors, ("errors",), document, problems)
     routes: list[Route[Plan]] = []
     plans: list[Plan] = []
@@ -112,8 +49,15 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime) -> Built:
         raise SettingsError([*loaded.warnings, *problems])
     router = Router(routes)
     warnings = (*loaded.warnings, *_ties(router, settings, document))
-    snapshot = Snapshot(router, Plan("", chains.common(), None, pages=pages), dict(upstreams), plans, loaded.revision)
-    return Built(loaded, snapshot, chains, runtime, warnings)
+    snapshot = Snapshot(router, Plan("", chains.common(), None, pages=pages), upstreams, plans, loaded.revision)
+    return Built(loaded, snapshot, chains, held, runtime, warnings)
+
+
+def _known(settings: Settings, before: Built | None) -> dict[str, Link]:
+    """The plugins that may go on: none when they are lent something else than before."""
+    if before is None or before.loaded.settings.limits.buffered_body != settings.limits.buffered_body:
+        return {}
+    return {name: held.thing.link for name, held in before.plugins.items()}
 
 
 def _plan(

@@ -25,17 +25,27 @@ from proxy.settings import (
 class Chains:
     """Makes one instance for each id, and each route's chain out of them.
 
+    :param known: instances that serve already, by id: one of the same class and with equal options is kept.
     :ivar problems: what was found wrong so far.
     :ivar twins: each instance with one that a route sees in its place because it sets other options.
+    :ivar places: where each instance's options stand in the document, by id.
     :ivar instances: what must be started and stopped, in the order of the file.
     """
 
-    def __init__(self, entries: tuple[PluginEntry, ...], registry: Registry, document: Document) -> None:
+    def __init__(
+        self,
+        entries: tuple[PluginEntry, ...],
+        registry: Registry,
+        document: Document,
+        known: Mapping[str, Link] | None = None,
+    ) -> None:
+        self._known = known or {}
         self._registry = registry
         self._document = document
         self._entries = {entry.id: entry for entry in entries}
         self.problems: list[Problem] = []
         self.instances: dict[str, Link] = {}
+        self.places: dict[str, KeyPath] = {}
         self.twins: list[tuple[Plugin[Any], Plugin[Any]]] = []
         self._common: list[Link] = []
         for entry in entries:
@@ -119,13 +129,26 @@ class Chains:
         config = self._config(config_of(cls), options, at)
         if config is None:
             return None
+        link = self._kept(entry, cls, config) or self._made(entry, cls, config, at)
+        if link is not None:
+            self.instances[entry.id] = link
+            self.places[entry.id] = at
+        return link
+
+    def _kept(self, entry: PluginEntry | RoutePlugin, cls: type[Plugin[Any]], config: PluginConfig) -> Link | None:
+        link = self._known.get(entry.id)
+        if link is None or link.name != entry.name or type(link.plugin) is not cls or link.plugin.config != config:
+            return None
+        return link
+
+    def _made(
+        self, entry: PluginEntry | RoutePlugin, cls: type[Plugin[Any]], config: PluginConfig, at: KeyPath
+    ) -> Link | None:
         try:
-            link = Link(entry.id, entry.name, cls(config))
+            return Link(entry.id, entry.name, cls(config))
         except Exception as error:
             self._problem(at, f"the plugin refuses these options: {error}")
             return None
-        self.instances[entry.id] = link
-        return link
 
     def _find(self, entry: PluginEntry | RoutePlugin) -> type[Plugin[Any]] | None:
         try:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
-from proxy.build.build import Built
+from proxy.build.built import Built
 from proxy.build.clients import client_limits
 from proxy.build.explanation import Candidate, Explanation, Fields, Forward, Made, Step
 from proxy.build.runtime import Runtime

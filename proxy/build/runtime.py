@@ -6,8 +6,8 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Coroutine, Iterable
+from typing import Any, Protocol
 
 from proxy.clock import Clock
 from proxy.corked import Flusher
@@ -22,6 +22,21 @@ from proxy.upstream.session import open_session
 log = logging.getLogger("passerelle")
 
 
+class AdminTable(Admin, Protocol):
+    """Where admin routes are added, in layers: a plugin's come and go with it."""
+
+    def layer(self, beside: Iterable[AdminTable]) -> AdminTable:
+        """A table of a plugin's own, not shown yet.
+
+        :param beside: those of the plugins that it will be shown with; one route is not in two of them.
+        """
+        ...
+
+    def show(self, layers: Iterable[AdminTable]) -> None:
+        """Show these layers in place of those shown so far."""
+        ...
+
+
 class Runtime:
     """The things that every snapshot of a process shares. Made inside a running loop.
 
@@ -29,7 +44,9 @@ class Runtime:
     :ivar admin: where plugins and rooms add admin routes.
     """
 
-    def __init__(self, admin: Admin, *, clock: Clock | None = None, randomness: random.Random | None = None) -> None:
+    def __init__(
+        self, admin: AdminTable, *, clock: Clock | None = None, randomness: random.Random | None = None
+    ) -> None:
         self.clock = clock or Clock()
         self.random = randomness or random.Random()
         self.wheel = Wheel(self.clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxy.build.build import Built
+from proxy.build.built import Built
 from proxy.build.explain import Explainer
 from proxy.build.explanation import Explanation, Fields, shown
 from proxy.build.runtime import Runtime

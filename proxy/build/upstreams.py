@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import inf
+from pathlib import Path
 from typing import TypeAlias
 
+from proxy.build.holding import Held
 from proxy.build.retries import make_retry
 from proxy.build.runtime import Runtime
 from proxy.exchange import Endpoint, Patience
@@ -19,6 +21,7 @@ from proxy.upstream.upstream import Upstream
 
 Tell: TypeAlias = Callable[[KeyPath, TlsFileError], None]
 
+_NONE: Mapping[str, Held[Upstream]] = {}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -26,12 +29,32 @@ def _refuse(path: KeyPath, error: TlsFileError) -> None:
     raise error
 
 
-def make_upstreams(settings: Settings, runtime: Runtime, tell: Tell = _refuse) -> dict[str, Upstream]:
+def make_upstreams(
+    settings: Settings, runtime: Runtime, tell: Tell = _refuse, known: Mapping[str, Held[Upstream]] = _NONE
+) -> dict[str, Held[Upstream]]:
     """Every upstream by name; no connection is made yet.
 
     :param tell: told of the path and the error of every file that cannot be used.
+    :param known: the upstreams that serve now: one that is made of the same stays the object that it is, with its
+        connections and all that it has learnt.
     """
-    return {name: _upstream(name, one, runtime, tell) for name, one in settings.upstreams.items()}
+    made = {}
+    for name, said in settings.upstreams.items():
+        origin = said, _contents(said.tls)
+        if name in known and known[name].origin == origin:
+            made[name] = known[name]
+        else:
+            upstream = _upstream(name, said, runtime, tell)
+            made[name] = Held(upstream, upstream.close, origin)
+    return made
+
+
+def _contents(tls: UpstreamTls | None) -> tuple[bytes, ...]:
+    """What stands in the files of TLS now: a certificate is renewed under the same name."""
+    if tls is None:
+        return ()
+    files = [file for file in (tls.ca, tls.certificate, tls.key) if isinstance(file, Path)]
+    return tuple(file.read_bytes() if file.is_file() else b"" for file in files)
 
 
 def patience(timeouts: Timeouts) -> Patience:

@@ -19,7 +19,8 @@ from proxy.cli.serve import add_log_level
 
 if TYPE_CHECKING:
     from proxy.server.gateway import Gateway
-    from proxy.settings import Loaded, Settings
+    from proxy.server.source import Source
+    from proxy.settings import Loaded, Settings, Trace
 
 FILES = (Path("config/demo.yaml"), Path(__file__).with_name("demo.yaml"))  # the second one is what was installed
 
@@ -54,9 +55,11 @@ def run(args: argparse.Namespace) -> int:
         env = {**os.environ, "DEMO_UPSTREAM": url}
         registry = Registry.installed()
         try:
-            return run_gateway(demo_configuration(file, env), registry, ready)
+            loaded = demo_configuration(file, env)
+            return run_gateway(loaded, registry, ready, source=again(file, env, loaded))
         except CannotBind:  # somebody took a port after we had looked: look again
-            return run_gateway(demo_configuration(file, env), registry, ready)
+            loaded = demo_configuration(file, env)
+            return run_gateway(loaded, registry, ready, source=again(file, env, loaded))
 
 
 @contextmanager
@@ -87,6 +90,19 @@ def demo_configuration(file: Path, env: Mapping[str, str]) -> Loaded:
 
     loaded = load(file, env)
     return replace(loaded, settings=_with_free_ports(loaded.settings))
+
+
+def again(file: Path, env: Mapping[str, str], first: Loaded) -> Source:
+    """The demo's configuration once more, on the ports that were found free the first time."""
+    from proxy.server.source import Source
+    from proxy.settings import load
+
+    def read(trace: Trace) -> Loaded:
+        loaded = load(file, env, trace)
+        kept = {"listen": first.settings.listen, "admin": first.settings.admin}
+        return replace(loaded, settings=loaded.settings.model_copy(update=kept))
+
+    return Source(read)
 
 
 def _with_free_ports(settings: Settings) -> Settings:

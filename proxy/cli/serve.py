@@ -26,6 +26,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--to", metavar="URL", help="forward everything there, without a file")
     parser.add_argument("--listen", metavar="URL", help="with --to: where to listen; default: http://127.0.0.1:8080")
     parser.add_argument("--admin", metavar="URL", help="with --to: where the admin listener is, or off")
+    parser.add_argument("--watch", action="store_true", help="reload when a file of the configuration has changed")
     add_log_level(parser)
     parser.set_defaults(run=run)
 
@@ -35,21 +36,25 @@ def run(args: argparse.Namespace) -> int:
     if args.to is None and (args.listen or args.admin):
         say("--listen and --admin go with --to; a file says these itself")
         return Exit.USAGE
-    if args.to is not None and args.config is not None:
-        say("--to and -c exclude each other")
+    if args.to is not None and (args.config is not None or args.watch):
+        say("--to and -c exclude each other" if args.config is not None else "--watch goes with a file, not with --to")
         return Exit.USAGE
     log_to_stderr(args.log_level)
     from proxy.registry import Registry
     from proxy.server.run import run as run_gateway
+    from proxy.server.source import Source
+    from proxy.settings import load
 
-    return run_gateway(_loaded(args), Registry.installed())
+    if args.to is not None:
+        return run_gateway(_without_file(args), Registry.installed())
+    file = find_config(args.config)
+    source = Source(lambda trace: load(file, os.environ, trace))
+    return run_gateway(source.load(), Registry.installed(), source=source, watch=args.watch)
 
 
-def _loaded(args: argparse.Namespace) -> Loaded:
-    from proxy.settings import Loaded, load, settings_for
+def _without_file(args: argparse.Namespace) -> Loaded:
+    from proxy.settings import Loaded, settings_for
 
-    if args.to is None:
-        return load(find_config(args.config), os.environ)
     settings = settings_for(args.to, **({"listen": args.listen} if args.listen else {}))
     if args.admin is not None:
         settings = _with_admin(settings, args.admin)

@@ -152,6 +152,35 @@ class SystemDraining(Event):
 
 
 @dataclass(slots=True, eq=False)
+class ConfigReloaded(Event):
+    """A changed configuration is served: new exchanges begin on `revision`, those under way end on `previous`.
+
+    `summary` names what is different, a line each; it is empty when nothing was.
+    """
+
+    type: ClassVar[str] = "config.reloaded"
+    klass: ClassVar[EventClass] = EventClass.A
+
+    revision: str
+    previous: str
+    summary: tuple[str, ...]
+
+
+@dataclass(slots=True, eq=False)
+class ConfigRejected(Event):
+    """A changed configuration was refused; `revision` goes on being served, untouched.
+
+    `summary` holds what is wrong, a line for each problem, with file, line and column.
+    """
+
+    type: ClassVar[str] = "config.rejected"
+    klass: ClassVar[EventClass] = EventClass.A
+
+    revision: str
+    summary: tuple[str, ...]
+
+
+@dataclass(slots=True, eq=False)
 class EventsDropped(Event):
     """Events were lost for want of room since the last such notice: `dropped` counts them by type."""
 

@@ -64,6 +64,11 @@ class Room:
         )
         self._told = Seldom(log)
 
+    def resize(self, limit: int) -> None:
+        """Have another limit from now on. Nobody is sent away; over it nobody more is let in."""
+        self.limit = limit
+        self._resume()
+
     @property
     def full(self) -> bool:
         """Whether nobody more is let in."""
@@ -80,6 +85,9 @@ class Room:
     def leave(self) -> None:
         """One less: whoever waits may accept again."""
         self.taken -= 1
+        self._resume()
+
+    def _resume(self) -> None:
         if self._waiting:
             waiting, self._waiting = self._waiting, {}
             for acceptor in waiting:

@@ -120,6 +120,12 @@ class Connection(RequestHandler):
     def eof_received(self) -> None:
         """A client that closes its side has left (as in nginx): the transport closes, connection_lost follows."""
 
+    def renew(self) -> None:
+        """The listener goes by other limits, and believes others: from the next head on this counts here too."""
+        if self.transport is not None:
+            self._identity = self.listener.identify(self.transport)
+            self._heads = self.listener.new_parser()
+
     def close(self) -> None:
         """Drain: end after the exchange under way, at once when there is none."""
         self.keep = False

@@ -136,15 +136,8 @@ class Listener:
         self.spawn = spawn
         self.limits = limits
         self.draining = False
-        names = Names(REQUEST_KINDS, limits.underscores)
-        self.reader = HeadReader(
-            self.scheme,
-            names,
-            token,
-            max_bytes=limits.head_bytes,
-            max_fields=limits.fields,
-            max_target=limits.target_bytes,
-        )
+        self._token = token
+        self.reader = self._new_reader()
         self.server = _Server(self)
         self._trust = trust
         self._dates = Dates()
@@ -203,6 +196,25 @@ class Listener:
         del self._beginning[connection]
         if error is not None:
             self.closed(connection)
+
+    def renew(self, trust: Trust, limits: Limits) -> None:
+        """Go by other limits from now on, open connections included: from their next request on."""
+        self._trust = trust
+        self.limits = limits
+        self.reader = self._new_reader()
+        for connection in self._connections:
+            connection.renew()
+
+    def _new_reader(self) -> HeadReader:
+        limits = self.limits
+        return HeadReader(
+            self.scheme,
+            Names(REQUEST_KINDS, limits.underscores),
+            self._token,
+            max_bytes=limits.head_bytes,
+            max_fields=limits.fields,
+            max_target=limits.target_bytes,
+        )
 
     # for connections
 

@@ -78,6 +78,10 @@ class AdminServer:
             self._bound.append((_server(self._handle_probe), sockets))
             self.probes_url = url_of(host, sockets[0])
 
+    def renew(self, admin: Admin) -> None:
+        """Ask for another token from now on."""
+        self._guard = Guard(admin)
+
     async def start(self) -> None:
         """Accept on what `bind` took."""
         loop = asyncio.get_running_loop()

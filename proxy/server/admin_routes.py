@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from proxy.build.runtime import AdminTable
 from proxy.plugin import AdminHandler
 
 PREFIX = "/api/v1"
@@ -54,10 +55,23 @@ class AdminRoute:
 
 
 class AdminRoutes:
-    """:see: `proxy.plugin.Admin`."""
+    """:see: `proxy.build.runtime.AdminTable`.
 
-    def __init__(self) -> None:
+    :param others: tables that hold routes which this one must not take.
+    """
+
+    def __init__(self, others: Iterable[AdminRoutes] = ()) -> None:
         self._routes: dict[tuple[str, tuple[str, ...]], AdminRoute] = {}
+        self._others = tuple(others)
+        self._layers: tuple[AdminRoutes, ...] = ()
+
+    def layer(self, beside: Iterable[AdminTable]) -> AdminRoutes:
+        """:see: `proxy.build.runtime.AdminTable.layer`."""
+        return AdminRoutes((self, *(table for table in beside if isinstance(table, AdminRoutes))))
+
+    def show(self, layers: Iterable[AdminTable]) -> None:
+        """:see: `proxy.build.runtime.AdminTable.show`."""
+        self._layers = tuple(table for table in layers if isinstance(table, AdminRoutes))
 
     def route(self, method: str, path: str, handler: AdminHandler, summary: str = "") -> None:
         """Answer `method /api/v1/<path>`.
@@ -70,8 +84,9 @@ class AdminRoutes:
         route = AdminRoute(method, PREFIX + inner.rstrip("/"), handler, summary)
         _check(route, inner)
         key = method, route.shape
-        if key in self._routes:
-            raise ValueError(f"the admin route {method} {self._routes[key].path} is taken")
+        for table in (self, *self._others):
+            if key in table._routes:
+                raise ValueError(f"the admin route {method} {table._routes[key].path} is taken")
         self._routes[key] = route
 
     def find(self, method: str, path: str) -> tuple[AdminRoute, dict[str, str]] | None:
@@ -85,10 +100,14 @@ class AdminRoutes:
         return sorted(found | {"HEAD"} if "GET" in found else found)
 
     def __iter__(self) -> Iterator[AdminRoute]:
-        return iter(sorted(self._routes.values(), key=lambda route: (route.path, route.method)))
+        return iter(sorted(self._all(), key=lambda route: (route.path, route.method)))
+
+    def _all(self) -> Iterator[AdminRoute]:
+        for table in (self, *self._layers):
+            yield from table._routes.values()
 
     def _fitting(self, path: str) -> Iterator[tuple[AdminRoute, dict[str, str]]]:
-        for route in self._routes.values():
+        for route in self._all():
             found = route.read(path)
             if found is not None:
                 yield route, found

@@ -1,4 +1,4 @@
-"""A whole gateway in one process: built, started, drained.
+"""A whole gateway in one process: built, started, reloaded, drained.
 
 The command runs one; tests run as many as they like in one loop.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from contextlib import suppress
 
 from proxy import __version__
@@ -23,8 +22,12 @@ from proxy.frontend.listener import Listener
 from proxy.metrics import Metrics
 from proxy.registry import Registry
 from proxy.server.admin import AdminRoutes, AdminServer
-from proxy.server.sockets import CannotBind, bind, url_of
+from proxy.server.doors import Change, Doors
+from proxy.server.reload import Reload, Reloader
+from proxy.server.sockets import CannotBind
+from proxy.server.source import Source
 from proxy.server.views import Views
+from proxy.settings import Listener as ListenerSettings
 from proxy.settings import Loaded, Settings, SettingsError
 
 log = logging.getLogger("passerelle")
@@ -34,33 +37,37 @@ _LOOK_EVERY = 0.02  # seconds, while draining
 
 
 class Gateway:
-    """One configuration being served.
+    """One configuration being served, and those that follow it.
 
-    :ivar urls: where clients reach it, with the ports really bound; set by `start`.
+    :param source: where the configuration is read again from; None when it came from no file.
+    :ivar doors: its listeners.
+    :ivar reloader: what reloads it.
     :ivar ready: whether it takes new work; what `/readyz` tells.
     """
 
-    def __init__(self, loaded: Loaded, registry: Registry, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, loaded: Loaded, registry: Registry, *, clock: Clock | None = None, source: Source | None = None
+    ) -> None:
         self._loaded = loaded
-        self._registry = registry
         self._clock = clock
-        self._listeners: list[Listener] = []
-        self._bound: list[socket.socket] = []
+        self._source = source
         self._began = 0.0
         self._admin: AdminServer | None = None
         self._ticker: asyncio.Task[None] | None = None
+        self.registry = registry
+        self.doors = Doors(self._listener)
         self.routes = AdminRoutes()
         Views(self).register()
         self.ready = False
-        self.urls: list[str] = []
         self.runtime: Runtime
         self.engine: Engine
         self.built: Built
+        self.reloader: Reloader
 
     @property
     def settings(self) -> Settings:
-        """What it was started with."""
-        return self._loaded.settings
+        """What is served."""
+        return self.loaded.settings
 
     @property
     def loaded(self) -> Loaded:
@@ -83,6 +90,11 @@ class Gateway:
         return self.runtime.clock.monotonic() - self._began
 
     @property
+    def urls(self) -> list[str]:
+        """Where clients reach it, with the ports really bound."""
+        return [listener.url for listener in self.doors.listeners]
+
+    @property
     def admin_url(self) -> str | None:
         """Where the admin listener is, or None when there is none."""
         return None if self._admin is None else self._admin.url
@@ -91,6 +103,13 @@ class Gateway:
     def probes_url(self) -> str | None:
         """Where only the probes are answered, or None."""
         return None if self._admin is None else self._admin.probes_url
+
+    @property
+    def connections(self) -> int:
+        """Client connections open now."""
+        return self.doors.connections
+
+    # start
 
     async def start(self) -> None:
         """Build everything, run the configuration's own tests, bind, start plugins, listen; all of it or nothing.
@@ -101,32 +120,22 @@ class Gateway:
         """
         self.runtime = runtime = Runtime(self.routes, clock=self._clock)
         try:
-            self.built = build(self._loaded, self._registry, runtime)
+            self.built = build(self._loaded, self.registry, runtime)
             for warning in self.built.warnings:
                 log.warning("%s", warning.render())
             problems = await run_tests(self.built, runtime)
             if problems:
                 raise SettingsError(problems)
+            self.engine = self._engine()
+            self._room = Room(self.settings.limits.connections, runtime.metrics)
             await self._start(self._bind())
         except BaseException:
             await self._undo()
             raise
 
-    def _bind(self) -> list[tuple[str, list[socket.socket]]]:
-        """Take every address, before anything with effects: by URL, the sockets of each listener."""
-        bound = []
-        for said in self.settings.listen:
-            sockets = bind(said.host, said.port)
-            self._bound += sockets
-            bound.append((url_of(said.host, sockets[0]), sockets))
-        if self.settings.admin is not None:
-            self._admin = AdminServer(self, self.settings.admin)
-            self._admin.bind()
-        return bound
-
-    async def _start(self, bound: list[tuple[str, list[socket.socket]]]) -> None:
+    def _engine(self) -> Engine:
         runtime = self.runtime
-        self.engine = Engine(
+        return Engine(
             self.built.snapshot,
             events=runtime.events,
             clock=runtime.clock,
@@ -134,29 +143,47 @@ class Gateway:
             spawn=runtime.spawn,
             randomness=runtime.random,
         )
-        self._began = runtime.clock.monotonic()
-        await self.built.start()
-        if self._admin is not None:
-            await self._admin.start()
-        self._ticker = asyncio.get_running_loop().create_task(self._tick())
-        self._room = Room(self.settings.limits.connections, runtime.metrics)
-        for url, sockets in bound:
-            listener = self._listener(url)
-            await listener.start(sockets)
-            self._listeners.append(listener)
-            self.urls.append(listener.url)
-        self.ready = True
-        runtime.events.publish(SystemStarted(__version__, self.built.snapshot.revision, tuple(self.urls)))
 
-    def _listener(self, url: str) -> Listener:
-        settings, runtime = self.settings, self.runtime
+    def _bind(self) -> Change:
+        """Take every address, before anything with effects."""
+        change = self.doors.prepare(self.settings.listen)
+        try:
+            if self.settings.admin is not None:
+                self._admin = AdminServer(self, self.settings.admin)
+                self._admin.bind()
+        except BaseException:
+            change.undo()
+            raise
+        return change
+
+    async def _start(self, change: Change) -> None:
+        runtime = self.runtime
+        self._began = runtime.clock.monotonic()
+        self.reloader = Reloader(self, self._source)
+        try:
+            await self.built.start()
+            self.built.show()
+            if self._admin is not None:
+                await self._admin.start()
+            self._ticker = asyncio.get_running_loop().create_task(self._tick())
+            await change.open()
+        except BaseException:
+            change.undo()
+            raise
+        self.doors.commit(change, self.settings.drain.timeout)
+        self.reloader.started()
+        self.ready = True
+        runtime.events.publish(SystemStarted(__version__, self.revision, tuple(self.urls)))
+
+    def _listener(self, url: str, said: ListenerSettings) -> Listener:
+        runtime = self.runtime
         return Listener(
             url,
             self.engine,
             wheel=runtime.wheel,
             spawn=runtime.spawn,
-            trust=Trust(settings.trusted_proxies),
-            limits=client_limits(settings),
+            trust=Trust(self.settings.trusted_proxies),
+            limits=client_limits(self.settings),
             token=runtime.token,
             flusher=runtime.flusher,
             room=self._room,
@@ -173,21 +200,37 @@ class Gateway:
                 turns = 0
                 events.announce_drops()
 
-    @property
-    def connections(self) -> int:
-        """Client connections open now."""
-        return sum(map(len, self._listeners))
+    # another configuration
+
+    async def reload(self, cause: str = "admin") -> Reload:
+        """Read the configuration again and serve it if it is sound; see `Reloader.reload`."""
+        return await self.reloader.reload(cause)
+
+    def swap(self, built: Built, change: Change) -> None:
+        """Serve another configuration from now on. Everything about it is started and bound; this cannot fail."""
+        patience = self.settings.drain.timeout
+        self.built, self._loaded = built, built.loaded
+        self.engine.snapshot = built.snapshot
+        built.show()
+        self.doors.commit(change, patience)
+        trust, limits = Trust(self.settings.trusted_proxies), client_limits(self.settings)
+        self._room.resize(limits.connections)
+        for listener in self.doors.listeners:
+            listener.renew(trust, limits)
+        if self._admin is not None and self.settings.admin is not None:
+            self._admin.renew(self.settings.admin)
+
+    # the end
 
     async def drain(self) -> None:
         """End gracefully: not ready, no new connections, exchanges end, what is left after the timeout is cut."""
-        settings = self.settings.drain
         self.ready = False
+        await self.reloader.close()
+        settings = self.settings.drain
         self.runtime.events.publish(SystemDraining(self.engine.active, settings.timeout))
         if settings.delay:
             await asyncio.sleep(settings.delay)
-        for listener in self._listeners:
-            listener.stop_accepting()
-            listener.drain()
+        self.doors.drain()
         log.info("draining: %d requests under way", self.engine.active)
         with suppress(TimeoutError):
             async with asyncio.timeout(settings.timeout):
@@ -201,9 +244,6 @@ class Gateway:
     async def stop(self) -> None:
         """End at once."""
         self.ready = False
-        for listener in self._listeners:
-            listener.stop_accepting()
-            listener.abort()
         await self._undo()
 
     async def _undo(self) -> None:
@@ -211,10 +251,13 @@ class Gateway:
             self._ticker.cancel()
             with suppress(asyncio.CancelledError):
                 await self._ticker
-        for sock in self._bound:
-            sock.close()
+        if hasattr(self, "reloader"):
+            await self.reloader.close()
+        await self.doors.abort()
         if self._admin is not None:
             await self._admin.stop()
+        if hasattr(self, "reloader"):
+            await self.reloader.stop()
         if hasattr(self, "built"):
             await self.built.stop()
         if hasattr(self, "runtime"):

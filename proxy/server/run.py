@@ -9,13 +9,15 @@ import logging
 import resource
 import signal
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from logging.handlers import WatchedFileHandler
 from typing import Any
 
 from proxy.registry import Registry
 from proxy.server.gateway import Gateway
+from proxy.server.source import Source
+from proxy.server.watch import Watcher
 from proxy.settings import Loaded
 
 log = logging.getLogger("passerelle")
@@ -28,17 +30,26 @@ Loop = Callable[[], asyncio.AbstractEventLoop]
 Ready = Callable[[Gateway], None]
 
 
-def run(loaded: Loaded, registry: Registry, ready: Ready | None = None) -> int:
+def run(
+    loaded: Loaded,
+    registry: Registry,
+    ready: Ready | None = None,
+    *,
+    source: Source | None = None,
+    watch: bool = False,
+) -> int:
     """Serve a configuration until TERM or INT.
 
     :param ready: called once it serves, in place of `announce`.
+    :param source: where the configuration is read again from on HUP; None when it came from no file.
+    :param watch: read it again also when one of its files has changed.
     :returns: the exit code 0.
     :raises SettingsError: when the configuration cannot be built, or a plugin does not start.
     :raises CannotBind: when an address is taken or not ours.
     """
     raise_file_limit()
     with asyncio.Runner(loop_factory=fast_loop()) as runner:
-        return runner.run(serve(Gateway(loaded, registry), ready or announce))
+        return runner.run(serve(Gateway(loaded, registry, source=source), ready or announce, source if watch else None))
 
 
 def fast_loop() -> Loop | None:
@@ -59,10 +70,11 @@ def raise_file_limit() -> None:
         log.warning("only %d files may be open at once (ulimit -n), and every connection is one", soft)
 
 
-async def serve(gateway: Gateway, ready: Ready) -> int:
-    """Start the gateway, tell that it is ready, and end it when a signal says so.
+async def serve(gateway: Gateway, ready: Ready, watched: Source | None = None) -> int:
+    """Start the gateway, tell that it is ready, reload it and end it when a signal says so.
 
     :param ready: called once it serves.
+    :param watched: reload it also when a file of this one has changed.
     :returns: the exit code 0.
     :raises SettingsError: see `run`.
     :raises CannotBind: see `run`.
@@ -73,13 +85,38 @@ async def serve(gateway: Gateway, ready: Ready) -> int:
         return 0
     settle_memory()
     ready(gateway)
-    await signals.first.wait()
+    async with _beside(_reloads(gateway, signals), *([_watches(gateway, watched)] if watched is not None else [])):
+        await signals.first.wait()
     log.info("told to end")
     if not await _unless(gateway.drain(), signals.second):
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_MOMENT):
                 await gateway.stop()
     return 0
+
+
+@asynccontextmanager
+async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let these run meanwhile."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _reloads(gateway: Gateway, signals: Signals) -> None:
+    """Reload for every HUP; those that come while one is under way are one more together."""
+    while True:
+        await signals.hangup.wait()
+        signals.hangup.clear()
+        await gateway.reload("signal")
+
+
+async def _watches(gateway: Gateway, source: Source) -> None:
+    await Watcher(lambda: source.trace, lambda: gateway.reload("file")).run()
 
 
 def settle_memory() -> None:
@@ -120,11 +157,13 @@ class Signals:
 
     :ivar first: TERM or INT came: drain.
     :ivar second: another one came: end at once.
+    :ivar hangup: HUP came, once or more, since this was cleared: reload.
     """
 
     def __init__(self) -> None:
         self.first = asyncio.Event()
         self.second = asyncio.Event()
+        self.hangup = asyncio.Event()
 
     def listen(self) -> None:
         """Take the signals of this process, in the running loop."""
@@ -132,7 +171,7 @@ class Signals:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGUSR1, reopen_logs)
-        loop.add_signal_handler(signal.SIGHUP, _no_reload)
+        loop.add_signal_handler(signal.SIGHUP, self.hangup.set)
 
     def stop(self) -> None:
         """TERM or INT."""
@@ -144,7 +183,3 @@ def reopen_logs() -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, WatchedFileHandler):
             handler.reopenIfNeeded()
-
-
-def _no_reload() -> None:
-    log.warning("this version does not reload; restart it to use a changed configuration")

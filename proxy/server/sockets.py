@@ -8,7 +8,14 @@ _BACKLOG = 1024
 
 
 class CannotBind(Exception):
-    """An address to listen on is taken, not ours, or not to be resolved."""
+    """An address to listen on is taken, not ours, or not to be resolved.
+
+    :ivar index: which of several listeners it is for.
+    """
+
+    def __init__(self, reason: str, index: int = 0) -> None:
+        super().__init__(reason)
+        self.index = index
 
 
 def bind(host: str, port: int) -> list[socket.socket]:

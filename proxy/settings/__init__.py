@@ -10,7 +10,7 @@ from __future__ import annotations
 from proxy.settings.document import Document
 from proxy.settings.dump import dump
 from proxy.settings.error_models import ErrorPage, ErrorPages
-from proxy.settings.load import Loaded, load, load_text, settings_for
+from proxy.settings.load import Loaded, Trace, load, load_text, settings_for
 from proxy.settings.models import Admin, ClientTimeouts, Drain, Limits, Listener, ListenerTls, Settings
 from proxy.settings.plugin_models import PluginEntry, RoutePlugin
 from proxy.settings.problems import KeyPath, Problem, SettingsError, Severity, label, nearest, suggestion
@@ -68,6 +68,7 @@ __all__ = [
     "Size",
     "Target",
     "Timeouts",
+    "Trace",
     "Upstream",
     "UpstreamTls",
     "dump",

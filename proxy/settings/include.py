@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from proxy.settings.document import Entry, Mark, Node
-from proxy.settings.interpolate import interpolate
+from proxy.settings.interpolate import Interpolation, interpolate
 from proxy.settings.problems import KeyPath, Problem, Severity
 from proxy.settings.yaml_source import parse
 
@@ -32,12 +32,16 @@ class Tree:
 
     :ivar root: the merged mapping; None when the main file could not be read.
     :ivar files: every file that was opened, the main one first.
+    :ivar references: every file that a `${file:…}` names.
+    :ivar patterns: directory and pattern of every include that may come to match further files.
     :ivar problems: errors and warnings found on the way.
     """
 
     env: Mapping[str, str]
     root: Node | None = None
     files: list[Path] = field(default_factory=list)
+    references: list[Path] = field(default_factory=list)
+    patterns: list[tuple[Path, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def read(self, file: Path) -> None:
@@ -78,7 +82,9 @@ class Tree:
         if not isinstance(root.value, dict):
             self._add(_at(root.mark, (), "must be a mapping at the top", 'begin with a key, such as "upstreams:"'))
             return None
-        self.problems += interpolate(root, self.env, file.parent)
+        interpolation = Interpolation(self.env, file.parent)
+        self.problems += interpolate(root, interpolation)
+        self.references += interpolation.files
         self.problems += _drop_empty(root, ())
         return root.value
 
@@ -105,7 +111,9 @@ class Tree:
         if not any(sign in pattern for sign in "*?["):
             return [base / pattern]
         root = Path(Path(pattern).anchor) if Path(pattern).is_absolute() else base
-        found = sorted(root.glob(str(Path(pattern).relative_to(Path(pattern).anchor))))
+        inner = str(Path(pattern).relative_to(Path(pattern).anchor))
+        self.patterns.append((root, inner))
+        found = sorted(root.glob(inner))
         if not found:
             self._add(_at(node.mark, path, f'"{pattern}" matches no file', "", Severity.WARNING))
         return found

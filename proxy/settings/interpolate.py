@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from proxy.settings.document import Node, Source
@@ -43,11 +43,13 @@ class Interpolation:
     :param env: the variables.
     :param base: directory from which relative paths of `${file:…}` are taken.
     :ivar source: where the parts of the last text came from; a file outweighs the environment.
+    :ivar files: every file that was named so far, whether it could be read or not.
     """
 
     env: Mapping[str, str]
     base: Path
     source: Source = Source.TEXT
+    files: list[Path] = field(default_factory=list)
 
     def expand(self, text: str) -> str:
         """Return `text` with every `${…}` replaced.
@@ -98,6 +100,7 @@ class Interpolation:
 
     def _read(self, name: str) -> str:
         path = self.base / name
+        self.files.append(path)
         try:
             with path.open("rb") as file:
                 content = file.read(MAX_FILE + 1)
@@ -123,10 +126,9 @@ def _closing(text: str, start: int) -> int:
     raise Unresolved('"${" is never closed', _FORMS)
 
 
-def interpolate(root: Node, env: Mapping[str, str], base: Path) -> list[Problem]:
+def interpolate(root: Node, interpolation: Interpolation) -> list[Problem]:
     """Replace `${…}` in every text of the tree, in place, and return what could not be replaced."""
     problems: list[Problem] = []
-    interpolation = Interpolation(env, base)
     seen: set[int] = set()  # an aliased node hangs in the tree twice, but is replaced once
 
     def visit(node: Node, path: KeyPath) -> None:

@@ -25,6 +25,18 @@ _PATHS = ("state",)  # file names at the top of the document; taken from the fil
 _TLS_PATHS = ("certificate", "key", "client_ca", "ca")
 
 
+@dataclass(slots=True)
+class Trace:
+    """What a configuration depends on outside of itself.
+
+    :ivar files: YAML, plugins, and what `${file:…}` names; some of them may not exist.
+    :ivar patterns: directory and pattern of includes that may come to match further files.
+    """
+
+    files: set[Path] = field(default_factory=set)
+    patterns: set[tuple[Path, str]] = field(default_factory=set)
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Settings, and what is known of where they came from.
@@ -51,16 +63,31 @@ class Loaded:
         return dump(self.settings, hidden=self.document.from_source(Source.FILE))
 
 
-def load(path: Path | str, env: Mapping[str, str]) -> Loaded:
+def load(path: Path | str, env: Mapping[str, str], trace: Trace | None = None) -> Loaded:
     """Read a configuration file.
 
     :param path: the main file; messages show it as it is given here.
     :param env: values for `${VAR}`.
+    :param trace: is told what was looked at on disk, also when it is not sound.
     :raises SettingsError: with everything that is wrong.
     """
     tree = Tree(env)
     tree.read(Path(path))
-    return _finish(tree)
+    if trace is not None:
+        trace.files |= {*tree.files, *tree.references}
+        trace.patterns |= {*tree.patterns}
+    loaded = _finish(tree)
+    if trace is not None:
+        trace.files |= _named_files(loaded.settings)
+    return loaded
+
+
+def _named_files(settings: Settings) -> set[Path]:
+    """Return the sources of plugins, and every file of certificates and keys."""
+    found = {plugin.file for plugin in settings.named_plugins if plugin.file is not None}
+    for part in (*settings.listen, *settings.upstreams.values()):
+        found |= {getattr(part.tls, key) for key in _TLS_PATHS if getattr(part.tls, key, None) is not None}
+    return found
 
 
 def load_text(text: str, env: Mapping[str, str], file: Path | str = "passerelle.yaml") -> Loaded:

@@ -6,6 +6,7 @@ or refused by name (see `unsupported`); nothing is read and ignored.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -13,7 +14,7 @@ from pydantic import Field, PlainValidator, PositiveInt, WithJsonSchema, model_v
 
 from proxy.settings.error_models import ErrorPages
 from proxy.settings.fields import Cidr, Listed, Model, Name, NotEmpty, Origin, PlainOrigin, Switch, port_of, split_url
-from proxy.settings.plugin_models import PluginEntry
+from proxy.settings.plugin_models import PluginEntry, RoutePlugin
 from proxy.settings.route_models import Route, SelfTest
 from proxy.settings.units import Duration, DurationOrZero, Size, wrong
 from proxy.settings.upstream_models import Upstream
@@ -166,3 +167,10 @@ class Settings(Model):
     """What the gateway's own error answers look like, by status (`404`) or class (`5xx`)."""
     tests: tuple[SelfTest, ...] = ()
     """What `check` verifies before the configuration is used."""
+
+    @property
+    def named_plugins(self) -> Iterator[PluginEntry | RoutePlugin]:
+        """Every place where a plugin is named: in the chain, then on routes."""
+        yield from self.plugins
+        for route in self.routes:
+            yield from route.plugins.values()

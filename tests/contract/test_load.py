@@ -90,7 +90,7 @@ class Memory(asyncio.Transport):
 
 async def test_what_waits_for_nothing_is_answered_before_data_received_returns_and_without_a_task() -> None:
     async with running(plugins=[Plain, Plain]) as kit:
-        listener = kit.gateway._listeners[0]
+        listener = kit.gateway.doors.listeners[0]
         connection = cast("Connection", listener.server())
         transport = Memory()
         connection.connection_made(transport)
@@ -113,7 +113,7 @@ async def test_a_forward_on_a_warm_connection_takes_no_task() -> None:
         loop = asyncio.get_running_loop()
         loop.set_task_factory(cast("Any", partial(_note, made)))
         try:
-            listener = kit.gateway._listeners[0]
+            listener = kit.gateway.doors.listeners[0]
             connection = cast("Connection", listener.server())
             transport = Memory()
             connection.connection_made(transport)

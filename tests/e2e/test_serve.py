@@ -94,8 +94,31 @@ def test_other_signals_do_not_end_it(run: Run, config: Path) -> None:
     url = gateway.ready()
     gateway.send(signal.SIGUSR1)
     gateway.send(signal.SIGHUP)
-    gateway.line("this version does not reload")
+    gateway.line("is served (signal): nothing is different")
     assert get(f"{url}/hello")[0] == 200
+
+
+def test_a_hangup_reloads_and_a_refusal_keeps_what_was(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config))
+    url, text = gateway.ready(), config.read_text()
+    config.write_text(text.replace("body: hello", "body: changed"))
+    gateway.send(signal.SIGHUP)
+    gateway.line("is served (signal): ")
+    assert get(f"{url}/hello") == (200, b"changed")
+    config.write_text(text.replace("status: 200", "status: 2000"))
+    gateway.send(signal.SIGHUP)
+    assert "gateway.yaml:5:" in gateway.line("the configuration is refused: ")
+    assert get(f"{url}/hello") == (200, b"changed")
+
+
+def test_a_watched_file_is_served_once_it_is_saved(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config), "--watch")
+    url = gateway.ready()
+    other = config.with_name("new.yaml")
+    other.write_text(config.read_text().replace("body: hello", "body: changed"))
+    other.replace(config)
+    gateway.line("is served (file): ")
+    assert get(f"{url}/hello") == (200, b"changed")
 
 
 def test_a_taken_address_is_three(run: Run, config: Path) -> None:
@@ -142,12 +165,14 @@ def test_a_plugin_that_does_not_start_is_told_in_words(run: Run, config: Path) -
     config.write_text(f"{config.read_text()}plugins: [./bad.py]\n")
     gateway = run("serve", "-c", str(config))
     assert gateway.ended() == 1
-    assert gateway.told[-1] == 'the plugin "bad" does not start: RuntimeError: no database'
+    assert gateway.told[-1].endswith(': the plugin "bad" does not start: RuntimeError: no database')
+    assert "gateway.yaml:7:11: plugins[0]" in gateway.told[-1]
     assert not any(line.startswith("Traceback") for line in gateway.told)
 
 
 def test_wrong_usage_is_two(run: Run) -> None:
     assert run("serve", "--listen", "http://127.0.0.1:0").ended() == 2
+    assert run("serve", "--to", "http://127.0.0.1:1", "--watch").ended() == 2
     assert run("serve").ended() == 2  # no file, and none where one is looked for
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxy.api import Plugin, PluginConfig
 from proxy.chain import Chain, Link
-from proxy.exchange import DEFAULT_PATIENCE, Patience
+from proxy.exchange import DEFAULT_PATIENCE, Exchange, Patience
 from proxy.plan import Plan, Snapshot
 from proxy.routing import Match, Rewrite, Route, Router
 from proxy.testing import bench
@@ -17,6 +17,7 @@ def test_a_plan_knows_its_chain_and_has_counted_nothing() -> None:
     assert plan.patience is DEFAULT_PATIENCE
     assert plan.counters == {}
     assert plan.latency is None
+    assert plan.active == 0
 
 
 def test_a_snapshot_is_what_it_was_made_of() -> None:
@@ -35,6 +36,24 @@ async def test_a_plan_rewrites_the_target_and_leaves_the_request_as_it_was() -> 
     assert done.exchange.request.target == "/api/users?a=b"
     assert done.forwarded is not None
     assert done.forwarded.target == "/users?a=b"
+
+
+class Looking(Plugin[PluginConfig]):
+    """Counts what runs on the snapshot at each hook."""
+
+    def configured(self) -> None:
+        self.seen: list[int] = []
+
+    def on_request(self, exchange: Exchange) -> None:
+        self.seen.append(exchange.plan.active)
+
+
+async def test_a_snapshot_knows_what_runs_on_it() -> None:
+    plugin = Looking(PluginConfig())
+    async with bench(plugin) as made:
+        await made.send("GET /")
+        await made.send("GET /", leaves="before")
+        assert (plugin.seen, made.engine.snapshot.active) == ([1, 1], 0)
 
 
 async def test_a_plan_keeps_its_time_series_at_hand() -> None:

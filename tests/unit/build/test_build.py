@@ -78,7 +78,9 @@ async def test_plugins_start_in_order_and_stop_in_reverse(make: Make, tmp_path: 
 
 
 async def test_pools_are_shown_while_it_serves(make: Make, runtime: Runtime) -> None:
-    await make(APP).start()
+    built = make(APP)
+    await built.start()
+    built.show()
     text = runtime.metrics.exposition()[0].decode()
     assert 'passerelle_upstream_connections{state="idle",upstream="app"} 0.0' in text
     assert 'passerelle_upstream_connections_created_total{upstream="app"} 0.0' in text

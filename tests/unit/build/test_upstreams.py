@@ -16,7 +16,7 @@ from proxy.upstream.upstream import Upstream
 
 def made(runtime: Runtime, **said: object) -> Upstream:
     settings = Settings.model_validate({"upstreams": {"app": {"targets": ["http://127.0.0.1:9001"], **said}}})
-    return make_upstreams(settings, runtime)["app"]
+    return make_upstreams(settings, runtime)["app"].thing
 
 
 async def test_targets_become_endpoints(runtime: Runtime) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from proxy.registry import Registry
 from proxy.server import run as server
+from proxy.server.source import Source
 from proxy.settings import Loaded
 
 Command = Callable[..., tuple[int, str, str]]
@@ -18,7 +19,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
     """What would have been served."""
     found: list[Loaded] = []
 
-    def run(loaded: Loaded, registry: Registry) -> int:
+    def run(loaded: Loaded, registry: Registry, *, source: Source | None = None, watch: bool = False) -> int:
+        assert (source is not None) == bool(loaded.files)
         found.append(loaded)
         return 0
 
@@ -50,7 +52,14 @@ def test_where_it_listens_without_a_file(command: Command, served: list[Loaded])
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--listen", "http://a"], ["--admin", "off"], ["--to", "http://a", "-c", "good.yaml"], []]
+    "wrong",
+    [
+        ["--listen", "http://a"],
+        ["--admin", "off"],
+        ["--to", "http://a", "-c", "good.yaml"],
+        ["--to", "http://a", "--watch"],
+        [],
+    ],
 )
 def test_options_that_do_not_go_together(command: Command, served: list[Loaded], wrong: list[str]) -> None:
     code, _, err = command("serve", *wrong)

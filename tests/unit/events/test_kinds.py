@@ -10,6 +10,8 @@ from proxy.events import (
     ApiError,
     CircuitClosed,
     CircuitOpened,
+    ConfigRejected,
+    ConfigReloaded,
     Event,
     EventClass,
     EventsDropped,
@@ -47,6 +49,8 @@ CATALOGUE = [
     UpstreamRecovered("shop", "http://a:1", "a connection stands"),
     CircuitOpened("shop", "", "10 of 20 failed"),
     CircuitClosed("shop", "", "the probe succeeded"),
+    ConfigReloaded("abc", "abd", ("route a changed",)),
+    ConfigRejected("abc", ("p.yaml:1:1: wrong",)),
 ]
 
 
@@ -68,6 +72,8 @@ def test_the_catalogue_is_documented_light_and_json(event: Event) -> None:
         (CATALOGUE[3], "system.started", "A", ""),
         (CATALOGUE[4], "system.draining", "A", ""),
         (CATALOGUE[5], "system.events_dropped", "A", ""),
+        (CATALOGUE[-2], "config.reloaded", "A", ""),
+        (CATALOGUE[-1], "config.rejected", "A", ""),
         (CATALOGUE[6], "upstream.unhealthy", "B", "shop http://a:1"),
         (CATALOGUE[7], "upstream.recovered", "B", "shop http://a:1"),
         (CATALOGUE[8], "circuit.opened", "B", "shop"),

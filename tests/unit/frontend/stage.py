@@ -55,7 +55,7 @@ class Stage:
     @property
     def listener(self) -> Listener:
         """The only listener."""
-        return self.gateway._listeners[0]
+        return self.gateway.doors.listeners[0]
 
     @property
     def ends(self) -> list[Any]:

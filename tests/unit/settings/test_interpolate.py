@@ -91,7 +91,7 @@ def test_a_tree_is_replaced_in_place_with_all_problems_and_sources(tmp_path: Pat
     (tmp_path / "token").write_text("s3cret\n")
     root, _ = parse("a: ${HOST}\nb: [x, '${NONE}', '${ALSO}']\nc: ${file:token}${HOST}\nd: 5\n", "f.yaml")
     assert root is not None
-    problems = interpolate(root, ENV, tmp_path)
+    problems = interpolate(root, Interpolation(ENV, tmp_path))
     document = Document.of(root)
     assert document.data == {"a": "example.com", "b": ["x", "${NONE}", "${ALSO}"], "c": "s3cretexample.com", "d": 5}
     assert [problem.render() for problem in problems] == [
@@ -105,5 +105,5 @@ def test_a_tree_is_replaced_in_place_with_all_problems_and_sources(tmp_path: Pat
 def test_an_aliased_value_is_replaced_once() -> None:
     root, _ = parse("a: &x $$$$\nb: *x\n", "f.yaml")
     assert root is not None
-    assert interpolate(root, ENV, Path()) == []
+    assert interpolate(root, Interpolation(ENV, Path())) == []
     assert Document.of(root).data == {"a": "$$", "b": "$$"}

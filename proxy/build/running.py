@@ -1,0 +1,79 @@
+"""A plugin that was started, with all that it was lent: to be taken back when it is stopped.
+
+A reload may replace a plugin while the process goes on, so what it has begun in the background and what it answers on
+the admin listener belong to this instance and not to the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+from proxy.build.runtime import AdminTable, Runtime
+from proxy.chain import Link
+from proxy.plugin import Services
+
+log = logging.getLogger("passerelle")
+
+_STOPPING = 10.0  # seconds that a plugin's stop() may take
+
+
+class Running:
+    """One instance.
+
+    :ivar link: the instance with its id.
+    :ivar routes: the admin routes that it has added.
+    """
+
+    def __init__(
+        self, link: Link, runtime: Runtime, beside: Iterable[AdminTable] = (), buffered_body: int = 10 * 1024 * 1024
+    ) -> None:
+        self.link = link
+        self._buffered_body = buffered_body
+        self.routes = runtime.admin.layer(beside)
+        self._runtime = runtime
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Start it. :raises Exception: whatever it raises."""
+        await self.link.plugin.start(self._services())
+
+    async def stop(self) -> None:
+        """Stop it, whatever it raises and however long it takes."""
+        try:
+            async with asyncio.timeout(_STOPPING):
+                await self.link.plugin.stop()
+        except TimeoutError:
+            log.error("the plugin %s did not stop within %g s", self.link.id, _STOPPING)
+        except Exception as error:
+            log.error("the plugin %s did not stop cleanly", self.link.id, exc_info=error)
+        await self.end_tasks()
+
+    async def end_tasks(self) -> None:
+        """Cancel what it left in the background."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _services(self) -> Services:
+        runtime = self._runtime
+        return Services(
+            events=runtime.events,
+            clock=runtime.clock,
+            random=runtime.random,
+            log=logging.getLogger(f"passerelle.plugin.{self.link.id}"),
+            http=runtime.http,
+            metrics=runtime.metrics,
+            admin=self.routes,
+            spawn=self._spawn,
+            buffered_body=self._buffered_body,
+        )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._runtime.spawn(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

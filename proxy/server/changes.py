@@ -1,0 +1,82 @@
+"""What a reload changes, in words, and what no reload can change. Names only: values may be secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from proxy.build import Built
+from proxy.settings import Loaded, Problem, Settings, dump
+
+_NAMED = ("upstreams", "routes", "plugins", "listen")  # told of one by one
+_FIXED = (("workers",), ("state",), ("redis",), ("admin", "listen"), ("admin", "probes"))
+
+
+def changes(before: Built, after: Built) -> tuple[str, ...]:
+    """What is different, a line each: `route api changed`, `upstream shop added`."""
+    old, new = before.loaded.settings, after.loaded.settings
+    return (
+        *_difference("listener", _urls(old), _urls(new)),
+        *_difference("upstream", _plain(old)["upstreams"], _plain(new)["upstreams"]),
+        *_difference("plugin", before.plugins, after.plugins, "restarted"),
+        *_difference("route", _by_name(old), _by_name(new)),
+        *_order(old, new),
+        *(
+            f"{key} changed"
+            for key in Settings.model_fields
+            if key not in _NAMED and _plain(old, key) != _plain(new, key)
+        ),
+    )
+
+
+def fixed(before: Settings, loaded: Loaded) -> list[Problem]:
+    """What a reload would have to change and cannot: it takes a restart."""
+    after = loaded.settings
+    if (before.admin is None) != (after.admin is None):
+        return [_restart(loaded, ("admin",))]
+    return [_restart(loaded, path) for path in _FIXED if _at(before, path) != _at(after, path)]
+
+
+def _restart(loaded: Loaded, path: tuple[str, ...]) -> Problem:
+    remedy = "restart the server, or put it back as it was"
+    return loaded.document.problem(path, "cannot change while the server runs", remedy)
+
+
+def _at(value: Any, path: Iterable[str]) -> Any:
+    for name in path:
+        value = getattr(value, name, None)
+    return value
+
+
+def _plain(settings: Settings, key: str = "") -> Any:
+    data = dump(settings, masked=False)
+    return data.get(key) if key else {"upstreams": {}, **data}
+
+
+def _urls(settings: Settings) -> dict[str, Any]:
+    return {said.url: said for said in settings.listen}
+
+
+def _by_name(settings: Settings) -> dict[str, Any]:
+    return {route["name"]: route for route in _plain(settings).get("routes", [])}
+
+
+def _order(old: Settings, new: Settings) -> Iterator[str]:
+    names = [[route.name for route in settings.routes] for settings in (old, new)]
+    common = [[name for name in ours if name in theirs] for ours, theirs in (names, names[::-1])]
+    if common[0] != common[1]:
+        yield "routes stand in another order"
+    ids = [[entry.id for entry in settings.plugins] for settings in (old, new)]
+    if ids[0] != ids[1] and set(ids[0]) == set(ids[1]):
+        yield "plugins stand in another order"
+
+
+def _difference(
+    kind: str, old: Mapping[str, object], new: Mapping[str, object], other: str = "changed"
+) -> Iterator[str]:
+    for name, value in new.items():
+        if name not in old:
+            yield f"{kind} {name} added"
+        elif old[name] != value:
+            yield f"{kind} {name} {other}"
+    yield from (f"{kind} {name} removed" for name in old if name not in new)

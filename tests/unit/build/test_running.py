@@ -1,0 +1,74 @@
+"""A started plugin gives back what it was lent."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import proxy.build.running
+from proxy.build import Runtime
+from proxy.build.running import Running
+from proxy.chain import Link
+from proxy.message import Response
+from proxy.plugin import AdminRequest, Plugin, PluginConfig, Services
+
+
+class Busy(Plugin[PluginConfig]):
+    """Leaves something behind."""
+
+    hangs = False
+    raises = False
+
+    async def start(self, services: Services) -> None:
+        services.admin.route("GET", "busy", self.answer)
+        self.task = services.spawn(self.forever())
+
+    async def forever(self) -> None:
+        await asyncio.Event().wait()
+
+    async def answer(self, request: AdminRequest) -> Response:
+        return Response(204)
+
+    async def stop(self) -> None:
+        if self.raises:
+            raise OSError("no")
+        if self.hangs:
+            await self.forever()
+
+
+def running(runtime: Runtime, plugin: Busy) -> Running:
+    return Running(Link("busy", "busy", plugin), runtime, [])
+
+
+async def test_its_tasks_end_with_it(runtime: Runtime) -> None:
+    plugin = Busy(PluginConfig())
+    one = running(runtime, plugin)
+    await one.start()
+    await one.stop()
+    assert plugin.task.cancelled()
+
+
+@pytest.mark.parametrize("fault", ["hangs", "raises"])
+async def test_whatever_its_stop_does(
+    runtime: Runtime, fault: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(proxy.build.running, "_STOPPING", 0.01)
+    plugin = Busy(PluginConfig())
+    setattr(plugin, fault, True)
+    one = running(runtime, plugin)
+    await one.start()
+    await one.stop()
+    assert plugin.task.cancelled()
+    assert "the plugin busy did not stop" in caplog.text
+
+
+async def test_its_admin_routes_are_its_own_until_they_are_shown(runtime: Runtime) -> None:
+    first, second = running(runtime, Busy(PluginConfig())), running(runtime, Busy(PluginConfig()))
+    await first.start()
+    await second.start()  # of another configuration: the same routes are no conflict
+    third = Running(Link("other", "busy", Busy(PluginConfig())), runtime, [first.routes])
+    with pytest.raises(ValueError, match="is taken"):
+        await third.start()
+    for one in (first, second):
+        await one.stop()
