@@ -62,9 +62,17 @@ class Watcher:
             if now == seen:
                 continue
             seen = await self._at_rest(now)
+            before = self._trace()
             await self._changed()
-            after = await self._look()  # other files may count now; of the others, those looked at before it was read
-            seen = {file: seen.get(file, version) for file, version in after.items()}
+            seen = await self._since(seen, before)
+
+    async def _since(self, seen: Picture, before: Trace) -> Picture:
+        """What to compare with after a reload: versions seen before it, so that what changed meanwhile is noticed.
+
+        Files that were not looked at then count from now on; those that have appeared where one did look are new.
+        """
+        after, appeared = await self._look(), await asyncio.to_thread(picture, before)
+        return {file: seen.get(file, None if file in appeared else version) for file, version in after.items()}
 
     async def _at_rest(self, now: Picture) -> Picture:
         """An editor may write several files, or one in several steps."""
