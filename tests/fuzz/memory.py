@@ -163,7 +163,7 @@ class MemoryClient:
     def __init__(self, stage: Stage) -> None:
         self.data = b""
         self.over = ""
-        protocol = stage.gateway._listeners[0].server()
+        protocol = stage.gateway.doors.listeners[0].server()
         self.transport = MemoryTransport(stage, protocol, self)
         protocol.connection_made(self.transport)
 
