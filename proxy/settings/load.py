@@ -85,8 +85,8 @@ def load(path: Path | str, env: Mapping[str, str], trace: Trace | None = None) -
 def _named_files(settings: Settings) -> set[Path]:
     """Return the sources of plugins, error pages, and every file of certificates and keys."""
     found = {plugin.file for plugin in settings.named_plugins if plugin.file is not None}
-    pages = [page for part in (settings, *settings.routes) for pages in part.errors.values() for page in pages]
-    found |= {page.file for page in pages if page.file is not None}
+    for errors in (settings.errors, *(route.errors for route in settings.routes)):
+        found |= {page.file for pages in errors.values() for page in pages if page.file is not None}
     for tls in (*(part.tls for part in settings.listen), *(part.tls for part in settings.upstreams.values())):
         found |= {getattr(tls, key) for key in _TLS_PATHS if getattr(tls, key, None) is not None}
     return found
