@@ -14,6 +14,7 @@ from proxy.errors import BodyTooLarge, GatewayError, ResponseTooLarge
 from proxy.exchange import Exchange, Phase
 from proxy.message import Body, Headers, Request, Response
 from proxy.pages import BUILT_IN, Pages
+from proxy.tunnel import Tunnel
 
 _EXTRA_TITLES = {499: "Client Closed Request"}
 
@@ -57,9 +58,15 @@ def describe(error: GatewayError, request_id: str, request: Request | None, page
     return Response(status, headers, Body(page.render(facts)))
 
 
-def can_be_sent(response: Response) -> bool:
-    """Whether a final answer is one: plugins can make and change it in every way."""
-    return 200 <= response.status <= 599 or response.tunnel is not None
+def can_be_sent(request: Request, response: Response) -> bool:
+    """Whether a final answer is one: plugins can make and change it in every way.
+
+    A 101 is one with a tunnel from an upstream, to what the client has offered.
+    """
+    if response.status != 101:
+        return 200 <= response.status <= 599
+    tunnel = response.tunnel
+    return isinstance(tunnel, Tunnel) and request.version == "1.1" and bool(request.upgrade)
 
 
 def _proxy_status(error: GatewayError) -> str:

@@ -120,6 +120,14 @@ class Corked(asyncio.Transport):
         """:see: `asyncio.WriteTransport`."""
         self._inner.set_write_buffer_limits(high, low)
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """:see: `asyncio.BaseTransport`."""
+        self._inner.set_protocol(protocol)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """:see: `asyncio.BaseTransport`."""
+        return self._inner.get_protocol()
+
     def is_reading(self) -> bool:
         """:see: `asyncio.ReadTransport`."""
         return self._inner.is_reading()

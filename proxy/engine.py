@@ -309,7 +309,10 @@ class Engine:
 
     def _deliver(self, x: Exchange) -> None:
         response = x.response
-        if response is not None and not can_be_sent(response):
+        if response is not None and response.tunnel is not None and response.status != 101:
+            response.tunnel.close()  # a plugin has changed the answer's status: it is an ordinary one now
+            response.tunnel = None
+        if response is not None and not can_be_sent(x.request, response):
             log.error("a plugin made an answer that cannot be sent on request %s: %r", x.id, response)
             x.error = PluginFailed("a plugin made an answer that cannot be sent")
             self._replace(x, error_response(x, x.error))
@@ -321,7 +324,12 @@ class Engine:
         """Put another answer in the place of the one there, which is closed unless the new one is made of it."""
         old = x.response
         x.response = response
-        if old is not None and old is not response and not response.body.rests_on(old.body):
+        if old is None or old is response:
+            return
+        if old.tunnel is not None:
+            if old.tunnel is not response.tunnel:
+                old.close()
+        elif not response.body.rests_on(old.body):
             old.close()
 
     # when something fails

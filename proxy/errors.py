@@ -144,6 +144,14 @@ class LoopDetected(ClientError):
     proxy_error = "proxy_loop_detected"
 
 
+class TunnelTimeout(GatewayError):
+    """Nothing went through a tunnel for too long, or one end of it stopped taking bytes; 101 stands in the log."""
+
+    status = 504
+    code = "tunnel_timeout"
+    proxy_error = None
+
+
 class PluginFailed(GatewayError):
     """A hook raised."""
 
@@ -238,6 +246,13 @@ class ResponseTooLarge(UpstreamError):
 
     code = "response_too_large"
     proxy_error = "http_response_body_size"
+
+
+class UpgradeFailed(UpstreamError):
+    """A 101 that does not fit what was asked for (RFC 9110 section 7.8)."""
+
+    code = "upgrade_failed"
+    proxy_error = "http_upgrade_failed"
 
 
 class IncompleteResponse(UpstreamError):

@@ -6,10 +6,13 @@ lower-case key and its kind; it is bounded, since names come from strangers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from proxy.headers import Headers
 
+_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_PROTOCOL = re.compile(rf"{_NAME}(?:/{_NAME})?")
 _MEMO_NAMES = 2048
 _MEMO_LENGTH = 64  # bytes; longer names are not remembered
 
@@ -102,6 +105,16 @@ class Names:
 def connection_options(values: list[str]) -> set[str]:
     """The lower-case options of Connection (RFC 9110 section 7.6.1)."""
     return {option.strip(" \t").lower() for value in values for option in value.split(",")} - {""}
+
+
+# What a client cannot switch to here, because more requests would follow, past every route and plugin (h2c smuggling).
+_HTTP_ITSELF = frozenset({"h2", "h2c", "http", "tls"})
+
+
+def protocols(value: str) -> list[str]:
+    """The protocols of Upgrade that may be passed on (RFC 9110 section 7.8), in order and with their case."""
+    named = [protocol.strip() for protocol in value.split(",")]
+    return [one for one in named if _PROTOCOL.fullmatch(one) and one.partition("/")[0].lower() not in _HTTP_ITSELF]
 
 
 def remove_named(headers: Headers, options: set[str]) -> None:

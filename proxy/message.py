@@ -7,7 +7,7 @@ the way through. Names keep their case and order; look-ups ignore case (RFC 9110
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from proxy.body import EMPTY, Body
@@ -17,10 +17,18 @@ __all__ = ["EMPTY", "Body", "Duplex", "Headers", "Request", "Response"]
 
 
 class Duplex(Protocol):
-    """The bytes of a tunnel after a 101, one object for both directions."""
+    """The bytes of a tunnel after a 101, one object for both directions. The engine passes them on; nobody reads them.
+
+    :ivar protocol: what was switched to, such as `websocket`.
+    """
+
+    protocol: str
 
     def close(self) -> None:
-        """End both directions."""
+        """End both directions at once. Safe to call twice."""
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once when both directions have ended; at once if they have."""
 
 
 class Request:
@@ -33,9 +41,11 @@ class Request:
     :ivar headers: fields without the hop-by-hop ones (RFC 9110 section 7.6.1).
     :ivar body: the body, never None.
     :ivar version: `"1.0"` or `"1.1"`.
+    :ivar upgrade: the protocols that the client would switch to (RFC 9110 section 7.8), as in `websocket`; `""` for
+        none. A hook that empties it makes an ordinary request of this one.
     """
 
-    __slots__ = ("body", "headers", "host", "method", "scheme", "target", "version")
+    __slots__ = ("body", "headers", "host", "method", "scheme", "target", "upgrade", "version")
 
     def __init__(
         self,
@@ -55,6 +65,7 @@ class Request:
         self.headers = Headers() if headers is None else headers
         self.body = body
         self.version = version
+        self.upgrade = ""
 
     @property
     def path(self) -> str:
@@ -68,7 +79,7 @@ class Request:
 
     def copy(self) -> Request:
         """A copy with its own headers; the body is shared, since a stream can be read only once."""
-        return Request(
+        made = Request(
             self.method,
             self.target,
             scheme=self.scheme,
@@ -77,6 +88,8 @@ class Request:
             body=self.body,
             version=self.version,
         )
+        made.upgrade = self.upgrade
+        return made
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.scheme}://{self.host}{self.target}>"

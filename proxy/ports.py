@@ -32,7 +32,7 @@ class FetchPort:
             exchange.delivered(ClientLeft("the plugin that fetched has gone"))
             return
         self.future.set_result(response)
-        response.body.on_end(exchange.delivered)
+        (response.body if response.tunnel is None else response.tunnel).on_end(exchange.delivered)
 
 
 class Drain:
@@ -50,8 +50,12 @@ class Drain:
 
     def deliver(self, exchange: Exchange) -> None:
         """Take the answer."""
-        if exchange.response is not None:
-            flow.send(exchange.response.body, self, self._spawn)
+        response = exchange.response
+        if response is not None and response.tunnel is not None:
+            response.tunnel.close()  # a tunnel to nobody
+            exchange.delivered()
+        elif response is not None:
+            flow.send(response.body, self, self._spawn)
 
     async def drained(self) -> None:
         """There is always room."""

@@ -9,6 +9,7 @@ from proxy.plan import Plan
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
 _LEFT = 499
+_SWITCHED = 101
 
 
 class Tally:
@@ -30,6 +31,8 @@ class Tally:
         if child is None:
             child = plan.counters[status] = self._requests.child(plan.name, str(status))
         child.add()
+        if status == _SWITCHED:
+            return  # how long a tunnel lives says nothing about how long requests take
         if plan.latency is None:
             plan.latency = self._durations.child(plan.name)
         plan.latency.observe(x.finished - x.started)

@@ -59,7 +59,9 @@ def _contents(tls: UpstreamTls | None) -> tuple[bytes, ...]:
 
 def patience(timeouts: Timeouts) -> Patience:
     """The timeouts in the form that the transport reads."""
-    return Patience(timeouts.connect, timeouts.first_byte, timeouts.between_bytes, timeouts.total or 0.0)
+    return Patience(
+        timeouts.connect, timeouts.first_byte, timeouts.between_bytes, timeouts.total or 0.0, timeouts.tunnel_idle
+    )
 
 
 def _upstream(name: str, said: UpstreamSettings, runtime: Runtime, tell: Tell) -> Upstream:

@@ -35,6 +35,7 @@ from proxy.fields import (
     VIA,
     Names,
     connection_options,
+    protocols,
     remove_named,
 )
 from proxy.headers import Headers
@@ -54,7 +55,7 @@ class Head:
     :ivar framing: Content-Length and Transfer-Encoding as received, or None when there is neither.
     :ivar close: whether the connection ends with this exchange.
     :ivar expects: whether the client waits for 100 Continue (RFC 9110 section 10.1.1).
-    :ivar upgrade: the protocol asked for (RFC 9110 section 7.8), or `""`.
+    :ivar upgrade: Upgrade as received, or `""`; what may be passed on of it is in the request.
     :ivar forwarded: X-Forwarded-* and Forwarded as received, by lower-case name.
     :ivar request_id: X-Request-ID as received, or `""`.
     """
@@ -180,6 +181,8 @@ class HeadReader:
             # RFC 9112 section 9.3: close counts before keep-alive, in whatever order and field they stand
             head.close = "close" in named or (request.version == "1.0" and "keep-alive" not in named)
             remove_named(request.headers, named)
+            if head.upgrade and "upgrade" in named and request.version == "1.1":  # RFC 9110 section 7.8
+                request.upgrade = ", ".join(protocols(head.upgrade))
 
     def _seldom(self, head: Head, kind: int, name: str, value: str) -> None:
         if kind == FORWARDED:
@@ -196,7 +199,7 @@ class HeadReader:
             if "trailers" in connection_options([value]):
                 head.request.headers.add("TE", "trailers")
         elif kind == UPGRADE:
-            head.upgrade = value
+            head.upgrade = f"{head.upgrade}, {value}" if head.upgrade else value
         elif kind == VIA:
             if self.token in value:
                 raise LoopDetected("the request has passed here before (RFC 9110 section 7.6.3)")

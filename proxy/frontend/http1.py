@@ -28,6 +28,7 @@ from proxy.timers import Timer
 if TYPE_CHECKING:
     from proxy.frontend.identity import Identity
     from proxy.frontend.listener import Listener
+    from proxy.tunnel import Tunnel
 
 _END = b"\r\n\r\n"
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
@@ -73,6 +74,7 @@ class Connection(RequestHandler):
         "_parsing",
         "_stopped",
         "_talking",
+        "_tunnel",
         "_watch",
         "keep",
         "listener",
@@ -94,6 +96,7 @@ class Connection(RequestHandler):
         self._lingers = False
         self._stopped = False  # reading is paused
         self._talking = False  # the client may be in the middle of what was refused
+        self._tunnel: Tunnel | None = None
         self._watch = _Watch(self)
 
     # the connection's life
@@ -129,7 +132,9 @@ class Connection(RequestHandler):
     def close(self) -> None:
         """Drain: end after the exchange under way, at once when there is none."""
         self.keep = False
-        if self.outlet.exchange is None and not self._closing:
+        if self._tunnel is not None:
+            self._tunnel.leave()
+        elif self.outlet.exchange is None and not self._closing:
             self._shut()
 
     def abort(self) -> None:
@@ -300,6 +305,19 @@ class Connection(RequestHandler):
             self._rearm()
 
     # called by the outlet
+
+    def switch(self, tunnel: Tunnel, *, full: bool) -> None:
+        """The transport is a tunnel's from now on; what came behind the request goes into it."""
+        listener, transport = self.listener, self.transport
+        if transport is None:
+            return
+        listener.wheel.disarm(self._watch)
+        self._stopped = False
+        early, self._buffer = self._buffer, b""
+        self._tunnel = tunnel
+        tunnel.join(self, transport, early, full=full, patience=listener.limits.slow_reader)
+        if listener.draining:
+            tunnel.leave()
 
     def write_interim(self, data: bytes) -> None:
         """A 1xx answer, before the head of the final one."""

@@ -15,6 +15,7 @@ from proxy.framing import ChunkedWriter, CloseWriter, FramingError, LengthWriter
 from proxy.frontend import answer
 from proxy.headers import Headers
 from proxy.message import Response
+from proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from proxy.frontend.http1 import Connection
@@ -102,6 +103,9 @@ class Outlet:
 
     def _deliver_bodiless(self, exchange: Exchange, response: Response) -> None:
         """HEAD and 304 tell the length that a GET would have; 1xx and 204 have none (RFC 9110 section 8.6)."""
+        if isinstance(response.tunnel, Tunnel):
+            self._switch(exchange, response, response.tunnel)
+            return
         tells = response.status != 204 and response.status >= 200
         answer.strip(response, keep_length=tells)
         size = response.body.size
@@ -113,6 +117,27 @@ class Outlet:
             transport.write(head)
         response.close()
         self._done()
+
+    def _switch(self, exchange: Exchange, response: Response, tunnel: Tunnel) -> None:
+        """A 101: from now on the transport is the tunnel's, and the exchange ends with it."""
+        connection = self._connection
+        transport, listener = connection.transport, connection.listener
+        if transport is None or connection.upload.reader is not None:  # a plugin answered for a body still to come
+            response.close()
+            self._cut(GatewayError("the protocol was switched before the request was whole"))
+            return
+        answer.strip(response, keep_length=False)
+        line = f"Upgrade: {tunnel.protocol}\r\n"
+        transport.write(answer.head(response, line, exchange.id, listener, "Upgrade"))
+        self.exchange = None
+        connection.switch(tunnel, full=self.full)
+
+        def over() -> None:
+            exchange.bytes_in += tunnel.received
+            exchange.bytes_out = tunnel.sent
+            exchange.delivered(tunnel.error)
+
+        tunnel.on_end(over)
 
     def _make_head(self, exchange: Exchange, response: Response, framing: str) -> bytes:
         connection = self._connection

@@ -114,7 +114,7 @@ class Pool(Model):
 
 
 class Timeouts(Model):
-    """How long an upstream may take; each ends in a 504."""
+    """How long an upstream may take; each ends in a 504, but for that of tunnels."""
 
     connect: Duration = 5.0
     """Until the connection stands, TLS included."""
@@ -124,7 +124,10 @@ class Timeouts(Model):
     """The longest pause inside the answer."""
     total: Duration | None = None
     """From the request's head to the answer's last byte, over all tries, waits and queues; no limit unless written.
-    An answer that is under way is cut."""
+    An answer that is under way is cut; a tunnel is not."""
+    tunnel_idle: Duration = 3600.0
+    """A WebSocket, or any other tunnel after a 101, is closed when no byte has passed in either direction for this
+    long; pings are bytes."""
 
 
 class Backoff(Model):
@@ -279,6 +282,8 @@ class RouteTimeouts(Model):
     """The longest pause inside the answer."""
     total: Duration | None = None
     """From the request's head to the answer's last byte, over all tries."""
+    tunnel_idle: Duration | None = None
+    """The longest time without a byte in a WebSocket or another tunnel."""
 
     def over(self, base: Timeouts) -> Timeouts:
         """Return `base` with the values written here in its place."""

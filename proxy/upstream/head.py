@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpResponseParser, RawResponseMessage
 
-from proxy.errors import BadResponse, GatewayError
+from proxy.errors import BadResponse, GatewayError, UpgradeFailed
 from proxy.exchange import Endpoint, Exchange
 from proxy.fields import (
     CONNECTION,
@@ -21,12 +21,13 @@ from proxy.fields import (
     UPGRADE,
     Names,
     connection_options,
+    protocols,
     remove_named,
 )
 from proxy.flow import splices
 from proxy.framing import ChunkedWriter, CloseWriter, FramingError, LengthWriter, response_reader, writer
 from proxy.headers import HOP_BY_HOP, Headers, check_field
-from proxy.message import Response
+from proxy.message import Request, Response
 
 MAX_HEAD = 65536  # bytes of an answer's head
 _NOT_IN_TARGET = re.compile(r"[^!\x22$-~\x80-\xff]")  # control bytes, space, `#`, and what is beyond latin-1
@@ -66,6 +67,8 @@ def request_head(exchange: Exchange, endpoint: Endpoint, framing: Writer | None,
         headers = _cleaned(exchange)
         if "te" in headers.keys:
             rest = "Connection: TE\r\n"
+    if request.upgrade:
+        rest = _upgrade_lines(request.upgrade, rest)
     field = None if framing is None else framing.fields
     if field is not None:
         rest = f"{rest}{field[0]}: {field[1]}\r\n"
@@ -74,6 +77,15 @@ def request_head(exchange: Exchange, endpoint: Endpoint, framing: Writer | None,
     fields = headers.encode()
     last = f"{rest}Via: {via}\r\n\r\n".encode("latin-1")  # behind the Via fields of those before us
     return b"%b%b\r\n%b" % (start, fields, last) if fields else start + last
+
+
+@lru_cache(maxsize=64)
+def _upgrade_lines(protocols: str, rest: str) -> str:
+    try:
+        check_field("Upgrade", protocols)
+    except ValueError:
+        raise GatewayError("a plugin made an Upgrade that cannot be sent") from None
+    return f"Connection: {'TE, ' if rest else ''}Upgrade\r\nUpgrade: {protocols}\r\n"
 
 
 @lru_cache(maxsize=64)
@@ -109,7 +121,7 @@ class ResponseHead:
     :ivar response: still without its body.
     :ivar framing: Content-Length and Transfer-Encoding as received, or None when there is neither.
     :ivar keep: whether the connection may be used again.
-    :ivar upgrade: the protocol switched to, or `""`.
+    :ivar upgrade: Upgrade as received: with a 101 what was switched to.
     """
 
     __slots__ = ("framing", "keep", "response", "upgrade", "version")
@@ -218,7 +230,7 @@ def _special(head: ResponseHead, fields: list[tuple[int, bytes, str]]) -> None:
             if value != "keep-alive" or head.version == "1.0":
                 options.append(value)
         elif kind == UPGRADE:
-            head.upgrade = value
+            head.upgrade = f"{head.upgrade}, {value}" if head.upgrade else value
     if options:
         named = connection_options(options)
         head.keep = "close" not in named and (head.keep or "keep-alive" in named)
@@ -230,3 +242,20 @@ def tell_length(response: Response, framing: Headers | None) -> None:
     length = None if framing is None else framing.get("content-length")
     if length is not None:
         response.headers.add("Content-Length", length)
+
+
+def unfit(head: ResponseHead, request: Request, *, whole: bool) -> GatewayError | None:
+    """What is wrong with a 101, or None (RFC 9110 section 7.8).
+
+    :param whole: whether the request has been sent to its end: before that the bytes of its body and those of the
+        tunnel could not be told apart.
+    """
+    if not request.upgrade:
+        return BadResponse("the upstream switched protocols unasked (RFC 9110 section 7.8)")
+    offered = {name.lower() for name in protocols(request.upgrade)}
+    chosen = connection_options([head.upgrade])
+    if not chosen or not chosen <= offered:
+        return UpgradeFailed("the upstream switched to a protocol that was not offered (RFC 9110 section 7.8)")
+    if head.version != "1.1":
+        return UpgradeFailed("the upstream switched protocols in HTTP/1.0")
+    return None if whole else UpgradeFailed("the upstream switched protocols before the request was whole")

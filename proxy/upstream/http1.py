@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from proxy.body import Body, Stream
@@ -27,7 +28,8 @@ from proxy.exchange import Endpoint, Exchange
 from proxy.framing import FramingError, Reader, response_reader
 from proxy.headers import Headers
 from proxy.message import Response
-from proxy.upstream.head import MAX_HEAD, ResponseHead, new_parser, read_head, tell_length
+from proxy.tunnel import Tunnel
+from proxy.upstream.head import MAX_HEAD, ResponseHead, new_parser, read_head, tell_length, unfit
 from proxy.upstream.held import Held, is_held
 from proxy.upstream.member import Member
 from proxy.upstream.sender import Sender
@@ -151,6 +153,10 @@ class Connection(Member):
             data = data[end + 4 :]
             if head.response.status >= 200:
                 break
+            if head.response.status == 101:
+                self._held = b""
+                self._switch(head, data)
+                return
             self._interim(head)
             if self._exchange is None or not data:
                 self._held = b""
@@ -159,13 +165,29 @@ class Connection(Member):
         self._final(head, data)
 
     def _interim(self, head: ResponseHead) -> None:
-        exchange = self._exchange
-        if exchange is None:
+        if self._exchange is not None:
+            self._exchange.informed(head.response)
+
+    def _switch(self, head: ResponseHead, early: bytes) -> None:
+        """A 101: from now on the transport is a tunnel's, and only the pool's books know of this connection."""
+        pool, exchange, transport = self._pool, self._exchange, self.transport
+        if pool is None or exchange is None or transport is None:
             return
-        if head.response.status == 101:
-            self.fail(BadResponse("the upstream switched protocols unasked (RFC 9110 section 7.8)"))
-        else:
-            exchange.informed(head.response)
+        error = unfit(head, exchange.request, whole=self._sender.sent)
+        if error is not None:
+            self.fail(error)
+            return
+        patience = exchange.patience
+        tunnel = Tunnel(head.upgrade, pool.wheel, patience.tunnel_idle)
+        self._exchange = None
+        self.why = "tunnel"
+        exchange.deadline = inf  # `total` is for answers; a tunnel has an idle limit
+        full = self._sender.full
+        self._sender.over()
+        pool.wheel.disarm(self._watch)
+        tunnel.begin(self, transport, early, full=full, patience=patience.between_bytes)
+        exchange.attempt = head.response.tunnel = tunnel
+        exchange.answered(head.response)
 
     def _final(self, head: ResponseHead, data: bytes) -> None:
         """The final head is here, and perhaps the whole body with it."""

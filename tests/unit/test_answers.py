@@ -10,12 +10,15 @@ import pytest
 from proxy import errors
 from proxy.answers import can_be_sent, describe, error_response, title
 from proxy.chain import Chain
+from proxy.clock import ManualClock
 from proxy.errors import BadRequest, BodyTooLarge, ConnectRefused, GatewayError, NoRoute, PoolFull
 from proxy.exchange import Exchange, Peer, Phase
 from proxy.message import Headers, Request, Response
 from proxy.pages import Page, Pages
 from proxy.plan import Plan
 from proxy.testing.ends import Caller
+from proxy.timers import Wheel
+from proxy.tunnel import Tunnel
 
 
 def request(accept: str | None = None) -> Request:
@@ -44,6 +47,7 @@ def test_titles(status: int, words: str) -> None:
 TABLE: dict[type[GatewayError], tuple[int, str, str | None]] = {
     errors.GatewayError: (500, "internal_error", "proxy_internal_error"),
     errors.PluginFailed: (500, "plugin_error", "proxy_internal_error"),
+    errors.TunnelTimeout: (504, "tunnel_timeout", None),
     errors.ClientError: (400, "bad_request", "http_request_error"),
     errors.BadRequest: (400, "bad_request", "http_request_error"),
     errors.NoRoute: (404, "no_route", "destination_not_found"),
@@ -69,6 +73,7 @@ TABLE: dict[type[GatewayError], tuple[int, str, str | None]] = {
     errors.BadResponse: (502, "bad_response", "http_protocol_error"),
     errors.ResponseHeadTooLarge: (502, "response_head_too_large", "http_response_header_section_size"),
     errors.ResponseTooLarge: (502, "response_too_large", "http_response_body_size"),
+    errors.UpgradeFailed: (502, "upgrade_failed", "http_upgrade_failed"),
     errors.IncompleteResponse: (502, "incomplete_response", "http_response_incomplete"),
     errors.Unavailable: (503, "no_healthy_upstream", "destination_unavailable"),
     errors.PoolFull: (503, "pool_exhausted", "connection_limit_reached"),
@@ -176,12 +181,13 @@ def test_a_body_that_is_too_large_is_the_fault_of_who_sent_it(phase: Phase, stat
 
 @pytest.mark.parametrize(("status", "sent"), [(199, False), (200, True), (599, True), (600, False), (101, False)])
 def test_what_can_be_sent(status: int, sent: bool) -> None:
-    assert can_be_sent(Response(status)) is sent
+    assert can_be_sent(Request("GET", "/"), Response(status)) is sent
 
 
-def test_a_tunnel_can_be_sent() -> None:
-    class Tunnel:
-        def close(self) -> None:
-            """Nothing is open."""
-
-    assert can_be_sent(Response(101, tunnel=Tunnel()))
+@pytest.mark.parametrize(
+    ("upgrade", "version", "sent"), [("chat", "1.1", True), ("", "1.1", False), ("chat", "1.0", False)]
+)
+def test_a_tunnel_can_be_sent_to_those_who_asked(upgrade: str, version: str, sent: bool) -> None:
+    asked = Request("GET", "/", version=version)
+    asked.upgrade = upgrade
+    assert can_be_sent(asked, Response(101, tunnel=Tunnel("chat", Wheel(ManualClock()), 1.0))) is sent

@@ -82,3 +82,21 @@ def test_connection_that_names_nothing_takes_nothing() -> None:
     headers = Headers([("X-Mine", "1")])
     remove_named(headers, set())
     assert len(headers) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "passed"),
+    [
+        ("websocket", ["websocket"]),
+        ("WebSocket", ["WebSocket"]),
+        ("h2c", []),
+        ("H2C", []),
+        ("h2c, websocket", ["websocket"]),
+        ("websocket,h2c , chat/2.0", ["websocket", "chat/2.0"]),
+        ("HTTP/2.0, TLS/1.0, h2, tcp", ["tcp"]),
+        (" , ,", []),
+        ("a b, c/d/e, (x), ok", ["ok"]),
+    ],
+)
+def test_protocols_that_may_be_passed_on(value: str, passed: list[str]) -> None:
+    assert fields.protocols(value) == passed

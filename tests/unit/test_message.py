@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -13,9 +14,13 @@ from proxy.message import Request, Response
 
 class Tunnel:
     closed = 0
+    protocol = "chat"
 
     def close(self) -> None:
         self.closed += 1
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """It does not end."""
 
 
 class Peer:

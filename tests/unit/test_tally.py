@@ -37,3 +37,14 @@ async def test_every_exchange_counts_once(response: Response | None, error: Gate
     assert plan.latency is not None
     assert plan.latency.sum == pytest.approx(0.4)
     assert plan.latency.counts[plan.latency.bounds.index(0.25)] == 2
+
+
+async def test_a_tunnels_life_is_no_latency() -> None:
+    metrics = Metrics()
+    x = (await drive()).exchange
+    x.response, x.started, x.finished = Response(101), 10.0, 4000.0
+    plan = Plan("site", Chain([]), None)
+    Tally(metrics).count(x, plan)
+    counter = metrics.counter("passerelle_requests_total", "", ("route", "status"))
+    assert {labels: child.value for labels, child in counter.children()} == {("site", "101"): 1}
+    assert plan.latency is None
