@@ -9,7 +9,7 @@ from proxy.build.chains import Chains
 from proxy.build.holding import Held
 from proxy.build.running import Running
 from proxy.build.runtime import Runtime
-from proxy.build.upstreams import register_metrics
+from proxy.build.upstreams import start_upstreams
 from proxy.chain import Link
 from proxy.plan import Snapshot
 from proxy.settings import Loaded, Problem, SettingsError
@@ -65,9 +65,9 @@ class Built:
             raise
 
     def show(self) -> None:
-        """Let the admin listener and the metrics tell of this configuration."""
+        """Let the admin listener and the metrics tell of this configuration, and follow its names."""
         self._runtime.admin.show([held.thing.routes for held in self.plugins.values()])
-        register_metrics(self.snapshot.upstreams, self._runtime)
+        start_upstreams(self.snapshot.upstreams, self.loaded.settings, self._runtime)
 
     async def stop(self) -> None:
         """Let go of plugins, last started first, and of upstreams: what no other configuration holds ends.

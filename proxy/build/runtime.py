@@ -17,6 +17,7 @@ from proxy.plugin import Admin, Http
 from proxy.timers import Wheel
 from proxy.upstream.client import Client
 from proxy.upstream.connector import Connector
+from proxy.upstream.resolve import Lookup, Resolver
 from proxy.upstream.session import open_session
 
 log = logging.getLogger("passerelle")
@@ -40,12 +41,18 @@ class AdminTable(Admin, Protocol):
 class Runtime:
     """The things that every snapshot of a process shares. Made inside a running loop.
 
+    :param lookup: asks for the addresses of a name; the system unless given.
     :ivar token: this instance's mark in Via.
     :ivar admin: where plugins and rooms add admin routes.
     """
 
     def __init__(
-        self, admin: AdminTable, *, clock: Clock | None = None, randomness: random.Random | None = None
+        self,
+        admin: AdminTable,
+        *,
+        clock: Clock | None = None,
+        randomness: random.Random | None = None,
+        lookup: Lookup | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.random = randomness or random.Random()
@@ -55,10 +62,13 @@ class Runtime:
         self.admin = admin
         self.token = secrets.token_hex(6)
         self.flusher = Flusher(asyncio.get_running_loop().call_soon)
-        self.connector = Connector()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.resolver = Resolver(
+            clock=self.clock, wheel=self.wheel, spawn=self.spawn, metrics=self.metrics, lookup=lookup
+        )
+        self.connector = Connector(self.resolver)
         self.session = open_session(self.connector)
         self.http: Http = Client(self.session)
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something in the background; its error is logged, and it is cancelled by `close`."""
@@ -79,3 +89,4 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.session.close()
+        await self.resolver.close()

@@ -14,6 +14,7 @@ from proxy.exchange import Endpoint, Patience
 from proxy.settings import KeyPath, Settings, Target, Timeouts, UpstreamTls
 from proxy.settings import Pool as PoolSettings
 from proxy.settings import Upstream as UpstreamSettings
+from proxy.upstream.follow import Follower
 from proxy.upstream.pool import Limits, Pool
 from proxy.upstream.stats import Stats
 from proxy.upstream.tls import ClientTls, TlsFileError, make_context
@@ -83,7 +84,20 @@ def _upstream(name: str, said: UpstreamSettings, runtime: Runtime, tell: Tell) -
         stats=Stats(runtime.metrics, name),
         randomness=runtime.random,
     )
-    return Upstream(name, endpoints, pool, patience(said.timeouts), make_retry(name, said.retry, runtime))
+    follower = _follower(said, endpoints, runtime)
+    retry = make_retry(name, said.retry, runtime)
+    return Upstream(name, endpoints, pool, patience(said.timeouts), retry, follower)
+
+
+def _follower(said: UpstreamSettings, endpoints: list[Endpoint], runtime: Runtime) -> Follower | None:
+    """What keeps the endpoints in step with DNS; None when no target has a name."""
+    kinds: dict[str, list[Endpoint]] = {"first": [], "all": []}
+    for target, endpoint in zip(said.targets, endpoints, strict=True):
+        if target.is_named:
+            kinds[said.resolve_for(target)].append(endpoint)
+    if not any(kinds.values()):
+        return None
+    return Follower(runtime.resolver, endpoints, kinds["first"], kinds["all"])
 
 
 def client_tls(said: UpstreamTls) -> ClientTls:
@@ -129,6 +143,14 @@ def _endpoint(target: Target, host: str, tls: ClientTls | None) -> Endpoint:
         path=target.path,
         tls=tls,
     )
+
+
+def start_upstreams(upstreams: Mapping[str, Upstream], settings: Settings, runtime: Runtime) -> None:
+    """Follow names as these settings say, and show the pools."""
+    runtime.resolver.ttl, runtime.resolver.stale = settings.dns.ttl, settings.dns.stale
+    register_metrics(upstreams, runtime)
+    for upstream in upstreams.values():
+        upstream.start()
 
 
 def register_metrics(upstreams: Mapping[str, Upstream], runtime: Runtime) -> None:

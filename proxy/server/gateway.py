@@ -29,6 +29,7 @@ from proxy.server.source import Source
 from proxy.server.views import Views
 from proxy.settings import Listener as ListenerSettings
 from proxy.settings import Loaded, Settings, SettingsError
+from proxy.upstream.resolve import Lookup
 
 log = logging.getLogger("passerelle")
 
@@ -40,17 +41,25 @@ class Gateway:
     """One configuration being served, and those that follow it.
 
     :param source: where the configuration is read again from; None when it came from no file.
+    :param lookup: asks for the addresses of a name; the system unless given.
     :ivar doors: its listeners.
     :ivar reloader: what reloads it.
     :ivar ready: whether it takes new work; what `/readyz` tells.
     """
 
     def __init__(
-        self, loaded: Loaded, registry: Registry, *, clock: Clock | None = None, source: Source | None = None
+        self,
+        loaded: Loaded,
+        registry: Registry,
+        *,
+        clock: Clock | None = None,
+        source: Source | None = None,
+        lookup: Lookup | None = None,
     ) -> None:
         self._loaded = loaded
         self._clock = clock
         self._source = source
+        self._lookup = lookup
         self._began = 0.0
         self._admin: AdminServer | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -118,7 +127,7 @@ class Gateway:
             start.
         :raises CannotBind: when an address is taken or not ours.
         """
-        self.runtime = runtime = Runtime(self.routes, clock=self._clock)
+        self.runtime = runtime = Runtime(self.routes, clock=self._clock, lookup=self._lookup)
         try:
             self.built = build(self._loaded, self.registry, runtime)
             for warning in self.built.warnings:

@@ -11,7 +11,7 @@ from proxy.settings.document import Document
 from proxy.settings.dump import dump
 from proxy.settings.error_models import ErrorPage, ErrorPages
 from proxy.settings.load import Loaded, Trace, load, load_text, settings_for
-from proxy.settings.models import Admin, ClientTimeouts, Drain, Limits, Listener, ListenerTls, Settings
+from proxy.settings.models import Admin, ClientTimeouts, Dns, Drain, Limits, Listener, ListenerTls, Settings
 from proxy.settings.plugin_models import PluginEntry, RoutePlugin
 from proxy.settings.problems import KeyPath, Problem, SettingsError, Severity, label, nearest, suggestion
 from proxy.settings.route_models import Expect, Match, PathEdit, Route, SelfTest
@@ -36,6 +36,7 @@ __all__ = [
     "Admin",
     "Breaker",
     "ClientTimeouts",
+    "Dns",
     "Document",
     "Drain",
     "Duration",

@@ -112,6 +112,15 @@ class ClientTimeouts(Model):
     """A client that takes no byte of its answer for this long is cut."""
 
 
+class Dns(Model):
+    """How the names of upstreams, and those that plugins ask for, are looked up."""
+
+    ttl: Duration = 10.0
+    """An answer is used for this long, then the name is looked up again."""
+    stale: DurationOrZero = 300.0
+    """While look-ups fail, the last answer serves for this long beyond that."""
+
+
 class Drain(Model):
     """How a server stops."""
 
@@ -155,6 +164,8 @@ class Settings(Model):
     """How large requests may get."""
     timeouts: ClientTimeouts = ClientTimeouts()
     """How long clients may take. Upstreams have timeouts of their own."""
+    dns: Dns = Dns()
+    """How names are looked up."""
     drain: Drain = Drain()
     """How the server stops."""
     upstreams: dict[Name, Upstream] = Field(default_factory=dict)

@@ -18,6 +18,7 @@ from proxy.settings.fields import (
     Switch,
     TargetOrigin,
     is_address,
+    is_loopback,
     port_of,
     split_url,
 )
@@ -28,6 +29,7 @@ BALANCERS = ("round_robin", "least_busy", "two_choices")
 RETRY_CAUSES = ("connect", "reset", "timeout", "500", "502", "503", "504")
 
 HostPolicy: TypeAlias = Literal["pass", "upstream"]
+Resolve: TypeAlias = Literal["first", "all"]
 
 
 class Target(Model):
@@ -37,6 +39,8 @@ class Target(Model):
     """`scheme://host:port`, or `unix:/path/of/a/socket`; without a path of requests."""
     weight: int = Field(default=1, ge=1, le=1000)
     """Its share of the requests, relative to the other targets."""
+    resolve: Resolve | None = None
+    """As the upstream's `resolve`, for this target alone."""
 
     @model_validator(mode="before")
     @classmethod
@@ -62,6 +66,17 @@ class Target(Model):
     def port(self) -> int:
         """Port, the scheme's own one when none is written."""
         return 80 if self.path else port_of(self.url)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it has addresses to look up, which may change."""
+        return not (self.path or is_address(self.host) or is_loopback(self.host))
+
+    @model_validator(mode="after")
+    def _refuse_useless_resolve(self) -> Target:
+        if self.resolve == "all" and not self.is_named:
+            raise wrong("has no name that could resolve to several addresses", "remove resolve")
+        return self
 
 
 class HashBy(Model):
@@ -231,6 +246,9 @@ class Upstream(Model):
     """Where it runs."""
     balance: Balance = "round_robin"
     """How a target is chosen."""
+    resolve: Resolve = "first"
+    """What a target with a name stands for: `first`, one endpoint, at the first of its addresses that can be reached;
+    or `all`, an endpoint for each address, which come and go with the answers of DNS."""
     pool: Pool = Pool()
     """Connections kept to it."""
     timeouts: Timeouts = Timeouts()
@@ -254,6 +272,16 @@ class Upstream(Model):
         if self.host is not None:
             return self.host
         return "upstream" if target.scheme == "https" and not is_address(target.host) else "pass"
+
+    def resolve_for(self, target: Target) -> Resolve:
+        """Return what a target with a name stands for."""
+        return target.resolve or self.resolve
+
+    @model_validator(mode="after")
+    def _refuse_useless_resolve(self) -> Upstream:
+        if self.resolve == "all" and not any(target.is_named for target in self.targets):
+            raise wrong("has no target whose name could resolve to several addresses", "remove resolve")
+        return self
 
     @model_validator(mode="after")
     def _refuse_useless_tls(self) -> Upstream:

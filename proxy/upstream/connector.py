@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientTimeout, TCPConnector
-from aiohttp.abc import ResolveResult
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_reqrep import ClientRequest
 from yarl import URL
 
@@ -24,15 +24,25 @@ from proxy.upstream.tls import ClientTls
 if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
-_DNS_TTL = 10  # seconds
+_NEXT_ADDRESS = 0.25  # seconds until the next address of a name is tried as well (RFC 8305 section 5)
 
 
 class Connector(TCPConnector):
-    """A TCPConnector without a limit over everything: each upstream's pool has its own."""
+    """A TCPConnector without a limit over everything: each upstream's pool has its own.
 
-    def __init__(self) -> None:
+    :param resolver: knows the addresses of names, and for how long; aiohttp's own unless given.
+    """
+
+    def __init__(self, resolver: AbstractResolver | None = None) -> None:
         loop = asyncio.get_running_loop()
-        super().__init__(limit=0, ttl_dns_cache=_DNS_TTL, keepalive_timeout=30.0, loop=loop)
+        super().__init__(
+            limit=0,
+            resolver=resolver,
+            use_dns_cache=resolver is None,
+            happy_eyeballs_delay=_NEXT_ADDRESS,
+            keepalive_timeout=30.0,
+            loop=loop,
+        )
         self._factory = lambda: Connection(loop)  # type: ignore[assignment]  # aiohttp has a partial of its own class
         self._opened: set[Connection] = set()
         self._resolving: dict[asyncio.Task[Any] | None, bool] = {}  # of the tasks in `open`: which have no address yet

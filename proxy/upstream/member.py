@@ -41,6 +41,7 @@ class Member(ResponseHandler):
 
     :ivar endpoint: where it leads, once a pool owns it.
     :ivar expires: clock reading from which on it is not used again; the pool's to set.
+    :ivar spent: why it is not to be used again, once its exchange is over; the pool's to set.
     :ivar uses: exchanges that it was given.
     :ivar why: the reason for which it was closed, in a word for metrics; empty when the upstream did it.
     """
@@ -53,6 +54,7 @@ class Member(ResponseHandler):
         self._member = False  # whether the pool counts it
         self._idle_for = 0.0  # seconds that it may be idle
         self.expires = inf
+        self.spent = ""
         self.uses = 0
         self.why = ""
 
@@ -74,6 +76,12 @@ class Member(ResponseHandler):
     def usable(self) -> bool:
         """Whether another exchange may begin on it."""
         return self.transport is not None and not self.transport.is_closing()
+
+    @property
+    def peer(self) -> str:
+        """The address that it leads to; empty over a Unix socket."""
+        name = None if self.transport is None else self.transport.get_extra_info("peername")
+        return str(name[0]) if isinstance(name, tuple) else ""
 
     @property
     def idle_since(self) -> float:

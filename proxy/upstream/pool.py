@@ -16,6 +16,7 @@ from proxy.timers import Timer, Wheel
 from proxy.upstream.connector import Connector
 from proxy.upstream.http1 import Connection
 from proxy.upstream.queue import Queue
+from proxy.upstream.resolve import Addresses
 from proxy.upstream.stats import Stats
 
 _JITTER = 0.1  # share of the lifetime that is drawn by lot, so that connections made together do not end together
@@ -114,6 +115,8 @@ class Pool:
         self.flusher = flusher
         self._connector = connector
         self._idle: dict[Endpoint, deque[Connection]] = {endpoint: deque() for endpoint in endpoints}
+        self._all: set[Connection] = set()
+        self._addresses: dict[Endpoint, Addresses] = {}  # of those that are followed
         self._queue = Queue(
             limits.queue, limits.queue_timeout, clock=clock, wheel=wheel, waited=stats.wait, refused=stats.failed
         )
@@ -207,6 +210,8 @@ class Pool:
             opening.fail(UpstreamReset("the upstream closed or spoke before it was asked", retry=Retry.UNSENT))
             return
         connection.expires = self._now() + self.limits.lifetime * (1 - _JITTER * self._random())
+        self._all.add(connection)
+        self._verify(connection)
         if opening.exchange is not None:
             connection.start(opening.exchange)
         else:
@@ -235,6 +240,8 @@ class Pool:
             return "stopping"
         if not known:
             return "target_gone"
+        if connection.spent:
+            return connection.spent
         if connection.uses >= self.limits.max_requests:
             return "max_requests"
         if not connection.usable:
@@ -256,6 +263,7 @@ class Pool:
     def lost(self, connection: Connection) -> None:
         """A connection is gone, idle or busy."""
         self._connector.forget(connection)
+        self._all.discard(connection)
         self.stats.closed(connection.why or "upstream")
         idle = self._idle.get(connection.endpoint)
         if idle and connection in idle:
@@ -270,6 +278,37 @@ class Pool:
         if waiter is not None and not self._closed:
             self._queue.leave(waiter)
             self._open(waiter.exchange, waiter.endpoint)
+
+    # endpoints that change
+
+    def replace(self, endpoints: Iterable[Endpoint]) -> None:
+        """These are the endpoints from now on. Connections to others are closed, busy ones when they are free."""
+        old, self._idle = self._idle, {}
+        for endpoint in endpoints:
+            self._idle[endpoint] = old.pop(endpoint, deque())
+        for idle in old.values():
+            self.idle -= len(idle)
+            for connection in list(idle):
+                connection.leave("target_gone")
+        self._addresses = {one: found for one, found in self._addresses.items() if one in self._idle}
+
+    def follow(self, endpoint: Endpoint, addresses: Addresses) -> None:
+        """An endpoint's name has these addresses now. Connections to others are closed, busy ones when free."""
+        self._addresses[endpoint] = addresses
+        for connection in list(self._all):
+            if connection.endpoint is endpoint:
+                self._verify(connection)
+
+    def _verify(self, connection: Connection) -> None:
+        """Whether a connection leads to where its endpoint is."""
+        addresses = self._addresses.get(connection.endpoint)
+        if addresses is None or connection.peer in addresses:
+            return
+        connection.spent = "address_gone"
+        if connection in self._idle.get(connection.endpoint, ()):
+            connection.leave("address_gone")
+
+    # what is idle for too long
 
     def trim(self) -> None:
         """Close the longest idle beyond `max_idle`, if they were idle for five seconds."""

@@ -8,6 +8,7 @@ from math import inf
 from proxy.errors import DeadlinePassed, GatewayError
 from proxy.exchange import Endpoint, Exchange, Patience
 from proxy.upstream.balance import RoundRobin
+from proxy.upstream.follow import Follower
 from proxy.upstream.pool import Pool
 from proxy.upstream.retry import RetryPolicy
 from proxy.upstream.waits import Limit, Pauses
@@ -29,6 +30,7 @@ class Upstream:
         pool: Pool,
         patience: Patience,
         retry: RetryPolicy,
+        follower: Follower | None = None,
     ) -> None:
         self.name = name
         self.endpoints = tuple(endpoints)
@@ -38,6 +40,19 @@ class Upstream:
         self.pick = self.balancer.pick
         self.retry = retry
         self.pauses = Pauses(pool.wheel)
+        self._follower = follower
+
+    def start(self) -> None:
+        """Follow the names of its targets from now on."""
+        if self._follower is not None:
+            self._follower.start(self.pool.follow, self.replace_endpoints)
+
+    def replace_endpoints(self, endpoints: Sequence[Endpoint]) -> None:
+        """These are the endpoints from now on; of those that stay everything stays, connections above all."""
+        self.endpoints = tuple(endpoints)
+        self.balancer = RoundRobin(endpoints)
+        self.pick = self.balancer.pick
+        self.pool.replace(endpoints)
 
     def send(self, exchange: Exchange, endpoint: Endpoint) -> None:
         """Begin a try."""
@@ -64,7 +79,9 @@ class Upstream:
         self.pauses.begin(exchange, seconds)
 
     async def close(self) -> None:
-        """End idle connections; busy ones end with their exchanges."""
+        """Follow no names any more and end idle connections; busy ones end with their exchanges."""
+        if self._follower is not None:
+            self._follower.stop()
         self.pool.close()
 
     def __repr__(self) -> str:

@@ -13,6 +13,7 @@ from proxy.registry import Registry
 from proxy.server.gateway import Gateway
 from proxy.settings import load_text
 from proxy.upstream.pool import Pool
+from proxy.upstream.resolve import Lookup
 from proxy.upstream.upstream import Upstream
 from tests.wire.client import PATIENCE, Client
 from tests.wire.origin import Origin, Script, Wire
@@ -98,6 +99,7 @@ async def staged(
     targets: str = "",
     listen: str = "http://127.0.0.1:0",
     origin: Origin | None = None,
+    lookup: Lookup | None = None,
 ) -> AsyncIterator[Stage]:
     """A stage.
 
@@ -106,6 +108,7 @@ async def staged(
         `backoff` the next try comes at once, for the clock stands still.
     :param targets: in the place of the origin's own; `{port}` stands for its port.
     :param listen: the listeners, in flow style.
+    :param lookup: what the gateway asks for the addresses of names.
     :param origin: one that is not started yet, in the place of a plain one.
     """
     clock, origin = ManualClock(), origin or Origin()
@@ -116,7 +119,7 @@ async def staged(
     sent_to = targets.format(port=origin.port) or origin.url
     text = CONFIG.format(listen=listen, top=top, targets=sent_to, upstream=said, large="x" * LARGE)
     try:
-        gateway = Gateway(load_text(text, {}), Registry.installed(), clock=clock)
+        gateway = Gateway(load_text(text, {}), Registry.installed(), clock=clock, lookup=lookup)
         await gateway.start()
         try:
             yield Stage(clock, origin, gateway)

@@ -14,7 +14,8 @@ GOOD = APP + "routes: [{name: all, upstream: app}]\n"  # lines 1 and 2
 ANOTHER = 'give one of them another: "id: NAME"'
 ENTRY = 'write "- name", or "- name: {option: value}"'
 TOP_KEYS = (
-    "admin, drain, errors, include, limits, listen, plugins, redis, routes, state, tests, timeouts, trusted_proxies, "
+    "admin, dns, drain, errors, include, limits, listen, plugins, redis, routes, state, tests, timeouts, "
+    "trusted_proxies, "
     "upstreams, workers"
 )
 

@@ -62,6 +62,20 @@ def test_what_is_no_path_of_a_socket(target: str, message: str) -> None:
         upstream(targets=[target])
 
 
+def test_resolving_is_for_names() -> None:
+    named, addressed = "http://app.test", "http://10.0.0.1"
+    made = upstream(targets=[named, {"url": "http://b.test", "resolve": "all"}, addressed])
+    assert [target.is_named for target in made.targets] == [True, True, False]
+    assert [made.resolve_for(target) for target in made.targets] == ["first", "all", "first"]
+    made = upstream(targets=[{"url": named, "resolve": "first"}, "http://b.test"], resolve="all")
+    assert [made.resolve_for(target) for target in made.targets] == ["first", "all"]
+    for nameless in (addressed, "http://[::1]", "http://localhost", "unix:/run/app.sock"):
+        with pytest.raises(ValidationError, match="no target whose name"):
+            upstream(targets=[nameless], resolve="all")
+        with pytest.raises(ValidationError, match="no name that could"):
+            upstream(targets=[{"url": nameless, "resolve": "all"}])
+
+
 def test_tls_is_for_targets_that_speak_it() -> None:
     https = ["https://a.test"]
     assert upstream(targets=https, tls={"server_name": "b.test"}).tls == UpstreamTls(server_name="b.test")
