@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import struct
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp.web_protocol import RequestHandler
@@ -21,6 +19,7 @@ from proxy.exchange import Exchange
 from proxy.framing import FramingError, Reader, request_reader
 from proxy.frontend.head import Head
 from proxy.frontend.outlet import Outlet
+from proxy.frontend.pace import Pace, end, reset
 from proxy.frontend.upload import Upload
 from proxy.message import Request
 from proxy.timers import Timer
@@ -35,14 +34,6 @@ _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _NO_HEAD = (b"", b"\r")  # the second may become an empty line, which begins nothing
 _HIGH_WATER = 65536  # bytes that wait to be written, or to be parsed behind a request under way
 _LINGER = 2.0  # seconds that a closing connection lets the client read the answer (RFC 9112 section 9.6)
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    """Close by RST: an orderly FIN would say that a body ended by closing is whole (RFC 9112 section 8)."""
-    raw = transport.get_extra_info("socket")
-    if raw is not None:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
 
 
 class _Watch(Timer):
@@ -71,7 +62,9 @@ class Connection(RequestHandler):
         "_heads",
         "_identity",
         "_lingers",
+        "_pace",
         "_parsing",
+        "_scanned",
         "_stopped",
         "_talking",
         "_tunnel",
@@ -92,12 +85,14 @@ class Connection(RequestHandler):
         self.upload = Upload(self)
         self._heading = False  # part of a head is here, and the clock runs
         self._parsing = False
+        self._scanned = 0  # bytes of a head that were looked at already, so that one sent byte by byte costs no more
         self._closing = False
         self._lingers = False
         self._stopped = False  # reading is paused
         self._talking = False  # the client may be in the middle of what was refused
         self._tunnel: Tunnel | None = None
         self._watch = _Watch(self)
+        self._pace = Pace()
 
     # the connection's life
 
@@ -145,8 +140,13 @@ class Connection(RequestHandler):
     def overdue(self) -> None:
         """The deadline passed; what was waited for tells what that means."""
         transport = self.transport
-        if transport is None or transport.is_closing() or self._lingers or self.outlet.full:
-            self.abort()
+        if transport is None:
+            return
+        if transport.is_closing() or self._lingers or self.outlet.full:
+            if self._pace.goes_on(transport):  # slow, but it reads
+                self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader)
+            else:
+                end(transport)
         elif self.upload.reader is not None:
             self.upload.stop(RequestTimeout("the request body stopped arriving"))
         elif self.outlet.exchange is None:
@@ -214,12 +214,14 @@ class Connection(RequestHandler):
         empty = _EMPTY_LINES.match(data)
         if empty is not None:  # RFC 9112 section 2.2: empty lines before the request line are ignored
             data = self._buffer = data[empty.end() :]
-        end = data.find(_END)
-        if end < 0:
+            self._scanned = 0
+        size = data.find(_END, max(self._scanned - 3, 0)) + 4
+        if size < 4:
             self._wait_for_head(data)
             return False
+        self._scanned = 0
         try:
-            head = self.listener.reader.read(data[: end + 4], self._heads)
+            head = self.listener.reader.read(data[:size], self._heads)
             body = None
             if head.upgrade:
                 self._heads = self.listener.new_parser()  # the old one takes what follows for another protocol
@@ -230,13 +232,15 @@ class Connection(RequestHandler):
         except ClientError as error:
             self._refuse(error)
         else:
-            self._buffer = data[end + 4 :]
+            self._buffer = data[size:]
             self._begin(head, body)
         return True
 
     def _wait_for_head(self, data: bytes) -> None:
         error: ClientError | None = self.listener.reader.too_large(data)
-        if error is None and data.count(b"\n") != data.count(b"\r\n"):
+        seen, self._scanned = self._scanned, len(data)
+        fresh = data[seen - data.endswith(b"\r", 0, seen) :]
+        if error is None and fresh.count(b"\n") != fresh.count(b"\r\n"):
             error = BadRequest("a line ends in LF without CR (RFC 9112 section 2.2)")
         if error is not None:
             self._refuse(error)
@@ -343,14 +347,14 @@ class Connection(RequestHandler):
         self.keep = False
         if self.transport is not None:
             if abrupt:
-                _reset(self.transport)
+                reset(self.transport)
             else:
                 self._hang_up(self.transport)
 
     def pause_writing(self) -> None:
         """The transport holds more than the high-water mark."""
         self.outlet.pause()
-        self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader)
+        self._await_reader()
 
     def resume_writing(self) -> None:
         """The transport has room again."""
@@ -374,10 +378,18 @@ class Connection(RequestHandler):
         self._lingers = True
         transport.write_eof()
         self.go_on_reading()
-        waits = transport.get_write_buffer_size() > 0
-        self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader if waits else _LINGER)
+        if transport.get_write_buffer_size():
+            self._await_reader()
+        else:
+            self.listener.wheel.arm(self._watch, _LINGER)
 
     def _hang_up(self, transport: asyncio.Transport) -> None:
         """Close once the client has taken what is written, and without that when it takes too long."""
         transport.close()
-        self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader)
+        self._await_reader()
+
+    def _await_reader(self) -> None:
+        """The client has to take something now."""
+        if self.transport is not None:
+            self._pace.mark(self.transport)
+            self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader)

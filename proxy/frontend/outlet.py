@@ -55,6 +55,8 @@ class Outlet:
         if not self._sent and exchange.request.version != "1.0":
             if response.status == 100:
                 self._connection.upload.expects = False
+            elif self.full:
+                return  # for one that does not read, hints would only pile up
             self._connection.write_interim(answer.interim(response))
 
     def deliver(self, exchange: Exchange) -> None:

@@ -20,9 +20,11 @@ from proxy.errors import (
     GatewayError,
     IncompleteResponse,
     ReadTimeout,
+    ResponseHeadTooLarge,
     Retry,
     UpstreamReset,
     UpstreamTimeout,
+    WriteTimeout,
 )
 from proxy.exchange import Endpoint, Exchange
 from proxy.framing import FramingError, Reader, response_reader
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 _END = b"\r\n\r\n"
 _NO_FIELDS = Headers()
+_MAX_INTERIMS = 100  # for one request; hints come by ones and twos
 
 
 class Connection(Member):
@@ -48,6 +51,7 @@ class Connection(Member):
         super().__init__(loop)
         self._exchange: Exchange | None = None
         self._held = b""  # part of a head
+        self._interims = 0  # heads of 1xx that came for the request under way
         self._silent = True  # no byte of an answer has come to this request
         self._reader: Reader | None = None  # of the answer's body under way
         self._stream: Stream | Held | None = None  # where it goes
@@ -73,6 +77,7 @@ class Connection(Member):
         exchange.attempt = self
         self.uses += 1
         self._silent = True
+        self._interims = 0
         try:
             self._sender.send(exchange, transport, pool.via)
         except GatewayError as error:
@@ -139,12 +144,11 @@ class Connection(Member):
     def _heads(self, data: bytes) -> None:
         """Interim heads, then the final one."""
         while True:
-            end = data.find(_END)
+            end = data.find(_END, max(len(self._held) - 3, 0))
             if end < 0:
-                self._held = data
-                if len(data) > MAX_HEAD or data.count(b"\n") != data.count(b"\r\n"):
-                    self.fail(BadResponse("the upstream's answer has no well-formed head"))
+                self._hold(data)
                 return
+            self._held = b""
             try:
                 head = read_head(data[: end + 4], self._http)
             except BadResponse as error:
@@ -154,18 +158,27 @@ class Connection(Member):
             if head.response.status >= 200:
                 break
             if head.response.status == 101:
-                self._held = b""
                 self._switch(head, data)
                 return
             self._interim(head)
             if self._exchange is None or not data:
-                self._held = b""
                 return
-        self._held = b""
         self._final(head, data)
 
+    def _hold(self, data: bytes) -> None:
+        """Part of a head; what is held already was looked at when it came."""
+        seen, self._held = len(self._held), data
+        fresh = data[seen - data.endswith(b"\r", 0, seen) :]
+        if len(data) > MAX_HEAD:
+            self.fail(ResponseHeadTooLarge(f"the head of the upstream's answer is over {MAX_HEAD} bytes"))
+        elif fresh.count(b"\n") != fresh.count(b"\r\n"):
+            self.fail(BadResponse("the upstream's answer has no well-formed head"))
+
     def _interim(self, head: ResponseHead) -> None:
-        if self._exchange is not None:
+        self._interims += 1
+        if self._interims > _MAX_INTERIMS:
+            self.fail(BadResponse("the upstream sends interim answers without end"))
+        elif self._exchange is not None:
             self._exchange.informed(head.response)
 
     def _switch(self, head: ResponseHead, early: bytes) -> None:
@@ -333,7 +346,7 @@ class Connection(Member):
         elif self._stream is not None:
             self.fail(ReadTimeout("the upstream's answer stopped arriving"))
         elif self._sender.full:
-            self.fail(UpstreamTimeout("the upstream stopped taking the request"))
+            self.fail(WriteTimeout("the upstream stopped taking the request"))
         else:
             self.fail(UpstreamTimeout("the upstream did not answer in time"))
 

@@ -189,7 +189,7 @@ def test_ceasing_to_read_an_upload(gateway: Gateway) -> None:
         client.sock.settimeout(10)
         assert client.head() == 504
         assert client.fields["connection"] == "close"
-        assert json.loads(client.rest())["code"] == "upstream_timeout"
+        assert json.loads(client.rest())["code"] == "write_timeout"
 
 
 @pytest.mark.parametrize("size", [1 * MIB, 512 * MIB])
