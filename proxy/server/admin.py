@@ -25,6 +25,7 @@ from proxy.metrics import Metrics
 from proxy.plugin import AdminRequest
 from proxy.server.admin_routes import PREFIX, AdminRoute, AdminRoutes
 from proxy.server.guard import Guard, Refused
+from proxy.server.scrub import Scrub
 from proxy.server.sockets import bind, url_of
 from proxy.settings import Admin
 from proxy.settings.fields import port_of, split_url
@@ -45,6 +46,8 @@ class Gateway(Protocol):
 
     ready: bool
     routes: AdminRoutes
+
+    scrub: Scrub
 
     @property
     def metrics(self) -> Metrics: ...
@@ -128,7 +131,7 @@ class AdminServer:
             return self._probe(path)
         fields = request.headers
         self._guard.check_host(fields.get("Host", ""))
-        self._guard.check_origin(method, fields.get("Origin"), fields.get("Host", ""))
+        self._guard.check_origin(fields.get("Origin"), fields.get("Host", ""))
         self._guard.check_token(fields.get("Authorization"))
         if path == "/metrics":
             return await self._metrics()
@@ -144,6 +147,7 @@ class AdminServer:
             if allowed:
                 raise Refused(405, f"{method} is not answered here", {"Allow": ", ".join(allowed)})
             raise Refused(404, f"there is no such thing; {PREFIX} lists what there is")
+        self._guard.check_kind(method, request.headers.get("Content-Type"))
         route, params = found
         body = await request.read()
         return await route.handler(AdminRequest(method, path, dict(request.query), params, body))
@@ -158,7 +162,7 @@ class AdminServer:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, importlib.import_module, "prometheus_client.exposition")
         text, kind = self._gateway.metrics.exposition()
-        return Response(200, {"Content-Type": kind}, text)
+        return Response(200, {"Content-Type": kind}, self._gateway.scrub.quoted(text.decode()).encode())
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:

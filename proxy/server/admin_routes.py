@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote
+
+from pydantic import BaseModel
 
 from proxy.build.runtime import AdminTable
 from proxy.plugin import AdminHandler
@@ -22,12 +25,24 @@ class AdminRoute:
     """One row of the table.
 
     :ivar path: below the host, with the prefix: `/api/v1/caches/{name}`.
+    :ivar gives: the model of its answer; None where that is not known, or no JSON.
+    :ivar takes: the model of the body that it wants.
+    :ivar query: parameters of the query, with what they mean.
+    :ivar refusals: statuses of its own, beside those that the listener answers by itself.
+    :ivar telling: those of them that carry an answer of `gives`.
+    :ivar kind: content type of the answer, where it is no JSON.
     """
 
     method: str
     path: str
     handler: AdminHandler
     summary: str
+    gives: type[BaseModel] | None = None
+    takes: type[BaseModel] | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    refusals: tuple[int, ...] = ()
+    telling: tuple[int, ...] = ()
+    kind: str = ""
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -73,15 +88,16 @@ class AdminRoutes:
         """:see: `proxy.build.runtime.AdminTable.show`."""
         self._layers = tuple(table for table in layers if isinstance(table, AdminRoutes))
 
-    def route(self, method: str, path: str, handler: AdminHandler, summary: str = "") -> None:
+    def route(self, method: str, path: str, handler: AdminHandler, summary: str = "", **more: Any) -> None:
         """Answer `method /api/v1/<path>`.
 
         :param method: upper-case; GET also answers HEAD.
+        :param more: further attributes of the `AdminRoute`.
         :param path: `caches/{name}`, with or without a slash before it, with or without the prefix.
         :raises ValueError: when that route is taken, or method or path are malformed.
         """
         inner = "/" + path.removeprefix(PREFIX).strip("/")
-        route = AdminRoute(method, PREFIX + inner.rstrip("/"), handler, summary)
+        route = AdminRoute(method, PREFIX + inner.rstrip("/"), handler, summary, **more)
         _check(route, inner)
         key = method, route.shape
         for table in (self, *self._others):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from typing import Literal
 
 from proxy import __version__
 from proxy.build import Built, Runtime, build
@@ -22,10 +23,13 @@ from proxy.frontend.listener import Listener
 from proxy.metrics import Metrics
 from proxy.registry import Registry
 from proxy.server.admin import AdminRoutes, AdminServer
+from proxy.server.controls import Controls
 from proxy.server.doors import Change, Doors
 from proxy.server.reload import Reload, Reloader
+from proxy.server.scrub import Scrub
 from proxy.server.sockets import CannotBind
 from proxy.server.source import Source
+from proxy.server.streams import Streams
 from proxy.server.views import Views
 from proxy.settings import Listener as ListenerSettings
 from proxy.settings import Loaded, Settings, SettingsError
@@ -66,11 +70,16 @@ class Gateway:
         self.registry = registry
         self.doors = Doors(self._listener)
         self.routes = AdminRoutes()
-        Views(self).register()
+        self.streams = Streams(lambda: self.scrub)
+        views = Views(self)
+        views.register()
+        Controls(self, views).register()
+        self._draining = False
         self.ready = False
         self.runtime: Runtime
         self.engine: Engine
         self.built: Built
+        self.scrub: Scrub
         self.reloader: Reloader
 
     @property
@@ -112,6 +121,17 @@ class Gateway:
     def probes_url(self) -> str | None:
         """Where only the probes are answered, or None."""
         return None if self._admin is None else self._admin.probes_url
+
+    @property
+    def state(self) -> Literal["starting", "serving", "draining"]:
+        """What it is about."""
+        return "serving" if self.ready else "draining" if self._draining else "starting"
+
+    @property
+    def requests(self) -> int:
+        """Exchanges that are over."""
+        counter = self.metrics.counter("passerelle_requests_total", "Exchanges completed.", ("route", "status"))
+        return int(sum(child.value for _, child in counter.children()))
 
     @property
     def connections(self) -> int:
@@ -172,6 +192,7 @@ class Gateway:
         try:
             await self.built.start()
             self.built.show()
+            self.scrub = Scrub(self.built)
             if self._admin is not None:
                 await self._admin.start()
             self._ticker = asyncio.get_running_loop().create_task(self._tick())
@@ -218,7 +239,7 @@ class Gateway:
     def swap(self, built: Built, change: Change) -> None:
         """Serve another configuration from now on. Everything about it is started and bound; this cannot fail."""
         patience = self.settings.drain.timeout
-        self.built, self._loaded = built, built.loaded
+        self.built, self._loaded, self.scrub = built, built.loaded, Scrub(built)
         self.engine.snapshot = built.snapshot
         built.show()
         self.doors.commit(change, patience)
@@ -233,7 +254,7 @@ class Gateway:
 
     async def drain(self) -> None:
         """End gracefully: not ready, no new connections, exchanges end, what is left after the timeout is cut."""
-        self.ready = False
+        self.ready, self._draining = False, True
         await self.reloader.close()
         settings = self.settings.drain
         self.runtime.events.publish(SystemDraining(self.engine.active, settings.timeout))
@@ -263,6 +284,7 @@ class Gateway:
         if hasattr(self, "reloader"):
             await self.reloader.close()
         await self.doors.abort()
+        self.streams.close()
         if self._admin is not None:
             await self._admin.stop()
         if hasattr(self, "reloader"):

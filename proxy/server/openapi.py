@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from proxy.server.admin_routes import AdminRoute
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
-_PROBLEM = {"$ref": "#/components/responses/Problem"}
+from proxy.answers import title
+from proxy.server.admin_routes import AdminRoute
+from proxy.server.models import Problem
+
+_REF = "#/components/schemas/{model}"
+_ALWAYS = (400, 401, 403, 405, 421, 500)  # what the listener itself may answer, whatever is asked
 
 
 def openapi(routes: Iterable[AdminRoute], version: str) -> dict[str, Any]:
@@ -15,54 +21,90 @@ def openapi(routes: Iterable[AdminRoute], version: str) -> dict[str, Any]:
 
     :param version: of the gateway.
     """
+    rows = list(routes)
+    taken = [(row.takes, "validation") for row in rows if row.takes is not None]
+    given = [(row.gives, "serialization") for row in rows if row.gives is not None]
+    models: Any = list(dict.fromkeys([*taken, *given, (Problem, "serialization")]))
+    refs, schemas = models_json_schema(models, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    for row in rows:
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, refs)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Passerelle admin API", "version": version},
-        "security": [{"token": []}, {}],
+        "security": [{"token": []}],
         "paths": {**_outside(), **paths},
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "responses": {
-                "Problem": {
-                    "description": "What went wrong (RFC 9457)",
-                    "content": {"application/problem+json": {"schema": {"type": "object"}}},
-                }
-            },
+            "responses": {"Problem": _problem(refs)},
+            "schemas": schemas.get("$defs", {}),
         },
     }
 
 
+_REFUSED = {"$ref": "#/components/responses/Problem"}
+
+
+def _problem(refs: Any) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": refs[Problem, "serialization"]}}
+    return {"description": "What went wrong (RFC 9457)", "content": content}
+
+
 def _outside() -> dict[str, Any]:
     """What stands beside the API."""
-    ok = {"description": "Yes"}
+    plain = {"text/plain": {"schema": {"type": "string"}}}
+    ok = {"description": "Yes", "content": plain}
     return {
         "/healthz": {"get": {"summary": "Whether the process lives", "security": [], "responses": {"200": ok}}},
         "/readyz": {
             "get": {
                 "summary": "Whether it takes new work",
                 "security": [],
-                "responses": {"200": ok, "503": _PROBLEM},
+                "responses": {"200": ok, "503": _REFUSED},
             }
         },
         "/metrics": {
             "get": {
                 "summary": "Metrics in Prometheus's text format",
-                "responses": {"200": {"description": "The present values", "content": {"text/plain": {}}}},
+                "responses": {
+                    "200": {"description": "The present values", "content": plain},
+                    **{str(status): _REFUSED for status in _ALWAYS},
+                },
             }
         },
     }
 
 
-def _operation(route: AdminRoute) -> dict[str, Any]:
-    operation: dict[str, Any] = {
-        "summary": route.summary,
-        "responses": {"2XX": {"description": "Done"}, "4XX": _PROBLEM, "5XX": _PROBLEM},
-    }
-    if route.parameters:
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in route.parameters
-        ]
+def _operation(row: AdminRoute, refs: Any) -> dict[str, Any]:
+    operation: dict[str, Any] = {"summary": row.summary, "responses": _responses(row, refs)}
+    parameters = [_parameter(name, "path") for name in row.parameters]
+    parameters += [{**_parameter(name, "query"), "description": about} for name, about in row.query.items()]
+    if parameters:
+        operation["parameters"] = parameters
+    if row.takes is not None:
+        schema = refs[row.takes, "validation"]
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return operation
+
+
+def _parameter(name: str, place: str) -> dict[str, Any]:
+    schema = {"type": "string", **({"minLength": 1} if place == "path" else {})}
+    return {"name": name, "in": place, "required": place == "path", "schema": schema}
+
+
+def _responses(row: AdminRoute, refs: Any) -> dict[str, Any]:
+    if row.gives is None and not row.kind:  # a plugin's: nothing is known of its answers
+        return {"2XX": {"description": "Done"}, "4XX": _REFUSED, "5XX": _REFUSED}
+    kind = row.kind or "application/json"
+    schema = {"type": "string"} if row.gives is None else _schema(row.gives, refs)
+    found: dict[str, Any] = {"200": {"description": "Done", "content": {kind: {"schema": schema}}}}
+    for status in sorted({*_ALWAYS, *row.refusals}):
+        if status in row.telling:
+            found[str(status)] = {"description": title(status), "content": {kind: {"schema": schema}}}
+        else:
+            found[str(status)] = _REFUSED
+    return found
+
+
+def _schema(model: type[BaseModel], refs: Any) -> Any:
+    return refs[model, "serialization"]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from proxy.build import Built, build
@@ -20,6 +20,7 @@ from proxy.events import ConfigRejected, ConfigReloaded
 from proxy.server.changes import changes, fixed
 from proxy.server.doors import Change
 from proxy.server.figures import ReloadFigures
+from proxy.server.scrub import Scrub
 from proxy.server.sockets import CannotBind
 from proxy.server.source import Source, preload
 from proxy.settings import Problem, SettingsError, Severity
@@ -159,6 +160,14 @@ class Reloader:
         await asyncio.to_thread(preload, gateway.registry, loaded.settings)
         built = build(loaded, gateway.registry, gateway.runtime, before)
         undo.push_async_callback(built.stop)
+        try:
+            return built, await self._started(built, before, undo)
+        except SettingsError as error:
+            raise SettingsError(_without_secrets(error.problems, Scrub(built))) from error
+
+    async def _started(self, built: Built, before: Built, undo: AsyncExitStack) -> Change:
+        """Try it out, take its addresses and start its plugins."""
+        gateway, loaded = self._gateway, built.loaded
         problems = await run_tests(built, gateway.runtime)
         if problems:
             raise SettingsError([*built.warnings, *problems])
@@ -169,7 +178,7 @@ class Reloader:
         undo.callback(change.undo)
         await built.start(before)
         await change.open()
-        return built, change
+        return change
 
     def _retire(self, built: Built) -> None:
         self._retiring[built] = asyncio.get_running_loop().create_task(self._outlived(built))
@@ -203,7 +212,7 @@ class Reloader:
         return done
 
     def _refused(self, cause: str, began: float, problems: Iterable[Problem]) -> Reload:
-        revision, problems = self._gateway.revision, tuple(problems)
+        revision, problems = self._gateway.revision, tuple(_without_secrets(problems, self._gateway.scrub))
         refused = Reload(False, cause, *self._times(began), revision, revision, (), problems)
         self._tell(refused)
         for problem in problems:
@@ -220,6 +229,12 @@ class Reloader:
     def _tell(self, reload: Reload) -> None:
         self.last = reload
         self._figures.count(ok=reload.ok, at=reload.at)
+
+
+def _without_secrets(problems: Iterable[Problem], scrub: Scrub) -> Iterator[Problem]:
+    """What a plugin says of its failure is its own words, which may quote anything."""
+    for problem in problems:
+        yield replace(problem, message=scrub.text(problem.message), remedy=scrub.text(problem.remedy))
 
 
 def _level(problem: Problem) -> int:

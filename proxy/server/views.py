@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
 
 from proxy import __version__
 from proxy.chain import Link
@@ -10,17 +12,21 @@ from proxy.message import Response
 from proxy.plan import Plan
 from proxy.plugin import AdminRequest, Plugin
 from proxy.routing import Route
+from proxy.server import models
+from proxy.server.levels import levels
 from proxy.server.openapi import openapi
+from proxy.server.reload import Reload
 from proxy.upstream.upstream import Upstream
 
 if TYPE_CHECKING:
     from proxy.server.gateway import Gateway
 
 _HOOKS = ("on_request", "on_attempt", "on_response", "on_complete")
+_TYPES = "Types or globs of them, with commas between, such as config.*,upstream.*; all but request.completed."
 
 
 class Views:
-    """The engine's own admin routes."""
+    """The engine's own admin routes that only tell."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -28,106 +34,139 @@ class Views:
     def register(self) -> None:
         """Add them to the gateway's table."""
         add = self._gateway.routes.route
-        add("GET", "", self.index, "What there is to ask for")
-        add("GET", "status", self.status, "Version, uptime, listeners and what is under way")
-        add("GET", "routes", self.routes, "Every route, in the order of precedence")
-        add("GET", "upstreams", self.upstreams, "Every upstream with its endpoints and connections")
-        add("GET", "plugins", self.plugins, "Every plugin of the chain, with its hooks")
-        add("GET", "config", self.config, "The effective configuration; secrets are masked")
-        add("GET", "openapi.json", self.openapi, "This API, described in OpenAPI 3.1")
+        add("GET", "", self.index, "What there is to ask for", gives=models.Index)
+        add("GET", "status", self.status, "Version, uptime, listeners and what is under way", gives=models.Status)
+        add("GET", "routes", self.routes, "Every route, in the order of precedence", gives=models.Routes)
+        add("GET", "upstreams", self.upstreams, "Upstreams with targets and connections", gives=models.Upstreams)
+        add("GET", "plugins", self.plugins, "Every plugin of the chain, with its hooks", gives=models.Plugins)
+        add("GET", "config", self.config, "The effective configuration; secrets are masked", gives=models.Config)
+        add("GET", "log-levels", self.levels, "How much each logger tells", gives=models.Levels)
+        events = {"kind": "text/event-stream", "query": {"type": _TYPES}, "refusals": (503,)}
+        add("GET", "events", self.events, "Events as they happen, as server-sent events", **events)
+        described = {"kind": "application/openapi+json"}
+        add("GET", "openapi.json", self.openapi, "This API, described in OpenAPI 3.1", **described)
+
+    def give(self, model: BaseModel, status: int = 200) -> Response:
+        """An answer, without secrets."""
+        data = model.model_dump(mode="json", by_alias=True)
+        return Response.json(status, self._gateway.scrub.data(data))
 
     async def index(self, _: AdminRequest) -> Response:
         """The list of routes."""
-        routes = [
-            {"method": route.method, "path": route.path, "summary": route.summary} for route in self._gateway.routes
-        ]
-        return Response.json(200, {"version": __version__, "revision": self._gateway.revision, "routes": routes})
+        rows = [models.IndexRoute(method=r.method, path=r.path, summary=r.summary) for r in self._gateway.routes]
+        return self.give(models.Index(version=__version__, revision=self._gateway.revision, routes=rows))
 
     async def status(self, _: AdminRequest) -> Response:
         """Figures of the moment."""
         gateway = self._gateway
-        return Response.json(
-            200,
-            {
-                "version": __version__,
-                "revision": gateway.revision,
-                "ready": gateway.ready,
-                "uptime_seconds": round(gateway.uptime, 3),
-                "listen": gateway.urls,
-                "connections": gateway.connections,
-                "requests_active": gateway.engine.active,
-            },
+        last = gateway.reloader.last
+        return self.give(
+            models.Status(
+                version=__version__,
+                revision=gateway.revision,
+                state=gateway.state,
+                ready=gateway.ready,
+                uptime_seconds=round(gateway.uptime, 3),
+                listen=gateway.urls,
+                connections=gateway.connections,
+                requests_active=gateway.engine.active,
+                requests_total=gateway.requests,
+                generations=gateway.reloader.generations,
+                reload=None if last is None else reload_answer(last),
+            )
         )
 
     async def routes(self, _: AdminRequest) -> Response:
         """What the router goes by."""
         routes = self._gateway.built.snapshot.router.routes
-        return Response.json(200, {"routes": [_route(route) for route in routes]})
+        return self.give(models.Routes(routes=[_route(route) for route in routes]))
 
     async def upstreams(self, _: AdminRequest) -> Response:
         """Endpoints and pools."""
         found: dict[str, Upstream] = self._gateway.built.snapshot.upstreams
-        return Response.json(200, {"upstreams": [_upstream(one) for one in found.values()]})
+        return self.give(models.Upstreams(upstreams=[upstream_said(one) for one in found.values()]))
 
     async def plugins(self, _: AdminRequest) -> Response:
         """The instances, in the order of the file."""
-        return Response.json(200, {"plugins": [_plugin(link) for link in self._gateway.built.links]})
+        return self.give(models.Plugins(plugins=[_plugin(link) for link in self._gateway.built.links]))
 
     async def config(self, _: AdminRequest) -> Response:
         """What was loaded."""
-        loaded = self._gateway.loaded
-        files = [str(file) for file in loaded.files]
-        return Response.json(200, {"revision": loaded.revision, "files": files, "config": loaded.dump()})
+        gateway = self._gateway
+        shown = gateway.scrub.config(gateway.built)
+        files = [str(file) for file in gateway.loaded.files]
+        return self.give(models.Config(revision=gateway.revision, files=files, config=shown))
+
+    async def levels(self, _: AdminRequest) -> Response:
+        """What is logged."""
+        return self.give(models.Levels(levels=levels()))
+
+    async def events(self, request: AdminRequest) -> Response:
+        """What happens from now on."""
+        return self._gateway.streams.answer(self._gateway.runtime.events, request.query.get("type", ""))
 
     async def openapi(self, _: AdminRequest) -> Response:
         """The API's own description."""
-        return Response.json(200, openapi(self._gateway.routes, __version__))
+        document = openapi(self._gateway.routes, __version__)
+        return Response.json(200, document, {"Content-Type": "application/openapi+json"})
 
 
-def _route(route: Route[Plan]) -> dict[str, Any]:
+def reload_answer(reload: Reload) -> models.ReloadAnswer:
+    """What came of a reload."""
+    return models.ReloadAnswer(
+        ok=reload.ok,
+        cause=reload.cause,
+        at=reload.at,
+        seconds=round(reload.seconds, 6),
+        revision=reload.revision,
+        previous=reload.previous,
+        changes=list(reload.changes),
+        problems=[models.Fault.model_validate(problem.as_json()) for problem in reload.problems],
+    )
+
+
+def _route(route: Route[Plan]) -> models.RouteSaid:
     plan, match, rewrite = route.payload, route.match, route.rewrite
-    return {
-        "name": route.name,
-        "match": {
-            "host": list(match.hosts),
-            "path": match.path,
-            "methods": sorted(match.methods),
-            "headers": dict(match.headers),
-        },
-        "priority": route.priority,
-        "path": {} if rewrite is None else _rewrite(rewrite.strip, rewrite.template),
-        "upstream": None if plan.upstream is None else plan.upstream.name,
-        "plugins": [link.id for link in plan.chain.links],
-        "timeouts": {
-            "connect": plan.patience.connect,
-            "first_byte": plan.patience.first_byte,
-            "between_bytes": plan.patience.between_bytes,
-        },
-    }
+    patience = plan.patience
+    return models.RouteSaid(
+        name=route.name,
+        match=models.RouteMatch(
+            host=list(match.hosts), path=match.path, methods=sorted(match.methods), headers=dict(match.headers)
+        ),
+        priority=route.priority,
+        path={} if rewrite is None else _rewrite(rewrite.strip, rewrite.template),
+        upstream=None if plan.upstream is None else plan.upstream.name,
+        plugins=[link.id for link in plan.chain.links],
+        timeouts=models.TimeoutsSaid(
+            connect=patience.connect, first_byte=patience.first_byte, between_bytes=patience.between_bytes
+        ),
+        active=plan.active,
+    )
 
 
 def _rewrite(strip: str, template: str) -> dict[str, str]:
     return {"strip": strip} if strip else {"rewrite": template}
 
 
-def _upstream(one: Upstream) -> dict[str, Any]:
+def upstream_said(one: Upstream) -> models.UpstreamSaid:
+    """One upstream."""
     pool = one.pool
-    return {
-        "name": one.name,
-        "targets": [{"url": endpoint.url, "weight": endpoint.weight} for endpoint in one.endpoints],
-        "connections": {"busy": pool.open - pool.idle, "idle": pool.idle, "max": pool.limits.max_connections},
-        "queued": pool.queued,
-        "totals": {"created": pool.created, "reused": pool.reused, "waited": pool.waited},
-    }
+    return models.UpstreamSaid(
+        name=one.name,
+        targets=[models.TargetSaid(url=endpoint.url, weight=endpoint.weight) for endpoint in one.endpoints],
+        connections=models.ConnectionsSaid(busy=pool.open - pool.idle, idle=pool.idle, max=pool.limits.max_connections),
+        queued=pool.queued,
+        totals=models.PoolTotals(created=pool.created, reused=pool.reused, waited=pool.waited),
+    )
 
 
-def _plugin(link: Link) -> dict[str, Any]:
+def _plugin(link: Link) -> models.PluginSaid:
     kind = type(link.plugin)
-    return {
-        "id": link.id,
-        "name": link.name,
-        "class": f"{kind.__module__}.{kind.__qualname__}",
-        "rank": kind.rank.name.lower(),
-        "on_error": kind.on_error,
-        "hooks": [hook for hook in _HOOKS if getattr(kind, hook) is not getattr(Plugin, hook)],
-    }
+    return models.PluginSaid(
+        id=link.id,
+        name=link.name,
+        kind=f"{kind.__module__}.{kind.__qualname__}",
+        rank=kind.rank.name.lower(),
+        on_error=kind.on_error,
+        hooks=[hook for hook in _HOOKS if getattr(kind, hook) is not getattr(Plugin, hook)],
+    )

@@ -13,7 +13,19 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PlainValidator, PositiveInt, WithJsonSchema, model_validator
 
 from proxy.settings.error_models import ErrorPages
-from proxy.settings.fields import Cidr, Listed, Model, Name, NotEmpty, Origin, PlainOrigin, Switch, port_of, split_url
+from proxy.settings.fields import (
+    Cidr,
+    HostName,
+    Listed,
+    Model,
+    Name,
+    NotEmpty,
+    Origin,
+    PlainOrigin,
+    Switch,
+    port_of,
+    split_url,
+)
 from proxy.settings.plugin_models import PluginEntry, RoutePlugin
 from proxy.settings.route_models import Route, SelfTest
 from proxy.settings.units import Duration, DurationOrZero, Size, wrong
@@ -70,6 +82,8 @@ class Admin(Model):
     """Its address. Anything but loopback needs a token."""
     token: str = Field(default="", repr=False)
     """Bearer token that the API asks for; empty for none."""
+    names: Annotated[tuple[HostName, ...], *Listed] = ()
+    """Host names that it is reached by, beside `localhost`; addresses always do."""
     probes: PlainOrigin | None = None
     """One more address, for `/healthz` and `/readyz` alone."""
 

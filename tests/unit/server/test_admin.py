@@ -16,6 +16,7 @@ from proxy.server.gateway import CannotBind, Gateway
 Start = Callable[..., Awaitable[Gateway]]
 
 WITH_TOKEN = "{listen: http://127.0.0.1:0, token: s3cret}"
+JSON = {"Content-Type": "application/json"}
 AUTHORIZED = {"Authorization": "Bearer s3cret"}
 
 
@@ -63,9 +64,11 @@ async def test_a_form_on_another_site_changes_nothing(start: Start, client: Clie
 
     gateway.routes.route("POST", "purge", purge)
     url = f"{gateway.admin_url}/api/v1/purge"
-    async with client.post(url, headers={"Origin": "http://evil.example"}) as answer:
+    async with client.post(url, headers={"Origin": "http://evil.example"}, json={}) as answer:
         assert (answer.status, ran) == (403, [])
-    async with client.post(url) as answer:
+    async with client.post(url, data={"a": "b"}) as answer:
+        assert (answer.status, ran) == (415, [])
+    async with client.post(url, json={}) as answer:
         assert (answer.status, len(ran)) == (204, 1)
 
 
@@ -87,7 +90,7 @@ async def test_a_handler_gets_the_request_and_its_answer_is_sent(start: Start, c
         return Response.text(202, "done", {"X-Thing": "1"})
 
     gateway.routes.route("PUT", "things/{id}", echo)
-    async with client.put(f"{gateway.admin_url}/api/v1/things/a%20b?x=1", data=b"body") as answer:
+    async with client.put(f"{gateway.admin_url}/api/v1/things/a%20b?x=1", data=b"body", headers=JSON) as answer:
         assert (answer.status, await answer.text(), answer.headers["X-Thing"]) == (202, "done", "1")
         assert answer.headers["Cache-Control"] == "no-store"
     (request,) = seen
@@ -133,7 +136,9 @@ async def test_a_body_over_the_limit_is_refused(start: Start, client: ClientSess
         return Response(204)
 
     gateway.routes.route("POST", "upload", taken)
-    async with client.post(f"{gateway.admin_url}/api/v1/upload", data=io.BytesIO(bytes(2**20 + 1))) as answer:
+    async with client.post(
+        f"{gateway.admin_url}/api/v1/upload", data=io.BytesIO(bytes(2**20 + 1)), headers=JSON
+    ) as answer:
         assert answer.status == 413
 
 

@@ -1,0 +1,78 @@
+"""What the admin API does to a running gateway: reload, explain, log levels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from proxy.build.explain import Explainer
+from proxy.message import Response
+from proxy.plugin import AdminRequest
+from proxy.server import models
+from proxy.server.guard import Refused
+from proxy.server.levels import levels, set_level
+from proxy.server.views import Views, reload_answer
+
+if TYPE_CHECKING:
+    from proxy.server.gateway import Gateway
+
+M = TypeVar("M", bound=BaseModel)
+_JSON = (413, 415, 422)  # what may be wrong with a body
+
+
+class Controls:
+    """The engine's own admin routes that do something."""
+
+    def __init__(self, gateway: Gateway, views: Views) -> None:
+        self._gateway = gateway
+        self._give = views.give
+
+    def register(self) -> None:
+        """Add them to the gateway's table."""
+        add, said = self._gateway.routes.route, models
+        outcome = {"gives": said.ReloadAnswer, "refusals": (413, 415, 409), "telling": (409,)}
+        add("POST", "config/reload", self.reload, "Read the configuration again and serve it if it is sound", **outcome)
+        asked = {"takes": said.Asked, "gives": said.Explained, "refusals": _JSON}
+        add("POST", "explain", self.explain, "What would happen to a request; nothing is sent", **asked)
+        wanted = {"takes": said.LevelWanted, "gives": said.Levels, "refusals": (404, *_JSON)}
+        add("PUT", "log-levels/{logger}", self.level, "Have a logger tell more or less", **wanted)
+
+    async def reload(self, _: AdminRequest) -> Response:
+        """Reload; a refusal is a 409 with all that is wrong."""
+        done = await self._gateway.reload("admin")
+        return self._give(reload_answer(done), 200 if done.ok else 409)
+
+    async def explain(self, request: AdminRequest) -> Response:
+        """Explain a request by the configuration that is served."""
+        asked = take(models.Asked, request)
+        try:
+            explainer = Explainer(self._gateway.built, self._gateway.runtime)
+            found = await explainer.explain(asked.method, asked.url, asked.headers, str(asked.client))
+        except ValueError as error:
+            raise Refused(422, str(error)) from error
+        return Response.json(200, self._gateway.scrub.data(found.to_dict()))
+
+    async def level(self, request: AdminRequest) -> Response:
+        """Set one logger's level."""
+        wanted = take(models.LevelWanted, request)
+        try:
+            set_level(request.params["logger"], wanted.level)
+        except KeyError:
+            raise Refused(404, "there is no such logger; GET log-levels lists them") from None
+        return self._give(models.Levels(levels=levels()))
+
+
+def take(model: type[M], request: AdminRequest) -> M:
+    """The body of a request.
+
+    :raises Refused: 400 when it is no JSON, 422 when it is not what is wanted.
+    """
+    try:
+        return model.model_validate_json(request.body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        if first["type"] == "json_invalid":
+            raise Refused(400, "the body is no JSON") from None
+        place = ".".join(map(str, first["loc"]))
+        raise Refused(422, f"{place}: {first['msg']}" if place else first["msg"]) from None
