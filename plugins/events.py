@@ -88,6 +88,8 @@ def _completed(exchange: Exchange) -> RequestCompleted:
         first_byte_ms=_milliseconds(exchange.first_byte - exchange.started) if exchange.first_byte else None,
         bytes_in=exchange.bytes_in,
         bytes_out=exchange.bytes_out,
+        attempts=exchange.attempts,
+        fallback=exchange.fallback,
     )
 
 

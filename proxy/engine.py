@@ -19,6 +19,7 @@ from proxy.clock import Clock
 from proxy.errors import ClientLeft, GatewayError, NoRoute, PluginFailed
 from proxy.events import EventBus
 from proxy.exchange import Exchange, Phase
+from proxy.fallback import Fallback
 from proxy.faults import Faults
 from proxy.flow import Spawn
 from proxy.kept import Kept
@@ -136,7 +137,7 @@ class Engine:
         if x.phase is not UPSTREAM:
             response.close()
             return
-        if response.status >= 500 and self._repeated(x, response.status, response):
+        if response.status >= 500 and self._instead(x, response.status, response):
             return
         if type(x.request.body) is Kept:
             x.request.body.settle()
@@ -149,11 +150,8 @@ class Engine:
         if x.phase is not UPSTREAM:
             return
         x.attempt = None
-        if self._repeated(x, error):
-            return
-        if isinstance(x.request.body, Kept):
-            x.request.body.settle()
-        self._go(x, self._fail(x, error))
+        if not self._repeated(x, error):
+            self._go(x, self._give_up(x, error))
 
     def again(self, x: Exchange) -> None:
         if x.phase is UPSTREAM:
@@ -220,7 +218,7 @@ class Engine:
             x.endpoint = upstream.pick(x)
             x.target = x.request.target if plan.rewrite is None else plan.rewrite.apply(x.request.target)
         except GatewayError as error:
-            return self._fail(x, error)
+            return self._give_up(x, error)
         x.upstream = upstream.name
         x.attempts += 1
         x.phase = ATTEMPT
@@ -259,9 +257,20 @@ class Engine:
         x.cursor = x.plan.size
         return self._turn(x, refused)
 
-    def _repeated(self, x: Exchange, cause: GatewayError | int, response: Response | None = None) -> bool:
+    def _instead(self, x: Exchange, status: int, response: Response) -> bool:
+        """Whether something is done about an answer that is a failure; it is closed then."""
+        fallback = x.plan.fallback
+        if self._repeated(x, status, response):
+            return True
+        if fallback is None or not fallback.takes(x, status):
+            return False
+        response.close()
+        self._go(x, self._fall_back(x, fallback, status))
+        return True
+
+    def _repeated(self, x: Exchange, failure: GatewayError | int, response: Response | None = None) -> bool:
         """Try again where that is allowed, now or after a wait; the answer there is gives way to the next one."""
-        wait = x.plan.upstream.retry_in(x, cause)
+        wait = x.plan.upstream.retry_in(x, failure)
         if wait is None:
             return False
         if response is not None:
@@ -273,6 +282,24 @@ class Engine:
         else:
             self._go(x, self._try(x))
         return True
+
+    def _give_up(self, x: Exchange, error: GatewayError) -> Pending:
+        """There is no further try at this upstream."""
+        fallback = x.plan.fallback
+        if fallback is not None and fallback.takes(x, error):
+            return self._fall_back(x, fallback, error)
+        if isinstance(x.request.body, Kept):
+            x.request.body.settle()
+        return self._fail(x, error)
+
+    def _fall_back(self, x: Exchange, fallback: Fallback, failure: GatewayError | int) -> Pending:
+        answer = fallback.begin(x, failure)
+        if answer is None:
+            return self._try(x)
+        if isinstance(x.request.body, Kept):
+            x.request.body.settle()
+        x.cursor = x.plan.size
+        return self._turn(x, answer)
 
     # the way out
 

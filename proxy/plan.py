@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from proxy.chain import Chain
 from proxy.errors import GatewayError
 from proxy.exchange import DEFAULT_PATIENCE, Endpoint, Exchange, Patience
+from proxy.fallback import Fallback
 from proxy.metrics import CounterChild, HistogramChild
 from proxy.pages import BUILT_IN, Pages
 from proxy.routing import Rewrite, Router
@@ -42,11 +43,24 @@ class Plan:
 
     :ivar name: the route's name; `""` for the plan of requests that match none.
     :ivar upstream: None when the chain answers by itself.
+    :ivar fallback: what is done instead of answering with an upstream's failure, or None.
     :ivar pages: what errors on it look like.
     :ivar active: exchanges on this plan that are not over.
     """
 
-    __slots__ = ("active", "chain", "counters", "latency", "name", "pages", "patience", "rewrite", "size", "upstream")
+    __slots__ = (
+        "active",
+        "chain",
+        "counters",
+        "fallback",
+        "latency",
+        "name",
+        "pages",
+        "patience",
+        "rewrite",
+        "size",
+        "upstream",
+    )
 
     def __init__(
         self,
@@ -56,6 +70,7 @@ class Plan:
         rewrite: Rewrite | None = None,
         patience: Patience = DEFAULT_PATIENCE,
         pages: Pages = BUILT_IN,
+        fallback: Fallback | None = None,
     ) -> None:
         self.name = name
         self.chain = chain
@@ -63,6 +78,7 @@ class Plan:
         self.rewrite = rewrite
         self.patience = patience
         self.pages = pages
+        self.fallback = fallback
         self.size = len(chain.links)
         self.active = 0
         self.counters: dict[int, CounterChild] = {}
@@ -89,4 +105,6 @@ class Snapshot:
     @property
     def active(self) -> int:
         """Exchanges that began on this configuration and are not over."""
-        return self.fallback.active + sum(plan.active for plan in self.plans)
+        ways_out = (plan.fallback.plan for plan in self.plans if plan.fallback is not None)
+        moved = sum(plan.active for plan in ways_out if plan is not None)
+        return self.fallback.active + moved + sum(plan.active for plan in self.plans)

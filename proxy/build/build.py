@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proxy.build.built import Built
 from proxy.build.chains import Chains
+from proxy.build.fallbacks import make_fallback
 from proxy.build.pages import make_pages
 from proxy.build.runtime import Runtime
 from proxy.build.upstreams import make_upstreams, patience
@@ -38,11 +39,14 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime, before: Built | 
     for index, said in enumerate(settings.routes):
         chain = chains.for_route(said, ("routes", index))
         plan = _plan(settings, index, chain, upstreams, document, problems)
+        plan.fallback = make_fallback(said, chain, settings, upstreams, runtime)
         plan.pages = make_pages(said.errors, ("routes", index, "errors"), document, problems, pages)
         route = _route(said, plan, document, index, problems)
         plans.append(plan)
         if route is not None:
             plan.rewrite = route.rewrite
+            if plan.fallback is not None and plan.fallback.plan is not None:
+                plan.fallback.plan.rewrite, plan.fallback.plan.pages = plan.rewrite, plan.pages
             routes.append(route)
     problems += chains.problems
     if problems:

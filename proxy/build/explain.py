@@ -195,8 +195,9 @@ def _forward(x: Exchange, head: bytes) -> Forward:
     method, target, _ = start.split(" ")
     pairs = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
     host = next(value for name, value in pairs if name == "Host")
+    way_out = "" if x.plan.fallback is None else x.plan.fallback.about
     rest = tuple(pair for pair in pairs if pair[0] != "Host")
-    return Forward(x.upstream, str(x.endpoint), method, target, host, rest, x.patience)
+    return Forward(x.upstream, str(x.endpoint), method, target, host, rest, x.patience, way_out)
 
 
 def _made(x: Exchange, trial: Trial) -> Made | None:

@@ -51,6 +51,7 @@ class Forward:
 
     :ivar host: the Host field.
     :ivar fields: all others, in order.
+    :ivar on_error: what is done instead of answering with a failure; `""` for nothing.
     """
 
     upstream: str
@@ -60,6 +61,7 @@ class Forward:
     host: str
     fields: Fields
     patience: Patience
+    on_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,9 @@ def _forward(forward: Forward) -> dict[str, Any]:
             "connect": patience.connect,
             "first_byte": patience.first_byte,
             "between_bytes": patience.between_bytes,
+            "total": patience.total or None,
         },
+        "on_error": forward.on_error or None,
     }
 
 
@@ -204,6 +208,7 @@ def _told(step: Step) -> str:
 
 def _forward_rows(forward: Forward) -> list[tuple[str, str]]:
     patience = forward.patience
+    total = f", in all {patience.total:g} s" if patience.total else ""
     waits = f"connect {patience.connect:g} s, first byte {patience.first_byte:g} s"
     return [
         ("  upstream", forward.upstream),
@@ -211,7 +216,8 @@ def _forward_rows(forward: Forward) -> list[tuple[str, str]]:
         ("  request", f"{forward.method} {forward.target}"),
         ("  Host", forward.host),
         *_field_rows(forward.fields),
-        ("  timeouts", f"{waits}, between bytes {patience.between_bytes:g} s"),
+        ("  timeouts", f"{waits}, between bytes {patience.between_bytes:g} s{total}"),
+        *([("  on error", forward.on_error)] if forward.on_error else []),
     ]
 
 

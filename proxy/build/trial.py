@@ -14,6 +14,7 @@ from proxy.build.explanation import shown
 from proxy.chain import Chain, Link
 from proxy.errors import GatewayError
 from proxy.exchange import Endpoint, Exchange, Key
+from proxy.fallback import Fallback
 from proxy.message import Response
 from proxy.plan import Plan
 from proxy.plugin import Plugin
@@ -89,12 +90,22 @@ _NOWHERE = Endpoint("", "http", "", 80)
 
 def trial_route(route: Route[Plan]) -> Route[Plan]:
     """The same route with a plan that leaves no trace."""
-    plan = route.payload
+    trial = _trial_plan(route.payload)
+    return Route(route.name, route.match, trial, priority=route.priority, rewrite=route.rewrite)
+
+
+def _trial_plan(plan: Plan) -> Plan:
     unknown = any(link.plugin.answers and not link.plugin.pure for link in plan.chain.links)
     upstream = plan.upstream if isinstance(plan.upstream, Upstream) else None
     stand_in = TrialUpstream("" if upstream is None else upstream.name, upstream) if upstream or unknown else None
     trial = Plan(plan.name, trial_chain(plan.chain.links), stand_in, plan.rewrite, plan.patience, plan.pages)
-    return Route(route.name, route.match, trial, priority=route.priority, rewrite=route.rewrite)
+    way_out = plan.fallback
+    if way_out is not None:
+        other = None if way_out.plan is None else _trial_plan(way_out.plan)
+        trial.fallback = Fallback(
+            way_out.causes, plan=other, name=way_out.name, answer=way_out.answer, about=way_out.about
+        )
+    return trial
 
 
 def trial_chain(links: Sequence[Link]) -> Chain:

@@ -62,7 +62,8 @@ class RequestCompleted(Event):
     """An exchange is over, however it ended.
 
     `status` is 499 when the client left. `first_byte_ms` is None when no answer began; `bytes_in` and `bytes_out`
-    count content, without heads and framing.
+    count content, without heads and framing. `attempts` counts the tries at upstreams; `fallback` is the upstream that
+    `on_error` asked instead, `respond` for a fixed answer, or empty.
     """
 
     type: ClassVar[str] = "request.completed"
@@ -79,6 +80,8 @@ class RequestCompleted(Event):
     bytes_out: int
     cache: str = ""
     tenant: str = ""
+    attempts: int = 0
+    fallback: str = ""
 
     @property
     def subject(self) -> str:

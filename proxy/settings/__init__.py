@@ -14,7 +14,7 @@ from proxy.settings.load import Loaded, Trace, load, load_text, settings_for
 from proxy.settings.models import Admin, ClientTimeouts, Dns, Drain, Limits, Listener, ListenerTls, Settings
 from proxy.settings.plugin_models import PluginEntry, RoutePlugin
 from proxy.settings.problems import KeyPath, Problem, SettingsError, Severity, label, nearest, suggestion
-from proxy.settings.route_models import Expect, Match, PathEdit, Route, SelfTest
+from proxy.settings.route_models import ErrorAnswer, Expect, Match, OnError, PathEdit, Route, SelfTest
 from proxy.settings.schema import json_schema
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
 from proxy.settings.upstream_models import (
@@ -42,6 +42,7 @@ __all__ = [
     "Duration",
     "DurationOrZero",
     "Eject",
+    "ErrorAnswer",
     "ErrorPage",
     "ErrorPages",
     "Expect",
@@ -53,6 +54,7 @@ __all__ = [
     "ListenerTls",
     "Loaded",
     "Match",
+    "OnError",
     "PathEdit",
     "Percent",
     "PluginEntry",

@@ -46,6 +46,21 @@ def _route_upstreams(settings: Settings, document: Document) -> Iterator[Problem
             yield document.problem(("routes", index, "upstream"), message, remedy or "write it below upstreams")
 
 
+def _fallbacks(settings: Settings, document: Document) -> Iterator[Problem]:
+    for index, route in enumerate(settings.routes):
+        if route.on_error is None:
+            continue
+        other, path = route.on_error.upstream, ("routes", index, "on_error")
+        if route.upstream is None:
+            yield document.problem(path, "the route has no upstream that could fail", "remove it")
+        elif other == route.upstream:
+            message = f'leads back to the upstream of the route, "{other}"'
+            yield document.problem((*path, "upstream"), message, "name another one; to try again, write retry")
+        elif other is not None and other not in settings.upstreams:
+            remedy = suggestion(other, tuple(settings.upstreams)) or "write it below upstreams"
+            yield document.problem((*path, "upstream"), f'there is no upstream "{other}"', remedy)
+
+
 def _route_answers(settings: Settings, document: Document) -> Iterator[Problem]:
     for index, route in enumerate(settings.routes):
         if route.upstream is None and not any(plugin.enabled for plugin in route.plugins.values()):
@@ -99,6 +114,7 @@ def _test_names(settings: Settings, document: Document) -> Iterator[Problem]:
 
 def _unused_upstreams(settings: Settings, document: Document) -> Iterator[Problem]:
     used = {route.upstream for route in settings.routes}
+    used |= {route.on_error.upstream for route in settings.routes if route.on_error is not None}
     for name in settings.upstreams:
         if settings.routes and name not in used:
             yield document.warning(("upstreams", name), "no route leads here", "remove it, or write a route")
@@ -139,6 +155,7 @@ _RULES: tuple[Callable[[Settings, Document], Iterator[Problem]], ...] = (
     _some_route,
     _route_names,
     _route_upstreams,
+    _fallbacks,
     _route_answers,
     _plugin_ids,
     _route_plugin_ids,

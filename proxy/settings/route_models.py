@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from proxy.settings.error_models import ErrorPages
-from proxy.settings.fields import FieldName, Listed, MatchHost, Method, Model, Name, UrlPath
+from proxy.settings.fields import FieldName, Listed, MatchHost, Method, Model, Name, NotEmpty, UrlPath
 from proxy.settings.plugin_models import RoutePlugin
+from proxy.settings.problems import nearest
 from proxy.settings.units import wrong
 from proxy.settings.upstream_models import RouteTimeouts
 
@@ -49,6 +50,73 @@ class PathEdit(Model):
         return self.strip is None and self.rewrite is None
 
 
+ERROR_CAUSES = ("connect", "reset", "timeout", "unavailable", "invalid", "5xx")
+
+
+def _check_error_cause(value: object) -> object:
+    text = str(value)
+    if text in ERROR_CAUSES or (text.isdigit() and 500 <= int(text) <= 599):
+        return text
+    near = nearest(text, ERROR_CAUSES)
+    remedy = f'did you mean "{near}"?' if near else f"choose from 500 to 599, {', '.join(ERROR_CAUSES)}"
+    raise wrong(f'"{value}" is no failure of an upstream', remedy)
+
+
+ErrorCause = Annotated[str, BeforeValidator(_check_error_cause), WithJsonSchema({"type": ["string", "integer"]})]
+FieldText = Annotated[str, Field(pattern=r"^[\t -~]*$")]
+
+
+class ErrorAnswer(Model):
+    """A fixed answer in the place of a failure."""
+
+    status: int = Field(default=503, ge=200, le=599)
+    """Its status."""
+    body: str = ""
+    """Its text, sent as UTF-8 of the type `text/plain` unless the fields say another."""
+    headers: dict[FieldName, FieldText] = Field(default_factory=dict)
+    """Its fields."""
+
+    @model_validator(mode="after")
+    def _bodiless(self) -> ErrorAnswer:
+        if self.status in (204, 205, 304) and self.body:
+            raise wrong(f"the status {self.status} goes without a body", "remove the body")
+        return self
+
+
+class OnError(Model):
+    """What a route does instead of answering with its upstream's failure, once retries are of no avail."""
+
+    respond: ErrorAnswer | None = None
+    """A fixed answer."""
+    upstream: Name | None = None
+    """Another upstream, asked once with its own targets, timeouts and retries."""
+    when: Annotated[tuple[ErrorCause, ...], NotEmpty, *Listed] = (
+        "connect",
+        "reset",
+        "timeout",
+        "unavailable",
+        "invalid",
+        "502",
+        "503",
+        "504",
+    )
+    """The failures that lead here: `connect`, `reset` and `timeout` as for `retry.on`, `unavailable` (no target can
+    take it, or the queue is full), `invalid` (what came is not HTTP), a status of the upstream from 500 to 599, or
+    `5xx` for all of these."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> OnError:
+        if (self.respond is None) == (self.upstream is None):
+            raise wrong("needs one of respond and upstream", 'write "upstream: NAME", or "respond: {status: 503}"')
+        return self
+
+    @property
+    def causes(self) -> frozenset[str]:
+        """The failures, each status by itself."""
+        every = map(str, range(500, 600)) if "5xx" in self.when else ()
+        return frozenset((*self.when, *every)) - {"5xx"}
+
+
 class Route(Model):
     """Requests that are treated alike."""
 
@@ -66,6 +134,8 @@ class Route(Model):
     """Patience with the upstream on this route, where it differs."""
     errors: ErrorPages = Field(default_factory=dict)
     """Error answers on this route, where they differ from those for all."""
+    on_error: OnError | None = None
+    """What to do instead of answering with the upstream's failure."""
     priority: int = 0
     """Decides between routes whose paths are equally long; the higher one wins."""
 

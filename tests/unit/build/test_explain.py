@@ -271,3 +271,24 @@ async def test_only_http_urls_are_explained(explain: Explain, url: str) -> None:
 async def test_nobody_smuggles_a_second_request(explain: Explain) -> None:
     with pytest.raises(ValueError, match="line end"):
         await explain("GET http://example.com/", [("A", "b\r\n\r\nGET / HTTP/1.1")])
+
+
+ON_ERROR = """
+upstreams:
+  app: {targets: [http://127.0.0.1:9001], timeouts: {total: 7s}}
+  other: {targets: [http://127.0.0.1:9002]}
+plugins: []
+routes:
+  - {name: fixed, match: {path: /fixed}, upstream: app, on_error: {respond: {status: 204}, when: 5xx}}
+  - {name: api, upstream: app, on_error: {upstream: other, when: [connect, 503]}}
+"""
+
+
+async def test_what_is_done_about_a_failure(explain: Explain) -> None:
+    told = await explain("GET http://example.com/", text=ON_ERROR)
+    assert told.forward is not None
+    assert (told.forward.upstream, told.forward.on_error) == ("app", "upstream other on connect, 503")
+    assert "on error" in told.render()
+    assert "in all 7 s" in told.render()
+    fixed = await explain("GET http://example.com/fixed", text=ON_ERROR)
+    assert fixed.to_dict()["forward"]["on_error"] == "respond 204 on 5xx"

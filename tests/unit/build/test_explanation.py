@@ -68,7 +68,13 @@ def test_nothing_to_consider_is_said() -> None:
 def test_the_json_holds_the_same_and_hides_the_same() -> None:
     told = json.loads(json.dumps(explanation().to_dict()))
     assert told["forward"]["headers"] == [["Cookie", "***"], ["X-A", "b"]]
-    assert told["forward"]["timeouts"] == {"connect": 5.0, "first_byte": 60.0, "between_bytes": 60.0}
+    assert told["forward"]["timeouts"] == {
+        "connect": 5.0,
+        "first_byte": 60.0,
+        "between_bytes": 60.0,
+        "total": None,
+    }
+    assert told["forward"]["on_error"] is None
     assert [route["won"] for route in told["routes"]] == [True, False]
     assert [step["reached"] for step in told["chain"]] == [True, True, True, False]
     assert (told["answer"], told["may_answer"]) == (None, ["mine"])

@@ -43,6 +43,8 @@ async def test_an_exchange_that_is_over(gateway: Any) -> None:
         "bytes_out": 4,
         "cache": "",
         "tenant": "",
+        "attempts": 1,
+        "fallback": "",
     }
 
 

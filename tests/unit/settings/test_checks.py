@@ -63,3 +63,13 @@ def test_an_open_admin_listener_is_fine_with_a_token_and_none_needs_none() -> No
 
 def test_a_port_that_the_system_chooses_is_never_taken_twice() -> None:
     assert found(listen=["http://127.0.0.1:0", "http://127.0.0.1:0"], admin={"listen": "http://127.0.0.1:0"}) == []
+
+
+def test_a_fallback_without_an_upstream_is_an_error() -> None:
+    route = {"name": "a", "plugins": {"respond": RoutePlugin.of("respond")}, "on_error": {"respond": {}}}
+    assert found(routes=[ALL, route]) == ["routes[1].on_error: the route has no upstream that could fail; remove it"]
+
+
+def test_a_fallback_uses_its_upstream() -> None:
+    upstreams = {**APP, "b": {"targets": ["http://b:1"]}}
+    assert found(upstreams=upstreams, routes=[{**ALL, "on_error": {"upstream": "b"}}]) == []

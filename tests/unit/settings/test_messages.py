@@ -200,6 +200,41 @@ WRONG: list[tuple[str, str, list[str]]] = [
         ],
     ),
     (
+        "a fallback to an upstream that does not exist",
+        APP + "routes:\n  - {name: all, upstream: app, on_error: {upstream: apps}}\n",
+        ['p.yaml:3:53: routes[0].on_error.upstream: there is no upstream "apps"; did you mean "app"?'],
+    ),
+    (
+        "a fallback to the same upstream",
+        APP + "routes:\n  - {name: all, upstream: app, on_error: {upstream: app}}\n",
+        [
+            (
+                'p.yaml:3:53: routes[0].on_error.upstream: leads back to the upstream of the route, "app"; '
+                "name another one; to try again, write retry"
+            )
+        ],
+    ),
+    (
+        "a fallback of two kinds",
+        APP + "routes:\n  - {name: all, upstream: app, on_error: {upstream: b, respond: {}}}\n",
+        [
+            (
+                "p.yaml:3:32: routes[0].on_error: needs one of respond and upstream; "
+                'write "upstream: NAME", or "respond: {status: 503}"'
+            )
+        ],
+    ),
+    (
+        "a fallback for what is no failure",
+        APP + "routes:\n  - {name: all, upstream: app, on_error: {respond: {}, when: [404]}}\n",
+        [
+            (
+                'p.yaml:3:63: routes[0].on_error.when[0]: "404" is no failure of an upstream; '
+                "choose from 500 to 599, connect, reset, timeout, unavailable, invalid, 5xx"
+            )
+        ],
+    ),
+    (
         "two routes of one name",
         APP + "routes:\n  - {name: a, upstream: app}\n  - {name: a, upstream: app}\n",
         ['p.yaml:4:12: routes[1].name: there are two routes named "a"; rename one'],
