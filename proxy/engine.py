@@ -19,7 +19,6 @@ from proxy.clock import Clock
 from proxy.errors import ClientLeft, GatewayError, NoRoute, PluginFailed
 from proxy.events import EventBus
 from proxy.exchange import Exchange, Phase
-from proxy.fallback import Fallback
 from proxy.faults import Faults
 from proxy.flow import Spawn
 from proxy.kept import Kept
@@ -28,6 +27,7 @@ from proxy.metrics import Metrics
 from proxy.pending import Pending, Suspension
 from proxy.plan import Snapshot
 from proxy.ports import Drain, FetchPort
+from proxy.recovery import Recovery
 from proxy.tally import Tally
 from proxy.waiting import FAILURES, Failed
 
@@ -59,6 +59,8 @@ class Engine:
         self._spawn = spawn
         self._faults = Faults(events)
         self._go = Suspension(spawn, self._finish, self._faults).go
+        self._recovery = Recovery(self._go, self._try, self._turn)
+        self._fail = self._recovery.fail
         self._random = randomness or random.Random()  # ids are unique, not secret
         self._ids: list[str] = []
         self._tally = Tally(metrics)
@@ -137,7 +139,7 @@ class Engine:
         if x.phase is not UPSTREAM:
             response.close()
             return
-        if response.status >= 500 and self._instead(x, response.status, response):
+        if response.status >= 500 and self._recovery.instead(x, response.status, response):
             return
         if type(x.request.body) is Kept:
             x.request.body.settle()
@@ -150,8 +152,8 @@ class Engine:
         if x.phase is not UPSTREAM:
             return
         x.attempt = None
-        if not self._repeated(x, error):
-            self._go(x, self._give_up(x, error))
+        if not self._recovery.instead(x, error):
+            self._go(x, self._fail(x, error))
 
     def again(self, x: Exchange) -> None:
         if x.phase is UPSTREAM:
@@ -218,7 +220,7 @@ class Engine:
             x.endpoint = upstream.pick(x)
             x.target = x.request.target if plan.rewrite is None else plan.rewrite.apply(x.request.target)
         except GatewayError as error:
-            return self._give_up(x, error)
+            return self._recovery.give_up(x, error)
         x.upstream = upstream.name
         x.attempts += 1
         x.phase = ATTEMPT
@@ -256,50 +258,6 @@ class Engine:
             return self._stamp(x)
         x.cursor = x.plan.size
         return self._turn(x, refused)
-
-    def _instead(self, x: Exchange, status: int, response: Response) -> bool:
-        """Whether something is done about an answer that is a failure; it is closed then."""
-        fallback = x.plan.fallback
-        if self._repeated(x, status, response):
-            return True
-        if fallback is None or not fallback.takes(x, status):
-            return False
-        response.close()
-        self._go(x, self._fall_back(x, fallback, status))
-        return True
-
-    def _repeated(self, x: Exchange, failure: GatewayError | int, response: Response | None = None) -> bool:
-        """Try again where that is allowed, now or after a wait; the answer there is gives way to the next one."""
-        wait = x.plan.upstream.retry_in(x, failure)
-        if wait is None:
-            return False
-        if response is not None:
-            response.close()
-        if x.endpoint is not None:
-            x.tried += (x.endpoint,)
-        if wait:
-            x.plan.upstream.pause(x, wait)
-        else:
-            self._go(x, self._try(x))
-        return True
-
-    def _give_up(self, x: Exchange, error: GatewayError) -> Pending:
-        """There is no further try at this upstream."""
-        fallback = x.plan.fallback
-        if fallback is not None and fallback.takes(x, error):
-            return self._fall_back(x, fallback, error)
-        if isinstance(x.request.body, Kept):
-            x.request.body.settle()
-        return self._fail(x, error)
-
-    def _fall_back(self, x: Exchange, fallback: Fallback, failure: GatewayError | int) -> Pending:
-        answer = fallback.begin(x, failure)
-        if answer is None:
-            return self._try(x)
-        if isinstance(x.request.body, Kept):
-            x.request.body.settle()
-        x.cursor = x.plan.size
-        return self._turn(x, answer)
 
     # the way out
 
@@ -358,13 +316,6 @@ class Engine:
                 old.close()
         elif not response.body.rests_on(old.body):
             old.close()
-
-    # when something fails
-
-    def _fail(self, x: Exchange, error: GatewayError) -> Pending:
-        x.error = error
-        x.cursor = x.plan.size
-        return self._turn(x, error_response(x, error))
 
     # the end
 

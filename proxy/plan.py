@@ -106,5 +106,5 @@ class Snapshot:
     def active(self) -> int:
         """Exchanges that began on this configuration and are not over."""
         ways_out = (plan.fallback.plan for plan in self.plans if plan.fallback is not None)
-        moved = sum(plan.active for plan in ways_out if plan is not None)
+        moved: int = sum(plan.active for plan in ways_out if plan is not None)
         return self.fallback.active + moved + sum(plan.active for plan in self.plans)
