@@ -107,11 +107,21 @@ class Engine:
         plan.active += 1
         self._go(x, self._fail(x, error))
 
+    def reply(self, x: Exchange, response: Response) -> None:
+        """Give an answer that is the front end's own (RFC 9110 section 7.6.2); no hook sees it on the way in."""
+        x.driver = self
+        self.active += 1
+        x.plan = self.snapshot.fallback
+        x.cursor = x.plan.size
+        self._go(x, self._turn(x, response))
+
     def delivered(self, x: Exchange, error: GatewayError | None) -> None:
         if x.phase is DONE:
             return
         if error is not None:
             x.error = x.error or error
+            if isinstance(error, PluginFailed):
+                self._faults.filtered(x, error)
             self._abandon(x)
         self._finish(x)
 
@@ -152,6 +162,8 @@ class Engine:
         if x.phase is not UPSTREAM:
             return
         x.attempt = None
+        if isinstance(error, PluginFailed):
+            self._faults.filtered(x, error)
         if not self._recovery.instead(x, error):
             self._go(x, self._fail(x, error))
 

@@ -7,6 +7,7 @@ that it may be skipped.
 from __future__ import annotations
 
 import logging
+from traceback import walk_tb
 from typing import Any
 
 from proxy.answers import error_response
@@ -46,6 +47,17 @@ class Faults:
         if isinstance(result, Failed):
             return self.raised(x, result.error)
         return self.raised(x, TypeError(f"a hook gave {type(result).__name__}; it takes None or a Response"))
+
+    def filtered(self, x: Exchange, error: PluginFailed) -> None:
+        """A body's filter raised, outside of every hook: whose it is tells the innermost plugin's module on its way."""
+        cause = error.__cause__
+        if cause is None:
+            return
+        links = {type(link.plugin).__module__: link.id for link in reversed(x.plan.chain.links)}
+        passed = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(cause.__traceback__)]
+        plugin = next((links[module] for module in reversed(passed) if module in links), "")
+        if self._events.wants(PluginError):
+            self._events.publish(PluginError(plugin, f"{type(cause).__name__}: {cause}", x.id))
 
     def tell(self, x: Exchange, error: BaseException) -> None:
         """Log the failure and publish it."""

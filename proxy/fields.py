@@ -30,6 +30,7 @@ EXPECT = 8
 REQUEST_ID = 9
 VIA = 10
 DATE = 12  # passed on, and noted
+MAX_FORWARDS = 13  # how many more may pass on OPTIONS (RFC 9110 section 7.6.2)
 UNDERSCORE = 11  # `X_Forwarded_For` and `X-Forwarded-For` are one name to CGI: dropped
 
 
@@ -52,6 +53,7 @@ REQUEST_KINDS: Mapping[str, int] = {
     "expect": EXPECT,
     "forwarded": FORWARDED,
     "host": HOST,
+    "max-forwards": MAX_FORWARDS,
     "via": VIA,
     "x-forwarded-for": FORWARDED,
     "x-forwarded-host": FORWARDED,

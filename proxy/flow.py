@@ -43,6 +43,33 @@ class Drain(Sink, Protocol):
         """Completes when there is room again, or nothing will ever be written any more."""
 
 
+class Room:
+    """Room in front of a connection: what a sink that makes a pump wait has of it.
+
+    :ivar full: whether the other side takes bytes more slowly than they come.
+    """
+
+    __slots__ = ("_waiter", "full")
+
+    def __init__(self) -> None:
+        self.full = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def drained(self) -> Awaitable[None]:
+        """:see: `proxy.flow.Drain`."""
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        if not self.full:
+            waiter.set_result(None)
+        return waiter
+
+    def make_room(self) -> None:
+        """Let a pump go on, into nothing if the connection is gone."""
+        self.full = False
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
 def splices(body: Body) -> bool:
     """Whether this body's bytes can be pushed on as they arrive, since nobody pulls it."""
     return isinstance(body, Stream) and body.spliceable
@@ -75,17 +102,24 @@ async def _pump(body: Body, sink: Drain) -> None:
                     await sink.drained()
     except GatewayError as error:
         sink.body_failed(error)
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as cancelled:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        sink.body_failed(PluginFailed("a body's filter was cancelled from inside"))
+        sink.body_failed(_failure(cancelled, "a body's filter was cancelled from inside"))
     except Exception as error:  # a plugin's filter may raise anything: the stream is cut, and the log says why
         log.exception("a body's filter raised")
-        sink.body_failed(PluginFailed(f"a body's filter raised {type(error).__name__}"))
+        sink.body_failed(_failure(error, f"a body's filter raised {type(error).__name__}"))
     else:
         sink.body_end(body.trailers)
     finally:
         close = getattr(pieces, "aclose", None)
         if close is not None:
             await close()
+
+
+def _failure(cause: BaseException, detail: str) -> PluginFailed:
+    """The failure of a filter; the engine finds out by its cause whose filter it was."""
+    error = PluginFailed(detail)
+    error.__cause__ = cause
+    return error

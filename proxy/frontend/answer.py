@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Protocol
 
 from proxy.answers import title
+from proxy.errors import MethodRefused
 from proxy.framing import Writer
-from proxy.headers import HOP_BY_HOP
+from proxy.headers import HOP_BY_HOP, Headers
 from proxy.message import Response
 
 _OWN = HOP_BY_HOP | {"x-request-id"}
@@ -93,3 +94,8 @@ def interim(response: Response) -> bytes:
     """The bytes of an interim answer (1xx)."""
     fields = response.headers.encode()
     return status_line(response.status, response.reason) + (fields + b"\r\n\r\n" if fields else b"\r\n")
+
+
+def options() -> Response:
+    """What the gateway itself says to OPTIONS (RFC 9110 section 9.3.7): the methods that it passes on."""
+    return Response(200, Headers(MethodRefused.fields))

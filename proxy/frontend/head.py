@@ -28,6 +28,7 @@ from proxy.fields import (
     FORWARDED,
     FRAMING,
     HOST,
+    MAX_FORWARDS,
     PLAIN,
     REQUEST_ID,
     TE,
@@ -45,6 +46,7 @@ _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+)
 _REG_NAME = r"(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+"
 _AUTHORITY = re.compile(rf"(?:{_REG_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?")  # RFC 3986 section 3.2.2, no comma
 _KNOWN_HOSTS = 1024
+_DIGITS = 10  # of a number that is still one
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 
 
@@ -57,16 +59,18 @@ class Head:
     :ivar expects: whether the client waits for 100 Continue (RFC 9110 section 10.1.1).
     :ivar upgrade: Upgrade as received, or `""`; what may be passed on of it is in the request.
     :ivar forwarded: X-Forwarded-* and Forwarded as received, by lower-case name.
+    :ivar last: whether nobody behind us is asked: we answer (RFC 9110 section 7.6.2).
     :ivar request_id: X-Request-ID as received, or `""`.
     """
 
-    __slots__ = ("close", "expects", "forwarded", "framing", "request", "request_id", "upgrade")
+    __slots__ = ("close", "expects", "forwarded", "framing", "last", "request", "request_id", "upgrade")
 
     def __init__(self, request: Request, close: bool) -> None:
         self.request = request
         self.close = close
         self.framing: Headers | None = None
         self.expects = False
+        self.last = False
         self.upgrade = ""
         self.forwarded: dict[str, list[str]] | None = None
         self.request_id = ""
@@ -198,12 +202,23 @@ class HeadReader:
         elif kind == TE:
             if "trailers" in connection_options([value]):
                 head.request.headers.add("TE", "trailers")
+        elif kind == MAX_FORWARDS:
+            self._hop(head, name, value)
         elif kind == UPGRADE:
             head.upgrade = f"{head.upgrade}, {value}" if head.upgrade else value
         elif kind == VIA:
             if self.token in value:
                 raise LoopDetected("the request has passed here before (RFC 9110 section 7.6.3)")
             head.request.headers.push(name, "via", value)
+
+    @staticmethod
+    def _hop(head: Head, name: str, value: str) -> None:
+        """RFC 9110 section 7.6.2: OPTIONS is passed on so many times; with other methods the number means nothing."""
+        counts = head.request.method == "OPTIONS" and value.isascii() and value.isdigit() and len(value) < _DIGITS
+        if counts and not int(value):
+            head.last = True
+        else:
+            head.request.headers.add(name, str(int(value) - 1) if counts else value)
 
     def _authority(self, request: Request) -> None:
         """RFC 9112 section 3.2: Host, and its agreement with a target in absolute-form."""
@@ -240,7 +255,10 @@ def _other_form(request: Request) -> None:
         raise BadRequest("the target's authority and Host disagree (RFC 9112 section 3.2.2)")
     request.host = parts.netloc
     rest = target[target.index("//") + 2 + len(parts.netloc) :]
-    request.target = rest if rest.startswith("/") else "/" + rest
+    if not rest and request.method == "OPTIONS":
+        request.target = "*"  # RFC 9112 section 3.2.4
+    else:
+        request.target = rest if rest.startswith("/") else "/" + rest
 
 
 def _refusal(data: bytes) -> ClientError:

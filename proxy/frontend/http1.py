@@ -17,6 +17,7 @@ from proxy.corked import Corked
 from proxy.errors import BadRequest, ClientError, RequestTimeout
 from proxy.exchange import Exchange
 from proxy.framing import FramingError, Reader, request_reader
+from proxy.frontend import answer
 from proxy.frontend.head import Head
 from proxy.frontend.outlet import Outlet
 from proxy.frontend.pace import Pace, end, reset
@@ -266,7 +267,10 @@ class Connection(RequestHandler):
             self.listener.wheel.disarm(self._watch)
         else:
             self._rearm()
-        self.listener.engine.begin(exchange)
+        if head.last:
+            self.listener.engine.reply(exchange, answer.options())
+        else:
+            self.listener.engine.begin(exchange)
 
     def _new_exchange(self, request: Request) -> Exchange:
         engine = self.listener.engine

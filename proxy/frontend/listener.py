@@ -26,6 +26,7 @@ from proxy.frontend.answer import Dates
 from proxy.frontend.head import HeadReader
 from proxy.frontend.http1 import Connection
 from proxy.frontend.identity import Identity, Trust
+from proxy.message import Response
 from proxy.metrics import Metrics
 from proxy.timers import Wheel
 
@@ -40,6 +41,7 @@ class Gateway(Protocol):
     def new_id(self) -> str: ...
     def begin(self, x: Exchange) -> None: ...
     def refuse(self, x: Exchange, error: GatewayError) -> None: ...
+    def reply(self, x: Exchange, response: Response) -> None: ...
 
 
 class Limits:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from proxy import flow
 from proxy.body import Stream
 from proxy.errors import ClientLeft, GatewayError
 from proxy.exchange import Exchange
+from proxy.flow import Room
 from proxy.framing import ChunkedWriter, CloseWriter, FramingError, LengthWriter, writer
 from proxy.frontend import answer
 from proxy.headers import Headers
@@ -23,25 +23,23 @@ if TYPE_CHECKING:
 log = logging.getLogger("passerelle.http")
 
 
-class Outlet:
+class Outlet(Room):
     """Writes one connection's answers, one after the other.
 
     :ivar exchange: the exchange under way, or None between two.
-    :ivar full: whether the client takes bytes more slowly than they come.
     """
 
-    __slots__ = ("_connection", "_head", "_pump", "_sent", "_source", "_waiter", "_writer", "exchange", "full")
+    __slots__ = ("_connection", "_head", "_pump", "_sent", "_source", "_writer", "exchange")
 
     def __init__(self, connection: Connection) -> None:
+        super().__init__()
         self._connection = connection
         self.exchange: Exchange | None = None
-        self.full = False
         self._sent = False  # whether the head of the answer under way is written
         self._head = b""  # of the answer, waiting for the first bytes of its body
         self._writer: LengthWriter | ChunkedWriter | CloseWriter | None = None
         self._source: Stream | None = None  # the answer's body while it is spliced
         self._pump: asyncio.Task[None] | None = None
-        self._waiter: asyncio.Future[None] | None = None
 
     def open(self, exchange: Exchange) -> None:
         """An exchange begins."""
@@ -160,7 +158,10 @@ class Outlet:
         try:
             buffers = framing.frame(data)
         except FramingError as error:
+            pump = self._pump
             self._cut(GatewayError(f"an answer is longer than it said: {error.reason}"))
+            if pump is not None:
+                pump.cancel()  # it would make more of what nobody takes
             return
         if self._head:
             buffers = (self._head, *buffers)
@@ -191,7 +192,7 @@ class Outlet:
         """The answer cannot become whole: end the connection so that the client sees it."""
         exchange, self.exchange = self.exchange, None
         abrupt = isinstance(self._writer, CloseWriter)  # there a plain end would look like a whole body
-        self._source = self._writer = None
+        self._source = self._pump = self._writer = None
         self._head = b""
         log.info("an answer was cut: %s", error)
         self._connection.cut(abrupt=abrupt)
@@ -217,26 +218,13 @@ class Outlet:
 
     def resume(self) -> None:
         """There is room again."""
-        self._make_room()
+        self.make_room()
         if self._source is not None:
             self._source.resume()
 
-    def drained(self) -> Awaitable[None]:
-        """:see: `proxy.flow.Drain`."""
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
-        if not self.full:
-            waiter.set_result(None)
-        return waiter
-
-    def _make_room(self) -> None:
-        self.full = False
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
     def lost(self) -> None:
         """The client is gone: a detached answer is drained into nothing, any other is stopped."""
-        self._make_room()
+        self.make_room()
         exchange = self.exchange
         if exchange is None:
             return

@@ -35,6 +35,7 @@ from proxy.upstream.head import MAX_HEAD, ResponseHead, new_parser, read_head, t
 from proxy.upstream.held import Held, is_held
 from proxy.upstream.member import Member
 from proxy.upstream.sender import Sender
+from proxy.upstream.unread import unread
 
 if TYPE_CHECKING:
     from proxy.upstream.pool import Pool
@@ -319,6 +320,9 @@ class Connection(Member):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The upstream closed, or we did."""
+        if exc is not None and self._exchange is not None and self.transport is not None and not self._stopped:
+            for data in unread(self.transport):  # such as a 413 in front of the reset on which our writing failed
+                self.data_received(data)
         super().connection_lost(exc)
         exchange, reader = self._exchange, self._reader
         if self._pool is None or exchange is None:

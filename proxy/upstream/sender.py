@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from proxy import flow
 from proxy.body import Stream
 from proxy.errors import GatewayError
 from proxy.exchange import Exchange
+from proxy.flow import Room
 from proxy.framing import FramingError, LengthWriter
 from proxy.headers import Headers
 from proxy.kept import Kept
@@ -19,24 +19,22 @@ if TYPE_CHECKING:
     from proxy.upstream.http1 import Connection
 
 
-class Sender:
+class Sender(Room):
     """The sink of one connection's request bodies.
 
     :ivar sent: whether the request under way is written to its end.
-    :ivar full: whether the upstream takes a body more slowly than it comes.
     """
 
-    __slots__ = ("_connection", "_exchange", "_head", "_pump", "_waiter", "_writer", "full", "sent")
+    __slots__ = ("_connection", "_exchange", "_head", "_pump", "_writer", "sent")
 
     def __init__(self, connection: Connection) -> None:
+        super().__init__()
         self._connection = connection
         self._exchange: Exchange | None = None
         self._writer: Writer | None = None
         self._head = b""  # waiting for the first bytes of its body
         self._pump: asyncio.Task[None] | None = None
-        self._waiter: asyncio.Future[None] | None = None
         self.sent = True
-        self.full = False
 
     def send(self, exchange: Exchange, transport: asyncio.WriteTransport, via: str) -> None:
         """Write a request; a small one leaves in one write.
@@ -69,7 +67,10 @@ class Sender:
         try:
             buffers = framing.frame(data)
         except FramingError as error:
+            pump = self._pump
             self._connection.fail(GatewayError(f"a request body is longer than it said: {error.reason}"))
+            if pump is not None:
+                pump.cancel()  # it would make more of what nobody takes
             return
         if self._head:
             buffers = (self._head, *buffers)
@@ -113,20 +114,6 @@ class Sender:
     def _spliced(self) -> Stream | None:
         body = None if self._exchange is None or self.sent or self._pump is not None else self._exchange.request.body
         return body if isinstance(body, Stream) else None
-
-    def drained(self) -> Awaitable[None]:
-        """:see: `proxy.flow.Drain`."""
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
-        if not self.full:
-            waiter.set_result(None)
-        return waiter
-
-    def make_room(self) -> None:
-        """Let a pump go on, into nothing if the connection is gone."""
-        self.full = False
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
 
     def over(self) -> None:
         """The exchange has left this connection with its request written to the end."""

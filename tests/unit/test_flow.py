@@ -195,3 +195,16 @@ async def test_a_pump_that_is_cancelled_tells_nobody_and_cleans_up() -> None:
         await pump
     assert sink.diary == [b"one"]
     assert cleaned == [True]
+
+
+async def test_room_is_waited_for_by_one_who_asks_while_there_is_none() -> None:
+    room = flow.Room()
+    await asyncio.wait_for(room.drained(), 1)
+    room.full = True
+    waiting = asyncio.ensure_future(room.drained())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    room.make_room()
+    await asyncio.wait_for(waiting, 1)
+    assert not room.full
+    room.make_room()
