@@ -185,9 +185,10 @@ class Engine:
             child.deadline = x.deadline
         elif patience.total:
             child.deadline = child.started + patience.total
-        return self._fetch(child, port)
+        return self.run(child, port)
 
-    async def _fetch(self, child: Exchange, port: FetchPort) -> Response:
+    async def run(self, child: Exchange, port: FetchPort) -> Response:
+        """The answer to an exchange that no client has begun."""
         child.driver = self
         self.active += 1
         child.plan.active += 1

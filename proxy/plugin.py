@@ -51,7 +51,12 @@ C = TypeVar("C", bound=PluginConfig)
 
 
 class Http(Protocol):
-    """The pooled client for plugins: the same ClientSession, pool and DNS cache that forwards."""
+    """The pooled client for plugins: the same ClientSession, pools and DNS cache that forward.
+
+    A URL is any http or https one, or `upstream://NAME/path` for an upstream of the configuration: its pool, queue,
+    targets, retries and timeouts, as for a client's request, but for the chain. Upstreams are known from the first
+    exchange on.
+    """
 
     async def request(
         self,
@@ -62,12 +67,16 @@ class Http(Protocol):
         body: bytes | None = None,
         timeout: float = 30.0,  # noqa: ASYNC109 (a total in seconds, kept by the client itself)
         limit: int = 10 * 1024 * 1024,
+        redirects: int = 0,
+        decode: bool = False,
     ) -> Response:
-        """Send a request and read the whole answer; redirects are not followed, bodies are not decoded.
+        """Send a request and read the whole answer. No cookies are kept.
 
         :param timeout: seconds for everything.
-        :param limit: the most bytes of body to take.
-        :raises GatewayError: ConnectFailed, UpstreamTimeout, UpstreamReset or BodyTooLarge.
+        :param limit: the most bytes of body to take; decoded, they may not be more either.
+        :param redirects: how many of them to follow; 0 to get them as answers. Not for upstreams.
+        :param decode: undo `Content-Encoding: gzip` and `deflate`; anything else stays as it is.
+        :raises GatewayError: ConnectFailed, UpstreamTimeout, UpstreamReset, BadResponse or BodyTooLarge.
         """
         ...
 

@@ -68,7 +68,8 @@ class Runtime:
         )
         self.connector = Connector(self.resolver)
         self.session = open_session(self.connector)
-        self.http: Http = Client(self.session)
+        self.client = Client(self.session)
+        self.http: Http = self.client
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something in the background; its error is logged, and it is cancelled by `close`."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import Literal
 
 from proxy import __version__
 from proxy.build import Built, Runtime, build
 from proxy.build.clients import client_limits
+from proxy.build.errands import errand
 from proxy.build.selftests import run_tests
 from proxy.clock import Clock
 from proxy.engine import Engine
@@ -164,7 +166,7 @@ class Gateway:
 
     def _engine(self) -> Engine:
         runtime = self.runtime
-        return Engine(
+        engine = Engine(
             self.built.snapshot,
             events=runtime.events,
             clock=runtime.clock,
@@ -172,6 +174,8 @@ class Gateway:
             spawn=runtime.spawn,
             randomness=runtime.random,
         )
+        runtime.client.forward = partial(errand, engine)
+        return engine
 
     def _bind(self) -> Change:
         """Take every address, before anything with effects."""

@@ -31,6 +31,8 @@ class ScriptedHttp:
         body: bytes | None = None,
         timeout: float = 30.0,  # noqa: ASYNC109 (the interface's; nothing here takes time)
         limit: int = 10 * 1024 * 1024,
+        redirects: int = 0,
+        decode: bool = False,
     ) -> Response:
         """:see: `proxy.plugin.Http.request`."""
         self.sent.append((method, url, body or b""))

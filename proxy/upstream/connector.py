@@ -24,11 +24,12 @@ from proxy.upstream.tls import ClientTls
 if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
+_PLUGINS = 100  # connections of plugins to other places than upstreams; further requests wait
 _NEXT_ADDRESS = 0.25  # seconds until the next address of a name is tried as well (RFC 8305 section 5)
 
 
 class Connector(TCPConnector):
-    """A TCPConnector without a limit over everything: each upstream's pool has its own.
+    """A TCPConnector whose own limit is for plugins' requests alone: each upstream's pool has a limit of its own.
 
     :param resolver: knows the addresses of names, and for how long; aiohttp's own unless given.
     """
@@ -36,7 +37,7 @@ class Connector(TCPConnector):
     def __init__(self, resolver: AbstractResolver | None = None) -> None:
         loop = asyncio.get_running_loop()
         super().__init__(
-            limit=0,
+            limit=_PLUGINS,
             resolver=resolver,
             use_dns_cache=resolver is None,
             happy_eyeballs_delay=_NEXT_ADDRESS,

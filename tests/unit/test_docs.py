@@ -15,10 +15,12 @@ import pytest
 
 import proxy.api
 from docs import generate
+from proxy.message import Response
 from proxy.plugin import Plugin, Rank, Services
 from proxy.registry import Registry
 from proxy.settings import Settings
 from proxy.settings.upstream_models import Upstream
+from proxy.testing import running
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -115,6 +117,23 @@ class TestExamplesRun:
             [sys.executable, "-W", "error", "example.py"], check=False, cwd=tmp_path, capture_output=True, text=True
         )
         assert (done.returncode, done.stderr) == (0, "")
+
+    async def test_the_plugin_that_asks_another_service(self, tmp_path: Path) -> None:
+        """As it stands on the page, in a whole gateway whose upstream answers both."""
+        (code,) = (code for code in blocks("docs/plugins.md", "python") if "Doorman" in code)
+        (tmp_path / "doorman.py").write_text(code, encoding="utf-8")
+        settings = (
+            "listen: [http://127.0.0.1:0]\nadmin: false\nupstreams: {accounts: {targets: ['${UPSTREAM}']}}\n"
+            f"plugins: ['{tmp_path / 'doorman.py'}']\nroutes: [{{name: all, upstream: accounts}}]\n"
+        )
+        async with running(settings=settings) as kit:
+            kit.upstream.reply(Response.json(200, {"plan": "gold"}), to="/may")
+            assert (await kit.get("/x", {"X-User": "ann"})).status == 200
+            asked, forwarded = kit.upstream.seen
+            assert (asked.target, asked.headers.get("x-user")) == ("/may", "ann")
+            assert (forwarded.target, forwarded.headers.get("x-plan")) == ("/x", "gold")
+            kit.upstream.reply(Response.text(404, "who?"), to="/may")
+            assert (await kit.get("/x")).status == 403
 
     def test_the_first_configuration_and_plugin(self, tmp_path: Path) -> None:
         (tmp_path / "passerelle.yaml").write_text(blocks("README.md", "yaml")[0], encoding="utf-8")
