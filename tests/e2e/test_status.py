@@ -1,0 +1,54 @@
+"""`passerelle status` and a gateway, both as they are run."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Run = Callable[..., Any]
+
+
+def test_a_gateway_is_shown_and_its_refused_reload(run: Run, config: Path, upstream: str) -> None:
+    gateway = run("serve", "-c", str(config))
+    admin, url = gateway.admin(), gateway.ready()
+    shown = run("status", "--admin", admin)
+    assert shown.ended() == 0
+    assert f"listens on   {url}" in shown.told
+    assert any(line.startswith(f"  {upstream}  weight 1") for line in shown.told)
+    config.write_text(config.read_text().replace("status: 200", "status: 2000"))
+    gateway.send(signal.SIGHUP)
+    gateway.line("is served on")
+    shown = run("status", "--admin", admin)
+    assert shown.ended() == 0
+    assert "last reload  REFUSED (signal)" in shown.told
+    assert any("gateway.yaml:5:" in line for line in shown.told)
+
+
+def test_the_token_of_the_file_goes_to_the_listener_of_the_file(run: Run, config: Path) -> None:
+    config.write_text(config.read_text().replace("admin: {", "admin: {token: s3cret, "))
+    gateway = run("serve", "-c", str(config))
+    admin = gateway.admin()
+    gateway.ready()
+    refused = run("status", "--admin", admin, "-c", str(config))
+    assert refused.ended() == 1
+    assert refused.told == [f"passerelle: {admin}: a token is needed; set PASSERELLE_ADMIN_TOKEN"]
+    config.write_text(config.read_text().replace("s3cret, listen: http://127.0.0.1:0", f"s3cret, listen: {admin}"))
+    assert run("status", "-c", str(config)).ended() == 0
+    shown = run("status", "--admin", admin, "--json", env={"PASSERELLE_ADMIN_TOKEN": "s3cret"})
+    assert shown.ended() == 0
+    assert json.loads("\n".join(shown.told))["ready"] is True
+
+
+def test_one_that_drains_is_not_ready(run: Run, config: Path) -> None:
+    config.write_text(config.read_text() + "drain: {delay: 30s}\n")
+    gateway = run("serve", "-c", str(config))
+    admin = gateway.admin()
+    gateway.ready()
+    gateway.send(signal.SIGTERM)
+    gateway.line("told to end")
+    shown = run("status", "--admin", admin)
+    assert shown.ended() == 1
+    assert any(": draining for " in line for line in shown.told)
