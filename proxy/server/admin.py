@@ -11,9 +11,10 @@ import importlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
+from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import Response as WebResponse
 from aiohttp.web_response import StreamResponse
@@ -171,8 +172,31 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
     return Response.json(status, members, {"Content-Type": "application/problem+json", **(headers or {})})
 
 
+class _Connection(RequestHandler):
+    """A connection whose malformed requests are refused in the form of all other errors."""
+
+    def handle_error(
+        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> StreamResponse:
+        """aiohttp's hook for what its parser refuses; what it says of the bytes is for the log."""
+        log.info("a request to the admin listener is refused: %s", type(exc).__name__)
+        detail = "the request is malformed (RFC 9112)" if status < 500 else "the request failed"
+        response = problem(status, detail)
+        answer = _with_fields(WebResponse(status=response.status, body=response.body.data), response)
+        answer.force_close()
+        return answer
+
+
+class _Server(Server):
+    """aiohttp's low-level server, making our connections instead of its own."""
+
+    def __call__(self) -> RequestHandler:
+        quiet = cast("Any", None)  # as it may be, whatever its type says
+        return _Connection(self, loop=self._loop, access_log=quiet, keepalive_timeout=_KEEP_ALIVE)
+
+
 def _server(handler: Callable[[BaseRequest], Awaitable[StreamResponse]]) -> Server:
-    return Server(handler, access_log=None, keepalive_timeout=_KEEP_ALIVE, handler_cancellation=True)
+    return _Server(handler, handler_cancellation=True)
 
 
 async def _write(request: BaseRequest, response: Response) -> StreamResponse:

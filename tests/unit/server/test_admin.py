@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -45,6 +46,28 @@ async def test_everything_else_needs_it(start: Start, client: ClientSession, pat
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="passerelle"'
     async with client.get(f"{gateway.admin_url}{path}", headers=AUTHORIZED) as answer:
         assert answer.status == (404 if path == "/nowhere" else 200)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"GET / HTTP/1.1\r\nHost: a\r\nHost : b\r\n\r\n", b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 9000],
+    ids=["field", "tls", "long"],
+)
+async def test_what_is_malformed_is_told_as_a_problem(start: Start, said: bytes) -> None:
+    gateway = await start()
+    host, _, port = (gateway.admin_url or "").removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(said)
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.split(b" ")[1] == b"400"
+    assert b"\r\nContent-Type: application/problem+json\r\n" in head
+    assert json.loads(body) == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "the request is malformed (RFC 9112)",
+    }
 
 
 async def test_a_page_under_a_rebound_name_is_not_answered(start: Start, client: ClientSession) -> None:
