@@ -11,8 +11,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 HEAD = b"GET /json HTTP/1.1\r\nHost: attacked.test\r\n"
@@ -70,17 +70,21 @@ class Socket:
         return sock
 
 
-Step = Iterator[None]  # each `next` is one act of malice
+Step = Generator[None, None, None]  # each `next` is one act of malice; closing it ends the connections
 
 
 def _in_turn(sockets: list[Socket], first: bytes, piece: bytes, *, reads: bool = True) -> Step:
     """Send a piece on one connection after the other."""
-    while True:
+    try:
+        while True:
+            for one in sockets:
+                one.send(piece, first)
+                if reads:
+                    one.ended()
+                yield
+    finally:
         for one in sockets:
-            one.send(piece, first)
-            if reads:
-                one.ended()
-            yield
+            one.close()
 
 
 def loris(port: int) -> Step:
@@ -109,8 +113,10 @@ def malformed(port: int) -> Step:
     one = Socket(port)
     while True:
         one.send(b"GET /json HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")
-        yield
-        one.close()
+        try:
+            yield
+        finally:
+            one.close()
 
 
 def pipelined(port: int) -> Step:
@@ -188,11 +194,12 @@ def attack(name: str, port: int, seconds: float) -> int:
     """Attack for so long; returns the number of steps taken."""
     chosen = ATTACKS[name]
     steps, began, taken = chosen.begin(port), time.perf_counter(), 0
-    while (now := time.perf_counter() - began) < seconds:
-        for _ in range(int(now * chosen.rate) - taken):
-            next(steps)
-            taken += 1
-        time.sleep(_TURN)
+    with closing(steps):
+        while (now := time.perf_counter() - began) < seconds:
+            for _ in range(int(now * chosen.rate) - taken):
+                next(steps)
+                taken += 1
+            time.sleep(_TURN)
     return taken
 
 
