@@ -123,7 +123,7 @@ class Engine:
             if isinstance(error, PluginFailed):
                 self._faults.filtered(x, error)
             self._abandon(x)
-        self._finish(x)
+        self._finish(x, error)
 
     def left(self, x: Exchange) -> None:
         if x.phase is DONE:
@@ -149,6 +149,7 @@ class Engine:
         if x.phase is not UPSTREAM:
             response.close()
             return
+        x.plan.upstream.answered(x, response)
         if response.status >= 500 and self._recovery.instead(x, response.status, response):
             return
         if type(x.request.body) is Kept:
@@ -162,6 +163,7 @@ class Engine:
         if x.phase is not UPSTREAM:
             return
         x.attempt = None
+        x.plan.upstream.failed(x, error)
         if isinstance(error, PluginFailed):
             self._faults.filtered(x, error)
         if not self._recovery.instead(x, error):
@@ -341,10 +343,14 @@ class Engine:
         if x.response is not None:
             x.response.close()
 
-    def _finish(self, x: Exchange) -> None:
+    def _finish(self, x: Exchange, error: GatewayError | None = None) -> None:
         if x.phase is DONE:
             return
         x.phase = DONE
+        claim = x.claim
+        if claim is not None:
+            x.claim = None
+            claim.release(error)
         if x.attempt is not None:  # a plugin put another body in the place of the upstream's
             self._abandon(x)
         if x.limit is not None:

@@ -273,6 +273,12 @@ class Unavailable(UpstreamError):
     fault = Fault.GATEWAY
 
 
+class CircuitOpen(Unavailable):
+    """The upstream's circuit breaker is open: it mostly failed, and is not asked for a while."""
+
+    code = "circuit_open"
+
+
 class PoolFull(Unavailable):
     """Every connection is busy and the queue is full, or waiting in it took too long."""
 

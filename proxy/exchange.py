@@ -140,8 +140,6 @@ class Patience:
 
 
 DEFAULT_PATIENCE = Patience()
-
-
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"})
 
 
@@ -181,6 +179,14 @@ class Limit(Protocol):
 
     def stop(self) -> None:
         """The exchange is over."""
+
+
+class Claim(Protocol):
+    """A try at a target, for whom keeps count of it. Released at its end, with what befell its answer's body."""
+
+    def succeeded(self) -> None: ...
+    def failed(self, cause: GatewayError | int) -> None: ...
+    def release(self, error: GatewayError | None) -> None: ...
 
 
 class Driver(Protocol):
@@ -229,6 +235,7 @@ class Exchange:
         "before",
         "bytes_in",
         "bytes_out",
+        "claim",
         "client",
         "cursor",
         "deadline",
@@ -288,6 +295,7 @@ class Exchange:
         self.floor = -1  # hooks of plugins up to this index are not this exchange's: it was fetched from there
         self.fresh = False  # whether the next try must not reuse a connection, since a reused one died under it
         self.patience = DEFAULT_PATIENCE
+        self.claim: Claim | None = None  # on the target that is tried; whoever ends the try releases it
         self.before = 0  # tries that were another upstream's
         self.hold = 0  # bytes of an answer that is held until it is whole
         self.limit: Limit | None = None

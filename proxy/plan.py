@@ -11,6 +11,7 @@ from proxy.chain import Chain
 from proxy.errors import GatewayError
 from proxy.exchange import DEFAULT_PATIENCE, Endpoint, Exchange, Patience
 from proxy.fallback import Fallback
+from proxy.message import Response
 from proxy.metrics import CounterChild, HistogramChild
 from proxy.pages import BUILT_IN, Pages
 from proxy.routing import Rewrite, Router
@@ -27,6 +28,14 @@ class Upstream(Protocol):
 
     def send(self, exchange: Exchange, endpoint: Endpoint) -> None:
         """Begin a try; sets `exchange.attempt` and advances the exchange by callbacks."""
+        ...
+
+    def answered(self, exchange: Exchange, response: Response) -> None:
+        """Take note of a try's answer: its head is here, and no hook has seen it."""
+        ...
+
+    def failed(self, exchange: Exchange, error: GatewayError) -> None:
+        """Take note that a try has failed without an answer."""
         ...
 
     def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:

@@ -64,10 +64,17 @@ class Built:
             self._runtime.metrics.restore(functions)
             raise
 
-    def show(self) -> None:
-        """Let the admin listener and the metrics tell of this configuration, and follow its names."""
+    def show(self, before: Built | None = None) -> None:
+        """Let the admin listener and the metrics tell of this configuration, and follow and watch its targets.
+
+        :param before: the configuration that served until now: what it has learnt of targets that stay goes on.
+        """
         self._runtime.admin.show([held.thing.routes for held in self.plugins.values()])
         start_upstreams(self.snapshot.upstreams, self.loaded.settings, self._runtime)
+        for name, held in self.upstreams.items():
+            old = None if before is None else before.upstreams.get(name)
+            if old is not None and old is not held:
+                held.thing.adopt(old.thing)
 
     async def stop(self) -> None:
         """Let go of plugins, last started first, and of upstreams: what no other configuration holds ends.

@@ -43,6 +43,7 @@ class Runtime:
 
     :param lookup: asks for the addresses of a name; the system unless given.
     :ivar token: this instance's mark in Via.
+    :ivar secret: what is hashed with when nothing was configured for that; lasts as long as the process.
     :ivar admin: where plugins and rooms add admin routes.
     """
 
@@ -61,6 +62,7 @@ class Runtime:
         self.metrics = Metrics()
         self.admin = admin
         self.token = secrets.token_hex(6)
+        self.secret = secrets.token_bytes(32)
         self.flusher = Flusher(asyncio.get_running_loop().call_soon)
         self._tasks: set[asyncio.Task[None]] = set()
         self.resolver = Resolver(

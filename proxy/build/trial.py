@@ -63,7 +63,7 @@ class TrialUpstream:
 
     def pick(self, exchange: Exchange) -> Endpoint:
         """The endpoint that would be next; it does not lose its turn."""
-        return _NOWHERE if self._real is None else self._real.balancer.preview()
+        return _NOWHERE if self._real is None else self._real.targets.preview(exchange)
 
     def send(self, exchange: Exchange, endpoint: Endpoint) -> None:
         """Write down the head, and answer with nothing."""
@@ -76,6 +76,12 @@ class TrialUpstream:
         if trial is not None:
             trial.head = head
         exchange.answered(Response(200))
+
+    def answered(self, exchange: Exchange, response: Response) -> None:
+        """A trial leaves no trace."""
+
+    def failed(self, exchange: Exchange, error: GatewayError) -> None:
+        """A trial leaves no trace."""
 
     def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
         """There is nothing to try again."""

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from proxy.build.holding import Held
 from proxy.build.retries import make_retry
 from proxy.build.runtime import Runtime
+from proxy.build.targets import make_checker, make_targets
 from proxy.exchange import Endpoint, Patience
 from proxy.settings import KeyPath, Settings, Target, Timeouts, UpstreamTls
 from proxy.settings import Pool as PoolSettings
@@ -85,8 +86,10 @@ def _upstream(name: str, said: UpstreamSettings, runtime: Runtime, tell: Tell) -
         randomness=runtime.random,
     )
     follower = _follower(said, endpoints, runtime)
+    targets = make_targets(name, said, endpoints, runtime)
+    checker = make_checker(name, said.health, targets, runtime)
     retry = make_retry(name, said.retry, runtime)
-    return Upstream(name, endpoints, pool, patience(said.timeouts), retry, follower)
+    return Upstream(name, targets, pool, patience(said.timeouts), retry, checker, follower)
 
 
 def _follower(said: UpstreamSettings, endpoints: list[Endpoint], runtime: Runtime) -> Follower | None:

@@ -243,9 +243,10 @@ class Gateway:
     def swap(self, built: Built, change: Change) -> None:
         """Serve another configuration from now on. Everything about it is started and bound; this cannot fail."""
         patience = self.settings.drain.timeout
-        self.built, self._loaded, self.scrub = built, built.loaded, Scrub(built)
+        before, self.built = self.built, built
+        self._loaded, self.scrub = built.loaded, Scrub(built)
         self.engine.snapshot = built.snapshot
-        built.show()
+        built.show(before)
         self.doors.commit(change, patience)
         trust, limits = Trust(self.settings.trusted_proxies), client_limits(self.settings)
         self._room.resize(limits.connections)

@@ -16,12 +16,9 @@ from proxy.settings.plugin_models import PluginEntry, RoutePlugin
 from proxy.settings.problems import KeyPath, Problem, SettingsError, Severity, label, nearest, suggestion
 from proxy.settings.route_models import ErrorAnswer, Expect, Match, OnError, PathEdit, Route, SelfTest
 from proxy.settings.schema import json_schema
+from proxy.settings.target_models import Balance, Breaker, Eject, HashBy, Health, Sticky
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
 from proxy.settings.upstream_models import (
-    Breaker,
-    Eject,
-    HashBy,
-    Health,
     Pool,
     Retry,
     RouteTimeouts,
@@ -34,6 +31,7 @@ from proxy.settings.validate import validate_model
 
 __all__ = [
     "Admin",
+    "Balance",
     "Breaker",
     "ClientTimeouts",
     "Dns",
@@ -69,6 +67,7 @@ __all__ = [
     "SettingsError",
     "Severity",
     "Size",
+    "Sticky",
     "Target",
     "Timeouts",
     "Trace",

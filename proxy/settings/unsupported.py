@@ -31,16 +31,11 @@ def _is(*allowed: object) -> Callable[[Any], bool]:
     return lambda value: value in allowed
 
 
-# Eject would be on by default; as there is no ejection yet its default is off.
 UNSUPPORTED = (
     Row("workers", _is(1), "write 1: there is one process"),
     Row("redis", _is(""), "remove it: there is nothing shared between gateways"),
     Row("listen.*.url", lambda url: url.startswith("http:"), "use http: there is no TLS towards clients"),
     Row("listen.*.tls", _is(None), "remove it: there is no TLS towards clients"),
-    Row("upstreams.*.balance", _is("round_robin"), "write round_robin"),
-    Row("upstreams.*.health", _is(None), "write false: targets are not probed"),
-    Row("upstreams.*.eject", _is(None), "write false: targets are not ejected"),
-    Row("upstreams.*.breaker", _is(None), "write false: there is no circuit breaker"),
     Row("tests.*.expect.cache", _is(None), "remove it: there is no cache"),
 )
 

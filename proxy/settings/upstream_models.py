@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from proxy.settings.fields import (
     HostName,
@@ -23,9 +23,9 @@ from proxy.settings.fields import (
     split_url,
 )
 from proxy.settings.problems import suggestion
-from proxy.settings.units import Duration, Percent, SizeOrZero, wrong
+from proxy.settings.target_models import Balance, Breaker, Eject, Health
+from proxy.settings.units import Duration, DurationOrZero, Percent, SizeOrZero, wrong
 
-BALANCERS = ("round_robin", "least_busy", "two_choices")
 RETRY_CAUSES = ("connect", "reset", "timeout", "500", "502", "503", "504")
 
 HostPolicy: TypeAlias = Literal["pass", "upstream"]
@@ -77,27 +77,6 @@ class Target(Model):
         if self.resolve == "all" and not self.is_named:
             raise wrong("has no name that could resolve to several addresses", "remove resolve")
         return self
-
-
-class HashBy(Model):
-    """Send equal requests to the same target."""
-
-    hash: str = Field(pattern=r"^(header|cookie|query):.+$|^client$", examples=["header:X-User"])
-    """What to hash: `header:NAME`, `cookie:NAME`, `query:NAME` or `client`."""
-
-
-def _check_balancer(value: object) -> object:
-    if value not in BALANCERS:
-        raise wrong(f'"{value}" is not a way to balance', suggestion(str(value), BALANCERS))
-    return value
-
-
-def _balance_kind(value: object) -> str:
-    return "~hash" if isinstance(value, dict | HashBy) else "~name"
-
-
-Balancer = Annotated[Literal["round_robin", "least_busy", "two_choices"], BeforeValidator(_check_balancer)]
-Balance = Annotated[Annotated[Balancer, Tag("~name")] | Annotated[HashBy, Tag("~hash")], Discriminator(_balance_kind)]
 
 
 def _check_cause(value: object) -> object:
@@ -200,55 +179,18 @@ class Retry(Model):
     again, so that one that dies half-way is asked for anew; 0 for none."""
 
 
-class Health(Model):
-    """Probes that take a target out before a request finds it dead."""
-
-    path: str = Field(default="/", pattern="^/")
-    """Path of the probe; any 2xx or 3xx answer is healthy."""
-    every: Duration = 10.0
-    """Between two probes of a target."""
-    timeout: Duration = 2.0
-    """A probe that takes longer has failed."""
-    fall: PositiveInt = 3
-    """Failures in a row until a target is taken out."""
-    rise: PositiveInt = 2
-    """Successes in a row until it is back."""
-
-
-class Eject(Model):
-    """Take a target out that fails real requests."""
-
-    after: PositiveInt = 5
-    """Failures in a row."""
-    lasting: Duration = Field(default=30.0, alias="for")
-    """How long it stays out; doubles each time."""
-    at_most: Percent = 0.5
-    """Share of the targets that may be out."""
-
-
-class Breaker(Model):
-    """Stop asking an upstream that mostly fails."""
-
-    failure_ratio: Percent = 0.5
-    """Share of failures that opens the breaker."""
-    of_at_least: PositiveInt = 20
-    """Requests that must have been counted before it may open."""
-    within: Duration = 10.0
-    """The span over which requests are counted."""
-    open: Duration = 5.0
-    """How long it stays open before one probe."""
-
-
 class Upstream(Model):
     """A service: one or more targets that can stand for each other."""
 
     targets: Annotated[tuple[Target, ...], NotEmpty, *Listed] = Field(examples=["[http://127.0.0.1:9001]"])
     """Where it runs."""
     balance: Balance = "round_robin"
-    """How a target is chosen."""
+    """How a target is chosen: `round_robin`, `least_busy`, `two_choices`, `{hash: ...}` or `{sticky: ...}`."""
     resolve: Resolve = "first"
     """What a target with a name stands for: `first`, one endpoint, at the first of its addresses that can be reached;
     or `all`, an endpoint for each address, which come and go with the answers of DNS."""
+    slow_start: DurationOrZero = 0.0
+    """A target that comes back begins with a tenth of its weight and has all of it after this long; `0s` is at once."""
     pool: Pool = Pool()
     """Connections kept to it."""
     timeouts: Timeouts = Timeouts()
@@ -259,8 +201,8 @@ class Upstream(Model):
     """When to try again; `false` for never."""
     health: Annotated[Health | None, *Switch] = None
     """Active probes; off unless written."""
-    eject: Annotated[Eject | None, *Switch] = None
-    """Passive ejection of failing targets; off unless written."""
+    eject: Annotated[Eject | None, *Switch] = Eject()
+    """Passive ejection of failing targets; `false` for none."""
     breaker: Annotated[Breaker | None, *Switch] = None
     """Circuit breaker; off unless written."""
     host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9\[][A-Za-z0-9.:_\[\]-]*$")

@@ -205,6 +205,12 @@ class MemoryUpstream:
         if self.silent:
             self.spawn(_leave(exchange))
 
+    def answered(self, exchange: Exchange, response: Response) -> None:
+        """Nothing is kept count of."""
+
+    def failed(self, exchange: Exchange, error: GatewayError) -> None:
+        """Nothing is kept count of."""
+
     def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
         """:see: `proxy.plan.Upstream.retry_in`."""
         retry = Retry.IDEMPOTENT if isinstance(cause, int) else cause.retry

@@ -22,6 +22,10 @@ _KEPT_AT_MOST = 32 * 1024 * 1024  # bytes of all uploads to one upstream that co
 Told = Callable[[str, str], None]
 
 
+def _none(exchange: Exchange) -> None:
+    """There is no last resort."""
+
+
 def _untold(cause: str, outcome: str) -> None:
     """Nobody counts."""
 
@@ -140,12 +144,17 @@ class RetryPolicy:
                 exchange.request.body = Kept(body, self.buffer, self.room)
         exchange.hold = self.hold if self._left(exchange) > 0 else 0
 
-    def wait(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
+    def wait(
+        self, exchange: Exchange, cause: GatewayError | int, last_resort: Callable[[Exchange], object] = _none
+    ) -> float | None:
         """Seconds after which the exchange is tried again; None when it is not.
 
         A further try is taken from the budget when it is allowed. A try on a reused connection that gave no byte is
         repeated once on a new one, outside causes, attempts and budget: the upstream closed an idle connection while
-        the request was on its way, which says nothing about its health.
+        the request was on its way, which says nothing about its health. Outside attempts and budget is also the last
+        resort, which has bounds of its own.
+
+        :param last_resort: gives the ejected target that is to be tried because every other one has failed, or None.
         """
         name = cause_of(cause)
         if isinstance(cause, GatewayError) and cause.retry is Retry.REUSED and not exchange.fresh:
@@ -157,22 +166,23 @@ class RetryPolicy:
             return 0.0
         if name not in self.causes or (isinstance(cause, GatewayError) and cause.retry is Retry.NEVER):
             return None
-        outcome, seconds = self._judge(exchange, cause)
+        free = self.attempts > 0 and last_resort(exchange) is not None
+        outcome, seconds = self._judge(exchange, cause, free)
         self.told(name, outcome)
         return seconds if outcome == "retried" else None
 
-    def _judge(self, exchange: Exchange, cause: GatewayError | int) -> tuple[str, float]:
+    def _judge(self, exchange: Exchange, cause: GatewayError | int, free: bool) -> tuple[str, float]:
         unsent = isinstance(cause, GatewayError) and cause.retry is Retry.UNSENT
-        if self._left(exchange) <= 0:
+        if not free and self._left(exchange) <= 0:
             return "attempts_exhausted", 0.0
         if not (exchange.resendable if unsent else exchange.repeatable):
             return "not_repeatable", 0.0
         seconds = 0.0
-        if self.backoff is not None:
+        if self.backoff is not None and not free:
             seconds = self.backoff.before(self.attempts - self._left(exchange) + 1)
         if self._now() + seconds >= exchange.deadline:
             return "deadline", 0.0
-        if not self._budget.retry():
+        if not free and not self._budget.retry():
             return "budget_exhausted", 0.0
         return "retried", seconds
 

@@ -90,6 +90,12 @@ class Upstream:
         attempt = exchange.attempt = Try(exchange)
         self.tries.append(attempt)
 
+    def answered(self, exchange: Exchange, response: Response) -> None:
+        """It keeps no count."""
+
+    def failed(self, exchange: Exchange, error: GatewayError) -> None:
+        """It keeps no count."""
+
     def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
         return None
 

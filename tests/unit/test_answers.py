@@ -76,6 +76,7 @@ TABLE: dict[type[GatewayError], tuple[int, str, str | None]] = {
     errors.UpgradeFailed: (502, "upgrade_failed", "http_upgrade_failed"),
     errors.IncompleteResponse: (502, "incomplete_response", "http_response_incomplete"),
     errors.Unavailable: (503, "no_healthy_upstream", "destination_unavailable"),
+    errors.CircuitOpen: (503, "circuit_open", "destination_unavailable"),
     errors.PoolFull: (503, "pool_exhausted", "connection_limit_reached"),
     errors.UpstreamTimeout: (504, "upstream_timeout", "http_response_timeout"),
     errors.ConnectTimeout: (504, "connect_timeout", "connection_timeout"),

@@ -106,6 +106,7 @@ def test_whose_fault_agrees_with_the_status(kind: type[GatewayError]) -> None:
         (errors.BadResponse, 502, "bad_response", Retry.NEVER),
         (errors.IncompleteResponse, 502, "incomplete_response", Retry.IDEMPOTENT),
         (errors.Unavailable, 503, "no_healthy_upstream", Retry.NEVER),
+        (errors.CircuitOpen, 503, "circuit_open", Retry.NEVER),
         (errors.PoolFull, 503, "pool_exhausted", Retry.NEVER),
         (errors.ConnectTimeout, 504, "connect_timeout", Retry.UNSENT),
         (errors.ReadTimeout, 504, "read_timeout", Retry.IDEMPOTENT),

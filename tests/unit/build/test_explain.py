@@ -11,6 +11,9 @@ from proxy.build import Built, Runtime
 from proxy.build.explain import Explainer
 from proxy.build.explanation import Explanation
 from proxy.events import RequestCompleted
+from proxy.exchange import Exchange, Peer
+from proxy.message import Request
+from proxy.ports import FetchPort
 
 Make = Callable[[str], Built]
 Explain = Callable[..., Awaitable[Explanation]]
@@ -172,7 +175,9 @@ async def test_the_endpoint_does_not_lose_its_turn(make: Make, runtime: Runtime)
         assert found.forward is not None
         shown.append(found.forward.endpoint)
     assert set(shown) == {"http://127.0.0.1:9002"}
-    assert built.snapshot.upstreams["app"].balancer.preview().url == "http://127.0.0.1:9002"
+    upstream = built.snapshot.upstreams["app"]
+    again = Exchange("id", Request("GET", "/"), Peer("127.0.0.1"), FetchPort(), 0.0)
+    assert upstream.pick(again).url == "http://127.0.0.1:9002"
 
 
 async def test_nothing_is_published_or_counted(make: Make, runtime: Runtime) -> None:

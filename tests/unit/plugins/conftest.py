@@ -55,6 +55,12 @@ class Origin:
         else:
             exchange.failed(answer)
 
+    def answered(self, exchange: Exchange, response: Response) -> None:
+        """It keeps no count."""
+
+    def failed(self, exchange: Exchange, error: GatewayError) -> None:
+        """It keeps no count."""
+
     def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
         return None
 

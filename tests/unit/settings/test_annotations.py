@@ -6,13 +6,14 @@ from pydantic import BaseModel
 
 from proxy.settings.annotations import field_at, keys_at, models_at
 from proxy.settings.models import Settings
-from proxy.settings.upstream_models import HashBy, Pool, Retry
+from proxy.settings.target_models import HashBy, Sticky
+from proxy.settings.upstream_models import Pool, Retry
 
 
 def test_models_are_found_through_mappings_lists_and_options() -> None:
     assert models_at(Settings, ("upstreams", "shop", "pool")) == [Pool]
     assert models_at(Settings, ("upstreams", "shop", "retry")) == [Retry]
-    assert models_at(Settings, ("upstreams", "shop", "balance")) == [HashBy]
+    assert models_at(Settings, ("upstreams", "shop", "balance")) == [HashBy, Sticky]
     assert models_at(Settings, ("listen", 0)) != []
     assert models_at(Settings, ("nowhere", 0)) == []
 

@@ -322,9 +322,8 @@ WRONG: list[tuple[str, str, list[str]]] = [
     ),
     (
         "what this version does not do",
-        "upstreams: {app: {targets: [http://a:1], health: {path: /up}}}\nworkers: auto\nredis: redis://r\n",
+        "upstreams: {app: {targets: [http://a:1]}}\nworkers: auto\nredis: redis://r\n",
         [
-            "p.yaml:1:42: upstreams.app.health: is not supported by this version; write false: targets are not probed",
             "p.yaml:2:10: workers: is not supported by this version; write 1: there is one process",
             "p.yaml:3:8: redis: is not supported by this version; remove it: there is nothing shared between gateways",
         ],

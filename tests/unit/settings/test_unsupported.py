@@ -17,10 +17,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     "redis": {"redis": "redis://r"},
     "listen.*.url": {"listen": "https://127.0.0.1:1"},
     "listen.*.tls": {"listen": {"url": "http://127.0.0.1:1", "tls": {"certificate": "c", "key": "k"}}},
-    "upstreams.*.balance": {"upstreams": {"a": {"targets": TARGETS, "balance": "least_busy"}}},
-    "upstreams.*.health": {"upstreams": {"a": {"targets": TARGETS, "health": True}}},
-    "upstreams.*.eject": {"upstreams": {"a": {"targets": TARGETS, "eject": {}}}},
-    "upstreams.*.breaker": {"upstreams": {"a": {"targets": TARGETS, "breaker": {}}}},
     "tests.*.expect.cache": {"tests": [{"request": "GET http://a/", "expect": {"cache": "hit"}}]},
 }
 

@@ -7,11 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from proxy.settings.target_models import Breaker, Eject, HashBy, Health
 from proxy.settings.upstream_models import (
-    Breaker,
-    Eject,
-    HashBy,
-    Health,
     Retry,
     RouteTimeouts,
     Target,
@@ -32,7 +29,7 @@ def test_the_defaults_are_those_of_the_manual() -> None:
     assert (made.timeouts.connect, made.timeouts.first_byte, made.timeouts.between_bytes) == (5, 60, 60)
     assert made.retry == Retry(attempts=1, on=("connect", "reset", "timeout", 502, 503, 504))
     assert made.retry.budget == 0.2
-    assert (made.health, made.eject, made.breaker) == (None, None, None)
+    assert (made.health, made.eject, made.breaker) == (None, Eject(), None)
 
 
 def test_a_target_is_a_url_or_more() -> None:
