@@ -68,6 +68,13 @@ class Breaker(Timer):
         self._probing = False
         self._window = (-inf, 0, 0)  # since when, answers and failures before
 
+    def retire(self, heir: Breaker | None, reason: str) -> None:
+        """Hand over to the one that takes its place, if any does."""
+        if heir is not None:
+            heir.adopt(self)
+        else:
+            self._edge.set(False, reason)
+
     def adopt(self, old: Breaker) -> None:
         """Go on where another one stood."""
         self.state = old.state

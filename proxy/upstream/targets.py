@@ -20,6 +20,7 @@ from proxy.upstream.edges import Edge, Teller
 from proxy.upstream.ejection import Ejector, Means, Rules
 
 _STEPS = 10  # of a slow start; also the scale of shares meanwhile
+_CHANGED = "the configuration has changed"
 _RETRY_AFTER = 5  # seconds, when no target is ready
 
 log = logging.getLogger("passerelle.upstream")
@@ -107,15 +108,16 @@ class Targets:
             if old.ejector is not None:
                 old.ejector.drop(known.condition)
             target.condition.edge.forget()
+            del self._by_condition[target.condition]
             target.condition = known.condition
             target.condition.keeper = self
+            self._by_condition[known.condition] = target
             if self.ejector is not None:
                 self.ejector.keep(target)
-            elif known.condition.ejected:
-                known.condition.rehabilitate(self._means.now())
-        self._by_condition = {target.condition: target for target in self._of.values()}
-        if self.breaker is not None and old.breaker is not None:
-            self.breaker.adopt(old.breaker)
+            else:
+                self.restore(known.condition, _CHANGED)
+        if old.breaker is not None:
+            old.breaker.retire(self.breaker, _CHANGED)
         self.refresh()
 
     def _condition(self, endpoint: Endpoint) -> Condition:
