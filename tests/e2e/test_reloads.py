@@ -197,7 +197,7 @@ def test_reloads_leave_nothing_behind(run: Run, file: Path) -> None:
     gateway = run("serve", "-c", str(file))
     load, text, sizes = Load(gateway.ready()), file.read_text(), []
     with load.running():
-        number, warm = 0, 0
+        number = 0
         end = time.monotonic() + SECONDS
         while time.monotonic() < end or number < 40:
             number += 1
@@ -205,7 +205,6 @@ def test_reloads_leave_nothing_behind(run: Run, file: Path) -> None:
             gateway.send(signal.SIGHUP)
             assert load.sees(number)
             if number >= 20:
-                warm = warm or number
                 sizes.append(_status(gateway.popen.pid, "VmRSS"))
     grown, reloads = sizes[-1] - sizes[0], len(sizes) - 1
     print(
