@@ -122,6 +122,13 @@ class ClientLeft(ClientError):
     proxy_error = None
 
 
+class ExpectationRefused(ClientError):
+    """An Expect that is not one single `100-continue` (RFC 9110 section 10.1.1)."""
+
+    status = 417
+    code = "expectation_failed"
+
+
 class UnknownMethod(ClientError):
     """A method that the parser does not know."""
 

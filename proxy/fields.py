@@ -41,7 +41,7 @@ _HOP_BY_HOP_KINDS = {
     "keep-alive": DROP,
     "proxy-authenticate": DROP,
     "proxy-authorization": DROP,
-    "proxy-connection": DROP,
+    "proxy-connection": CONNECTION,  # no field of HTTP, but llhttp takes its word, and so must who shares a connection
     "te": TE,
     "trailer": DROP,
     "transfer-encoding": FRAMING,

@@ -15,6 +15,7 @@ from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 from proxy.errors import (
     BadRequest,
     ClientError,
+    ExpectationRefused,
     HeadTooLarge,
     LoopDetected,
     MethodRefused,
@@ -183,7 +184,7 @@ class HeadReader:
         if options:
             named = connection_options(options)
             # RFC 9112 section 9.3: close counts before keep-alive, in whatever order and field they stand
-            head.close = "close" in named or (request.version == "1.0" and "keep-alive" not in named)
+            head.close = head.close or "close" in named or (request.version == "1.0" and "keep-alive" not in named)
             remove_named(request.headers, named)
             if head.upgrade and "upgrade" in named and request.version == "1.1":  # RFC 9110 section 7.8
                 request.upgrade = ", ".join(protocols(head.upgrade))
@@ -197,11 +198,13 @@ class HeadReader:
             head.request_id = value
         elif kind == EXPECT:
             if head.request.version == "1.1":  # RFC 9110 section 10.1.1: from HTTP/1.0 it is ignored
-                head.expects = value.lower() == "100-continue"
+                if value.lower() != "100-continue" or head.expects:
+                    raise ExpectationRefused("only 100-continue can be expected (RFC 9110 section 10.1.1)")
+                head.expects = True
                 head.request.headers.add(name, value)
         elif kind == TE:
             if "trailers" in connection_options([value]):
-                head.request.headers.add("TE", "trailers")
+                head.request.headers["TE"] = "trailers"
         elif kind == MAX_FORWARDS:
             self._hop(head, name, value)
         elif kind == UPGRADE:

@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from aiohttp import StreamReader
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpResponseParser, RawResponseMessage
 
@@ -32,6 +33,8 @@ from proxy.message import Request, Response
 MAX_HEAD = 65536  # bytes of an answer's head
 _NOT_IN_TARGET = re.compile(r"[^!\x22$-~\x80-\xff]")  # control bytes, space, `#`, and what is beyond latin-1
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] [1-5][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
+_FIELD_LINE = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t\x20-\x7e\x80-\xff]*+\r\n"
+_HEAD = re.compile(_STATUS_LINE.pattern + rb"(?:" + _FIELD_LINE + rb")*+\r\n")
 _INTERIM = ord("1")  # the first digit of a status
 _TELL_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 section 8.6: say that there is none
 
@@ -137,14 +140,14 @@ class ResponseHead:
 _NAMES = Names(RESPONSE_KINDS)
 
 
-def new_parser() -> HttpResponseParser:
-    """A C parser for one connection's answer heads, strict: no bare LF, no folded lines, no control bytes.
+def new_parser(*, strict: bool = True) -> HttpResponseParser:
+    """A C parser for answer heads; strict: no bare LF, no folded lines, no control bytes, no field twice that is one.
 
     aiohttp parses answers laxly unless its debug flag is up while the parser is made; there is no other way to ask.
     The parser skips bodies, so it can read one head after the other.
     """
     before = _C_PARSER.DEBUG
-    _C_PARSER.DEBUG = True
+    _C_PARSER.DEBUG = strict
     try:
         return HttpResponseParser(
             None,
@@ -160,7 +163,34 @@ def new_parser() -> HttpResponseParser:
         _C_PARSER.DEBUG = before
 
 
-def read_head(data: bytes, parser: HttpResponseParser) -> ResponseHead:
+class AnswerParser:
+    """One connection's parser of answer heads.
+
+    :ivar feed: the C parser's; it takes whole heads, one after the other.
+    """
+
+    __slots__ = ("feed",)
+
+    def __init__(self) -> None:
+        self.feed = new_parser().feed_data
+
+    def again(self, data: bytes) -> list[tuple[RawResponseMessage, StreamReader]]:
+        """Parse a head that the strict parser refused: it may only repeat a field, such as Server, that stands once.
+
+        Upstreams do so, and it leaves no doubt about the message. All else that makes the parser lax is checked here
+        first (RFC 9112 sections 4 and 5), and framing fields by `proxy.framing`.
+
+        :raises BadResponse: when the head breaks the grammar.
+        :raises HttpProcessingError: when the lax parser refuses it too.
+        """
+        if _HEAD.fullmatch(data) is None:
+            raise BadResponse("the upstream's answer is malformed")
+        self.feed = new_parser().feed_data  # the one that raised takes nothing more
+        messages, _, _ = new_parser(strict=False).feed_data(data)
+        return list(messages)
+
+
+def read_head(data: bytes, parser: AnswerParser) -> ResponseHead:
     """Parse a whole head, from the status line to the empty line, inclusive.
 
     :raises BadResponse: when it is malformed.
@@ -193,13 +223,16 @@ def read_head(data: bytes, parser: HttpResponseParser) -> ResponseHead:
     return head
 
 
-def _parsed(data: bytes, parser: HttpResponseParser) -> RawResponseMessage:
+def _parsed(data: bytes, parser: AnswerParser) -> RawResponseMessage:
     if _STATUS_LINE.match(data) is None:  # llhttp takes empty lines before it, and control bytes in the reason phrase
         raise BadResponse("the upstream's answer has no well-formed status line (RFC 9112 section 4)")
     if data[9] == _INTERIM:
-        parser = new_parser()  # the connection's own would take a `close` in it for the end of everything
+        parser = AnswerParser()  # the connection's own would take a `close` in it for the end of everything
     try:
-        messages, _, _ = parser.feed_data(data)
+        try:
+            messages = parser.feed(data)[0]
+        except HttpProcessingError:
+            messages = parser.again(data)
     except HttpProcessingError as error:
         raise BadResponse("the upstream's answer is malformed") from error
     if not messages:

@@ -31,7 +31,7 @@ from proxy.framing import FramingError, Reader, response_reader
 from proxy.headers import Headers
 from proxy.message import Response
 from proxy.tunnel import Tunnel
-from proxy.upstream.head import MAX_HEAD, ResponseHead, new_parser, read_head, tell_length, unfit
+from proxy.upstream.head import MAX_HEAD, AnswerParser, ResponseHead, read_head, tell_length, unfit
 from proxy.upstream.held import Held, is_held
 from proxy.upstream.member import Member
 from proxy.upstream.sender import Sender
@@ -63,7 +63,7 @@ class Connection(Member):
 
     def adopt(self, pool: Pool, endpoint: Endpoint) -> bool:
         """:see: `Member.adopt`."""
-        self._http = new_parser()
+        self._http = AnswerParser()
         return super().adopt(pool, endpoint)
 
     # an exchange begins
@@ -180,6 +180,8 @@ class Connection(Member):
         if self._interims > _MAX_INTERIMS:
             self.fail(BadResponse("the upstream sends interim answers without end"))
         elif self._exchange is not None:
+            if head.response.status == 100:
+                self._sender.expects = False
             self._exchange.informed(head.response)
 
     def _switch(self, head: ResponseHead, early: bytes) -> None:
@@ -285,7 +287,7 @@ class Connection(Member):
         if self._stopped and self.transport is not None:
             self._stopped = False
             self.transport.resume_reading()
-        if self._sender.sent and self._keep and not rest and not self._sender.full:
+        if self._sender.sent and not self._sender.expects and self._keep and not rest and not self._sender.full:
             self._sender.over()
             pool.put(self)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 from proxy import flow
@@ -18,14 +19,18 @@ from proxy.upstream.head import Writer, request_framing, request_head
 if TYPE_CHECKING:
     from proxy.upstream.http1 import Connection
 
+_EXPECT = re.compile(rb"\r\nexpect:", re.IGNORECASE)
+
 
 class Sender(Room):
     """The sink of one connection's request bodies.
 
     :ivar sent: whether the request under way is written to its end.
+    :ivar expects: whether the request has a body, asked for 100 Continue and got none: nobody knows whether an upstream
+        that answers all the same reads that body or takes it for a request (RFC 9110 section 10.1.1).
     """
 
-    __slots__ = ("_connection", "_exchange", "_head", "_pump", "_writer", "sent")
+    __slots__ = ("_connection", "_exchange", "_head", "_pump", "_writer", "expects", "sent")
 
     def __init__(self, connection: Connection) -> None:
         super().__init__()
@@ -35,6 +40,7 @@ class Sender(Room):
         self._head = b""  # waiting for the first bytes of its body
         self._pump: asyncio.Task[None] | None = None
         self.sent = True
+        self.expects = False
 
     def send(self, exchange: Exchange, transport: asyncio.WriteTransport, via: str) -> None:
         """Write a request; a small one leaves in one write.
@@ -43,6 +49,7 @@ class Sender(Room):
         """
         self._writer = framing = request_framing(exchange)
         head = request_head(exchange, self._connection.endpoint, framing, via)
+        self.expects = framing is not None and _EXPECT.search(head) is not None
         body = exchange.request.body
         data = body.data
         self._exchange = exchange

@@ -24,6 +24,7 @@ _HOST = re.compile(r"((?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa
 _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?]*)(.*)", re.DOTALL)
 
 MAX_HEAD, MAX_FIELDS, MAX_TARGET, MAX_ANSWER = 32768, 100, 8192, 65536
+SINGLETONS = {"content-location", "content-range", "content-type", "etag", "max-forwards", "server", "user-agent"}
 _KNOWN = """ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY
 OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK
 UNSUBSCRIBE"""
@@ -47,6 +48,7 @@ class Read:
     :ivar close: whether the connection ends behind it.
     :ivar body: what there is of the content.
     :ivar until_close: whether closing ends the body.
+    :ivar either: whether the gateway may close behind its answer, instead of reading the body to its end.
     :ivar behind: bytes of an upstream behind its answer, which nobody asked for.
     """
 
@@ -63,6 +65,7 @@ class Read:
     close: bool = False
     until_close: bool = False
     behind: bytes = b""
+    either: bool = False
 
 
 class Bad(Exception):
@@ -114,6 +117,7 @@ def _request(data: bytes) -> tuple[Read, bytes]:
     else:
         if not path_is_plain(read.target):
             read.kind = "local"
+            read.either = bool(framing)
     return read, rest
 
 
@@ -127,6 +131,14 @@ def _head(read: Read, head: bytes) -> list[tuple[str, str]]:
     fields = parse_fields(lines)
     if len(head) + 4 > MAX_HEAD or len(fields) > MAX_FIELDS or len(first) - 13 > MAX_TARGET:
         raise Bad("over a limit")
+    names = [name.lower() for name, _ in fields]
+    if any(names.count(name) > 1 for name in SINGLETONS):
+        raise Bad("a field twice that stands once")
+    if "sec-websocket-key1" in names:
+        raise Bad("a draft of WebSocket whose handshake has an unannounced body")
+    expected = [value.lower() for name, value in fields if name.lower() == "expect"]
+    if read.version == "1.1" and expected not in ([], ["100-continue"]):
+        raise Bad("Expect")
     if read.method not in METHODS:
         raise Bad("method")
     read.host = _host(read, [value for name, value in fields if name.lower() == "host"])
@@ -134,12 +146,7 @@ def _head(read: Read, head: bytes) -> list[tuple[str, str]]:
         (name.lower(), value) for name, value in fields if name.lower() in ("content-length", "transfer-encoding")
     ]
     check_framing(framing, read.version)
-    options = {
-        option.strip(" \t").lower()
-        for name, value in fields
-        if name.lower() == "connection"
-        for option in value.split(",")
-    }
+    options = connection_options(fields)
     read.close = "close" in options or (read.version == "1.0" and "keep-alive" not in options)
     read.fields = end_to_end(fields, options)
     return framing
@@ -154,6 +161,12 @@ def parse_fields(lines: list[bytes], body: bytes = b"") -> list[tuple[str, str]]
             raise Bad(f"field line {line!r}", body)
         fields.append((match[1].decode(), match[2].decode("latin-1")))
     return fields
+
+
+def connection_options(fields: list[tuple[str, str]]) -> set[str]:
+    """What Connection says, and Proxy-Connection, whose word some parsers take."""
+    said = [value for name, value in fields if name.lower() in ("connection", "proxy-connection")]
+    return {option.strip(" \t").lower() for value in said for option in value.split(",")}
 
 
 def end_to_end(fields: list[tuple[str, str]], options: set[str], *, underscores: bool = False) -> list[tuple[str, str]]:
@@ -338,12 +351,7 @@ def _answer_head(read: Read, head: bytes) -> list[tuple[str, str]]:
         (name.lower(), value) for name, value in fields if name.lower() in ("content-length", "transfer-encoding")
     ]
     check_framing(framing, read.version)
-    options = {
-        option.strip(" \t").lower()
-        for name, value in fields
-        if name.lower() == "connection"
-        for option in value.split(",")
-    }
+    options = connection_options(fields)
     read.fields = end_to_end(fields, options, underscores=True)
     return framing
 

@@ -57,6 +57,7 @@ TABLE: dict[type[GatewayError], tuple[int, str, str | None]] = {
     errors.TargetTooLong: (414, "target_too_long", "http_request_error"),
     errors.HeadTooLarge: (431, "head_too_large", "http_request_error"),
     errors.ClientLeft: (499, "client_left", None),
+    errors.ExpectationRefused: (417, "expectation_failed", "http_request_error"),
     errors.UnknownMethod: (501, "unknown_method", "http_request_error"),
     errors.VersionRefused: (505, "version_not_supported", "http_request_error"),
     errors.LoopDetected: (508, "loop_detected", "proxy_loop_detected"),

@@ -62,6 +62,7 @@ class ResponseCase:
     :ivar after: what the upstream does then: `keep`, `close` or `reset`.
     :ivar late: bytes that it sends when the client has its answer.
     :ivar expect: statuses allowed.
+    :ivar any_interim: whether any number of interim answers may come before.
     :ivar cut: whether the client's answer must end before it is whole.
     :ivar in_body: the fault is in the body: where it is seen too late for a 502, the answer must be cut.
     :ivar reused: whether the connection must serve the next request; False: it must be closed; None: either.
@@ -83,6 +84,7 @@ class ResponseCase:
     trailers: tuple[str, ...] | None = None
     reused: bool | None = None
     in_body: bool = False
+    any_interim: bool = False
 
 
 def raw(written: Any) -> bytes:
@@ -158,4 +160,5 @@ def _response(case: dict[str, Any]) -> ResponseCase:
         trailers=None if trailers is None else tuple(trailers),
         reused=case.get("reused"),
         in_body=case.get("in_body", False),
+        any_interim=case.get("any_interim", False),
     )
