@@ -197,11 +197,7 @@ class HeadReader:
         elif kind == REQUEST_ID:
             head.request_id = value
         elif kind == EXPECT:
-            if head.request.version == "1.1":  # RFC 9110 section 10.1.1: from HTTP/1.0 it is ignored
-                if value.lower() != "100-continue" or head.expects:
-                    raise ExpectationRefused("only 100-continue can be expected (RFC 9110 section 10.1.1)")
-                head.expects = True
-                head.request.headers.add(name, value)
+            self._expect(head, name, value)
         elif kind == TE:
             if "trailers" in connection_options([value]):
                 head.request.headers["TE"] = "trailers"
@@ -222,6 +218,14 @@ class HeadReader:
             head.last = True
         else:
             head.request.headers.add(name, str(int(value) - 1) if counts else value)
+
+    def _expect(self, head: Head, name: str, value: str) -> None:
+        """RFC 9110 section 10.1.1. What is not understood alike by all is what a body is hidden behind."""
+        if head.request.version == "1.1":  # RFC 9110 section 10.1.1: from HTTP/1.0 it is ignored
+            if value.lower() != "100-continue" or head.expects:
+                raise ExpectationRefused("only 100-continue can be expected (RFC 9110 section 10.1.1)")
+            head.expects = True
+            head.request.headers.add(name, value)
 
     def _authority(self, request: Request) -> None:
         """RFC 9112 section 3.2: Host, and its agreement with a target in absolute-form."""

@@ -42,7 +42,7 @@ def _unacknowledged(transport: asyncio.Transport) -> int:
     sock = transport.get_extra_info("socket")
     try:
         told = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-    except (OSError, AttributeError):  # closed meanwhile, no socket at all, or a system that does not know
+    except (OSError, ValueError, AttributeError):  # closed meanwhile, no socket at all, or a system that does not know
         return 0
     (count,) = struct.unpack("i", told)
     return int(count)

@@ -48,6 +48,13 @@ class _Socket:
     family = socket.AF_UNIX  # so that nobody asks for TCP's options
     lingers = True
 
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def fileno(self) -> int:
+        """Of a real socket, on which nothing comes and nothing waits."""
+        return self._number
+
     def setsockopt(self, level: int, option: int, value: object) -> None:
         self.lingers = False
 
@@ -60,7 +67,7 @@ class MemoryTransport(asyncio.Transport):
         self._stage = stage
         self._protocol = protocol
         self._peer = peer
-        self._socket = _Socket()
+        self._socket = _Socket(stage.quiet.fileno())
         self._closing = False
         self._paused = False
         self._held: list[bytes] = []
@@ -217,6 +224,7 @@ class Stage:
     :ivar wires: the origin's ends of the gateway's connections, dead ones included, since the last `fresh`.
     :ivar scripts: what the origin does when asked for a target; an echo for any other.
     :ivar greeting: what the origin says on its next connection before it is asked.
+    :ivar quiet: the socket that every transport claims to have.
     :ivar activity: grows with everything that happens.
     :ivar troubles: warnings and errors logged, exceptions that nobody handled.
     """
@@ -231,6 +239,13 @@ class Stage:
         self.serial = 0
         self.activity = 0
         self.troubles = Troubles()
+        self.quiet, self._far = socket.socketpair()
+        self.quiet.setblocking(False)
+
+    def close(self) -> None:
+        """Give back what it holds of the system's."""
+        self.quiet.close()
+        self._far.close()
 
     @property
     def pool(self) -> Pool:
@@ -287,3 +302,4 @@ async def staged() -> AsyncIterator[Stage]:
         await stage.settle()
         await gateway.stop()
         await connector.close()
+        stage.close()
