@@ -281,29 +281,6 @@ async def test_what_is_held_arrives_whole_once() -> None:
         assert (len(stage.wires), stage.pool.idle) == (1, 1)
 
 
-async def test_a_client_that_leaves_ends_the_wait_for_the_next_try() -> None:
-    async with staged(upstream="retry: {attempts: 1, backoff: {base: 1h, max: 1h}}", targets=TWO) as stage:
-        stage.script("/once", fails := Fails(9))
-        async with Client(stage.port) as client:
-            await client.send([get("/once")])
-            await until(lambda: stage.upstream.pauses.open)
-            assert stage.gateway.engine.active == 1
-        await until(lambda: stage.gateway.engine.active == 0)
-        assert (stage.upstream.pauses.open, fails.asked, stage.count(499)) == (0, 1, 1)
-
-
-async def test_the_next_try_comes_after_the_wait() -> None:
-    async with staged(upstream="retry: {attempts: 1, backoff: {base: 10s, max: 10s}}", targets=TWO) as stage:
-        stage.script("/once", fails := Fails(1))
-        async with Client(stage.port) as client:
-            await client.send([get("/once")])
-            await until(lambda: stage.upstream.pauses.open)
-            assert fails.asked == 1
-            stage.pass_time(10.0)
-            assert (await client.answer()).status == 200
-        assert fails.asked == 2
-
-
 async def test_three_targets_are_all_tried(refusing: str) -> None:
     """Two refuse; whichever is asked first, the third answers."""
     with socket.socket() as sock:
@@ -333,17 +310,6 @@ async def test_a_try_that_takes_too_long_is_left_for_another(on: str, status: in
         assert retries(stage, "timeout", "retried") == (status == 200)
 
 
-async def test_the_limit_of_a_try_does_not_cut_its_answer() -> None:
-    async with staged(upstream="retry: {attempts: 1, per_try_timeout: 2s, hold: 0}") as stage:
-        stage.script("/once", plays(HALF))
-        async with Client(stage.port) as client:
-            await client.send([get("/once")])
-            await client.head()
-            stage.pass_time(2.1)
-            await stage.wires[0].send(b"-half")
-            assert (await client.answer()).body == b"half-half"
-
-
 async def test_a_client_that_leaves_is_no_reason() -> None:
     async with staged(upstream="retry: {attempts: 3}", targets=TWO) as stage:
         stage.script("/held", holding := Holding())
@@ -365,66 +331,3 @@ async def test_an_outage_is_not_multiplied() -> None:
                 for _ in range(50):
                     assert (await client.answer()).status == 503
         assert 1500 < fails.asked <= 1500 * 1.2
-
-
-# the deadline of an exchange
-
-
-async def test_the_deadline_stands_over_all_tries() -> None:
-    policy = "timeouts: {first_byte: 30s, total: 10s}, retry: {attempts: 3, per_try_timeout: 6s}"
-    async with staged(upstream=policy, targets=TWO) as stage:
-        stage.script("/held", holding := Holding())
-        async with Client(stage.port) as client:
-            await client.send([get("/held")])
-            await until(lambda: holding.asked)
-            stage.pass_time(6.1)
-            await until(lambda: holding.asked == 2)
-            stage.pass_time(3.0)
-            assert stage.gateway.engine.active == 1
-            stage.pass_time(1.1)
-            answer = await client.answer()
-        assert (answer.status, b"deadline_passed" in answer.body, holding.asked) == (504, True, 2)
-        holding.let_go(2)
-
-
-async def test_the_deadline_cuts_an_answer_under_way() -> None:
-    async with staged(upstream="timeouts: {total: 10s}") as stage:
-        stage.script("/once", plays(HALF))
-        async with Client(stage.port) as client:
-            await client.send([get("/once")])
-            await client.head()
-            stage.pass_time(10.1)
-            assert (await client.closed()).endswith(b"half")
-        assert (stage.pool.open, stage.gateway.engine.active) == (0, 0)
-
-
-async def test_the_deadline_ends_the_wait_for_a_connection() -> None:
-    policy = "pool: {max_connections: 1, queue_timeout: 1m}, timeouts: {total: 10s}"
-    async with staged(upstream=policy) as stage:
-        stage.script("/held", holding := Holding())
-        async with Client(stage.port) as first, Client(stage.port) as second:
-            await first.send([get("/held")])
-            await until(lambda: holding.asked)
-            await second.send([get("/once")])
-            await until(lambda: stage.pool.queued)
-            stage.pass_time(10.1)
-            holding.let_go()
-            assert [(await one.answer()).status for one in (first, second)] == [504, 504]
-        assert stage.pool.queued == 0
-
-
-async def test_a_wait_that_would_end_behind_the_deadline_is_not_begun() -> None:
-    policy = "timeouts: {total: 1ms}, retry: {attempts: 1, backoff: {base: 10m, max: 10m}}"
-    async with staged(upstream=policy) as stage:
-        stage.script("/once", Fails(9))
-        assert (await fetch(stage, get("/once"))).status == 503
-        assert retries(stage, "503", "deadline") == 1
-
-
-async def test_an_exchange_in_time_leaves_no_timer_behind() -> None:
-    async with staged(upstream="timeouts: {total: 1h}, retry: {attempts: 1, per_try_timeout: 1h}") as stage:
-        before = len(stage.gateway.runtime.wheel)
-        for _ in range(5):
-            assert (await fetch(stage, get("/"))).status == 200
-        await until(lambda: stage.gateway.connections == 0)
-        assert len(stage.gateway.runtime.wheel) <= before + 1  # the one idle connection's
