@@ -26,7 +26,7 @@ from proxy.message import Request, Response
 from proxy.metrics import Metrics
 from proxy.pending import Pending, Suspension
 from proxy.plan import Snapshot
-from proxy.ports import Drain, FetchPort
+from proxy.ports import Drain, FetchPort, keep, let_go
 from proxy.recovery import Recovery
 from proxy.tally import Tally
 from proxy.waiting import FAILURES, Failed
@@ -194,6 +194,7 @@ class Engine:
         child.driver = self
         self.active += 1
         child.plan.active += 1
+        keep(child)
         port.future = asyncio.get_running_loop().create_future()
         self._go(child, self._inward(child))
         try:
@@ -357,6 +358,8 @@ class Engine:
             x.limit.stop()
         if type(x.request.body) is Kept:
             x.request.body.forget()
+        if x.fetched is not None:
+            let_go(x.fetched)
         x.finished = self._now()
         self.active -= 1
         plan = x.plan

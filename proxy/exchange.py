@@ -59,8 +59,7 @@ class Endpoint:
     :ivar authority: host and port as they stand in Host, the default port left out.
     :ivar prefix: a path that stands before every target, without its last slash; mostly empty.
     :ivar host_field: the Host to send; empty passes the client's.
-    :ivar address: the address to connect to in the place of `host`, where it is known; else empty.
-    :ivar path: the Unix socket to connect to in the place of host and port; else empty.
+    :ivar address: what to connect to in the place of `host`, where it is known; `path`: a Unix socket; else empty.
     :ivar tls: how TLS is done, an affair of the upstreams' room; None for its common way.
     """
 
@@ -244,6 +243,7 @@ class Exchange:
         "endpoint",
         "error",
         "fallback",
+        "fetched",
         "finished",
         "first_byte",
         "floor",
@@ -304,6 +304,7 @@ class Exchange:
         self.driver: Driver = _NOBODY
         self.plan: Any = None
         self.task: Any = None
+        self.fetched: list[Exchange] | None = None  # by its own hooks, and to be let go of with it
         self._bag: dict[Key[Any], Any] | None = None
 
     # for plugins

@@ -35,6 +35,22 @@ class FetchPort:
         (response.body if response.tunnel is None else response.tunnel).on_end(exchange.delivered)
 
 
+def keep(child: Exchange) -> None:
+    """Note an exchange that a hook fetched while its own waits for it; one fetched by another task may outlive it."""
+    parent = child.parent
+    if parent is not None and parent.task is not None and parent.task is asyncio.current_task():
+        parent.fetched = [*(parent.fetched or ()), child]
+
+
+def let_go(fetched: list[Exchange]) -> None:
+    """The exchange for which these were fetched is over: an answer that nobody has begun to read gives its connection
+    back. Whoever reads one goes on."""
+    for child in fetched:
+        response = child.response
+        if response is not None and getattr(response.body, "spliceable", False):
+            response.close()
+
+
 class Drain:
     """The client's end of a detached exchange whose client left before its answer: takes the body to its end."""
 

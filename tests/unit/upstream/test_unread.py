@@ -1,62 +1,57 @@
-"""What is left in the socket of a connection that has died."""
+"""An answer that a hook fetched, and neither read nor closed, keeps its connection no longer than its exchange."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from typing import Any
 
-import pytest
+from proxy.api import Answer, Exchange, Plugin, PluginConfig, Request, Response, Services
+from proxy.testing import running
 
-from proxy.upstream.unread import unread
-
-
-class Transport(asyncio.BaseTransport):
-    def __init__(self, **extra: Any) -> None:
-        super().__init__(extra)
+LARGE = Response(200, body=b"x" * 1_000_000)
 
 
-@pytest.fixture
-def pair() -> Any:
-    near, far = socket.socketpair()
-    near.setblocking(False)
-    with near, far:
-        yield near, far
+class Careless(Plugin[PluginConfig]):
+    """Fetches a large answer, and forgets it."""
+
+    async def on_request(self, exchange: Exchange) -> Answer:
+        await exchange.fetch(Request("GET", "/large"))
+        return Response.text(200, "done")
 
 
-@pytest.mark.parametrize("gone", [True, False], ids=["ended", "open"])
-def test_what_is_there_is_read_and_nothing_is_waited_for(gone: bool, pair: Any) -> None:
-    near, far = pair
-    far.send(b"last words")
-    if gone:
-        far.close()
-    assert b"".join(unread(Transport(socket=near))) == b"last words"
+class Mirror(Plugin[PluginConfig]):
+    """Fetches in the background, and reads what it got when it is told to."""
+
+    async def start(self, services: Services) -> None:
+        self._spawn = services.spawn
+        self.go, self.over = asyncio.Event(), asyncio.Event()
+        self.length = 0
+
+    def on_request(self, exchange: Exchange) -> Answer:
+        self._spawn(self._read(exchange))
+        return Response.text(200, "done")
+
+    async def _read(self, exchange: Exchange) -> None:
+        answer = await exchange.fetch(Request("GET", "/large"))
+        await self.go.wait()
+        self.length = len(await answer.body.read(10_000_000))
+        self.over.set()
 
 
-def test_no_more_is_read_than_an_answer_has(pair: Any) -> None:
-    near, far = pair
-    far.setblocking(False)
-    far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-    sent = 0
-    try:
-        while sent < 1 << 20:
-            sent += far.send(b"x" * 4096)
-    except BlockingIOError:
-        pass
-    assert sum(map(len, unread(Transport(socket=near)))) <= min(sent, 4 * 65536)
+async def test_a_forgotten_answer_is_let_go() -> None:
+    async with running(plugins=[Careless]) as kit:
+        kit.upstream.reply(LARGE, to="/large")
+        for _ in range(3):
+            assert (await kit.get("/")).text == "done"
+        await kit.settled()
+        assert kit.leftovers() == []
 
 
-def test_bytes_of_tls_are_left_alone(pair: Any) -> None:
-    near, far = pair
-    far.send(b"ciphertext")
-    assert list(unread(Transport(socket=near, ssl_object=object()))) == []
-
-
-def test_a_transport_without_a_socket_has_nothing() -> None:
-    assert list(unread(Transport())) == []
-
-
-def test_a_socket_that_is_closed_has_nothing(pair: Any) -> None:
-    near, _ = pair
-    near.close()
-    assert list(unread(Transport(socket=near))) == []
+async def test_a_task_of_its_own_may_take_its_time() -> None:
+    async with running(plugins=[Mirror]) as kit:
+        kit.upstream.reply(LARGE, to="/large")
+        assert (await kit.get("/")).text == "done"
+        mirror = kit.plugin("mirror")
+        assert isinstance(mirror, Mirror)
+        mirror.go.set()
+        await asyncio.wait_for(mirror.over.wait(), 5)
+        assert mirror.length == 1_000_000
