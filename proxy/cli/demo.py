@@ -18,7 +18,7 @@ from proxy.cli.logs import log_to_stderr
 from proxy.cli.serve import add_log_level
 
 if TYPE_CHECKING:
-    from proxy.server.gateway import Gateway
+    from proxy.server.run import Server
     from proxy.server.source import Source
     from proxy.settings import Loaded, Settings, Trace
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
     file = next(file for file in FILES if file.is_file())
 
-    def ready(gateway: Gateway) -> None:
+    def ready(gateway: Server) -> None:
         announce(gateway)
         print(tour(gateway.urls[0], gateway.admin_url, file), flush=True)
 

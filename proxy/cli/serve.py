@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from proxy.cli.configuration import add_config, find_config
@@ -12,6 +13,10 @@ from proxy.cli.logs import LEVELS, log_to_stderr
 
 if TYPE_CHECKING:
     from proxy.settings import Loaded, Settings
+
+
+# How a worker is started: by the interpreter that runs the command, and without looking into the present directory.
+WORKER = (sys.executable, "-P", "-m", "proxy.cli.worker")
 
 
 def add_log_level(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         return run_gateway(_without_file(args), Registry.installed())
     file = find_config(args.config)
     source = Source(lambda trace: load(file, os.environ, trace))
-    return run_gateway(source.load(), Registry.installed(), source=source, watch=args.watch)
+    return run_gateway(source.load(), Registry.installed(), source=source, watch=args.watch, worker=WORKER)
 
 
 def _without_file(args: argparse.Namespace) -> Loaded:

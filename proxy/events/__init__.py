@@ -16,6 +16,7 @@ from proxy.events.kinds import (
     SystemStarted,
     UpstreamRecovered,
     UpstreamUnhealthy,
+    WorkerDied,
 )
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "SystemStarted",
     "UpstreamRecovered",
     "UpstreamUnhealthy",
+    "WorkerDied",
 ]

@@ -12,7 +12,7 @@ import inspect
 import logging
 import re
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from fnmatch import translate
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -55,6 +55,7 @@ class EventBus:
         self._time = clock.time
         self._now = clock.monotonic
         self._subscribers: list[_Subscriber] = []
+        self._diverted: dict[type[Event], _Subscriber] = {}
         self._reach: dict[type[Event], tuple[_Subscriber, ...]] = {}  # by exact class, made when first asked for
 
     def publish(self, event: Event) -> None:
@@ -64,11 +65,19 @@ class EventBus:
             subscribers = self._resolve(type(event))
         if subscribers:
             event.time = self._time()
-            for subscriber in subscribers:
-                try:
-                    subscriber.handler(event)
-                except Exception as error:
-                    self._failed(subscriber, event, error)
+            self._tell(subscribers, event)
+
+    def publish_here(self, event: Event) -> None:
+        """Tell those who listen in this process, also of what `divert` sends elsewhere."""
+        self._tell(self._wanting(type(event)), event)
+
+    def divert(self, kinds: Iterable[type[Event]], to: Callable[[Event], None]) -> None:
+        """Give events of these kinds to somebody else in place of those who listen here.
+
+        Where several processes are one server, what concerns all of it is told once: by whoever is given it here.
+        """
+        self._diverted |= {kind: _Subscriber((kind,), to, "divert") for kind in kinds}
+        self._reach.clear()
 
     def wants(self, kind: type[Event]) -> bool:
         """Whether anybody listens; what publishers ask before they make an event."""
@@ -118,9 +127,19 @@ class EventBus:
             self._reach.clear()
 
     def _resolve(self, kind: type[Event]) -> tuple[_Subscriber, ...]:
-        found = tuple(one for one in self._subscribers if any(wants(kind) for wants in one.wanted))
-        self._reach[kind] = found
+        elsewhere = self._diverted.get(kind)
+        found = self._reach[kind] = self._wanting(kind) if elsewhere is None else (elsewhere,)
         return found
+
+    def _wanting(self, kind: type[Event]) -> tuple[_Subscriber, ...]:
+        return tuple(one for one in self._subscribers if any(wants(kind) for wants in one.wanted))
+
+    def _tell(self, subscribers: Iterable[_Subscriber], event: Event) -> None:
+        for subscriber in subscribers:
+            try:
+                subscriber.handler(event)
+            except Exception as error:
+                self._failed(subscriber, event, error)
 
     def _failed(self, subscriber: _Subscriber, event: Event, error: Exception) -> None:
         self.failures += 1

@@ -144,6 +144,25 @@ class SystemStarted(Event):
 
 
 @dataclass(slots=True, eq=False)
+class WorkerDied(Event):
+    """A worker process ended although nobody had told it to; what it was at is lost, and a successor is started.
+
+    `worker` is its number, `reason` its exit code or the signal that killed it.
+    """
+
+    type: ClassVar[str] = "system.worker_died"
+    klass: ClassVar[EventClass] = EventClass.A
+
+    worker: int
+    pid: int
+    reason: str
+
+    @property
+    def subject(self) -> str:
+        return str(self.worker)
+
+
+@dataclass(slots=True, eq=False)
 class SystemDraining(Event):
     """The gateway takes no new connections; `active` exchanges have `limit_s` seconds to end."""
 

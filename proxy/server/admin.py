@@ -22,7 +22,6 @@ from aiohttp.web_server import Server
 
 from proxy.answers import title
 from proxy.message import Response
-from proxy.metrics import Metrics
 from proxy.plugin import AdminRequest
 from proxy.server.admin_routes import PREFIX, AdminRoute, AdminRoutes
 from proxy.server.guard import Guard, Refused
@@ -42,16 +41,24 @@ R = TypeVar("R", bound=StreamResponse)
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
+class AdminTable(Protocol):
+    """Where the listener looks a request up."""
+
+    def find(self, method: str, path: str) -> tuple[AdminRoute, dict[str, str]] | None: ...
+    def methods(self, path: str) -> list[str]: ...
+
+
 class Gateway(Protocol):
     """What the listener needs of the gateway that it tells about."""
 
     ready: bool
-    routes: AdminRoutes
 
     scrub: Scrub
 
     @property
-    def metrics(self) -> Metrics: ...
+    def routes(self) -> AdminTable: ...
+
+    async def exposition(self) -> tuple[bytes, str]: ...
 
 
 class AdminServer:
@@ -162,7 +169,7 @@ class AdminServer:
         """Importing the client library blocks for some 80 ms, so the first scrape does that elsewhere."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, importlib.import_module, "prometheus_client.exposition")
-        text, kind = self._gateway.metrics.exposition()
+        text, kind = await self._gateway.exposition()
         return Response(200, {"Content-Type": kind}, self._gateway.scrub.quoted(text.decode()).encode())
 
 

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from proxy.frontend.listener import Listener
 from proxy.server.sockets import CannotBind, bind, url_of
@@ -19,6 +20,14 @@ from proxy.settings import Listener as ListenerSettings
 
 _BACKLOG = 1024
 _LOOK_EVERY = 0.05  # seconds, while connections of a listener that was removed end
+
+
+Bind: TypeAlias = Callable[[ListenerSettings], list[socket.socket]]
+
+
+def bind_listener(said: ListenerSettings) -> list[socket.socket]:
+    """Sockets of this process's own. :raises CannotBind: when the address is taken or not ours."""
+    return bind(said.host, said.port)
 
 
 @dataclass(slots=True, eq=False)
@@ -62,9 +71,11 @@ class Doors:
     """The listeners that there are.
 
     :param make: makes the listener for a URL.
+    :param bind: gives the sockets for one, not listening yet or listening already.
     """
 
-    def __init__(self, make: Callable[[str, ListenerSettings], Listener]) -> None:
+    def __init__(self, make: Callable[[str, ListenerSettings], Listener], bind: Bind = bind_listener) -> None:
+        self._bind = bind
         self._make = make
         self._doors: tuple[Door, ...] = ()
         self._closing: dict[Door, asyncio.Task[None]] = {}
@@ -131,7 +142,7 @@ class Doors:
         """A door on sockets of its own, or on those of one that is removed and listened on the same address."""
         same = next((door for door in removed if door.said.url == said.url), None)
         try:
-            sockets = bind(said.host, said.port) if same is None else [sock.dup() for sock in same.sockets]
+            sockets = self._bind(said) if same is None else [sock.dup() for sock in same.sockets]
         except CannotBind as error:
             raise CannotBind(str(error), index) from error
         door = Door(said, self._make(url_of(said.host, sockets[0], said.scheme), said), sockets)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Literal
@@ -18,7 +19,7 @@ from proxy.build.errands import errand
 from proxy.build.selftests import run_tests
 from proxy.clock import Clock
 from proxy.engine import Engine
-from proxy.events import SystemDraining, SystemStarted
+from proxy.events import Event, SystemDraining, SystemStarted
 from proxy.frontend.accept import Room
 from proxy.frontend.identity import Trust
 from proxy.frontend.listener import Listener
@@ -26,13 +27,15 @@ from proxy.metrics import Metrics
 from proxy.registry import Registry
 from proxy.server.admin import AdminRoutes, AdminServer
 from proxy.server.controls import Controls
-from proxy.server.doors import Change, Doors
+from proxy.server.doors import Bind, Change, Doors, bind_listener
+from proxy.server.logs import reopen_logs
 from proxy.server.reload import Reload, Reloader
 from proxy.server.scrub import Scrub
 from proxy.server.sockets import CannotBind
 from proxy.server.source import Source
 from proxy.server.streams import Streams
 from proxy.server.views import Views
+from proxy.server.wide import SERVER_WIDE
 from proxy.settings import Listener as ListenerSettings
 from proxy.settings import Loaded, Settings, SettingsError
 from proxy.upstream.resolve import Lookup
@@ -48,6 +51,8 @@ class Gateway:
 
     :param source: where the configuration is read again from; None when it came from no file.
     :param lookup: asks for the addresses of a name; the system unless given.
+    :param bind: gives the sockets for a listener.
+    :param upward: told of what concerns the whole server, when that is more than this process.
     :ivar doors: its listeners.
     :ivar reloader: what reloads it.
     :ivar ready: whether it takes new work; what `/readyz` tells.
@@ -61,16 +66,19 @@ class Gateway:
         clock: Clock | None = None,
         source: Source | None = None,
         lookup: Lookup | None = None,
+        bind: Bind = bind_listener,
+        upward: Callable[[Event], None] | None = None,
     ) -> None:
         self._loaded = loaded
         self._clock = clock
         self._source = source
         self._lookup = lookup
+        self._upward = upward
         self._began = 0.0
         self._admin: AdminServer | None = None
         self._ticker: asyncio.Task[None] | None = None
         self.registry = registry
-        self.doors = Doors(self._listener)
+        self.doors = Doors(self._listener, bind)
         self.routes = AdminRoutes()
         self.streams = Streams(lambda: self.scrub)
         views = Views(self)
@@ -108,6 +116,10 @@ class Gateway:
     def uptime(self) -> float:
         """Seconds since it was started."""
         return self.runtime.clock.monotonic() - self._began
+
+    async def exposition(self) -> tuple[bytes, str]:
+        """The figures in Prometheus's text format, and its content type."""
+        return self.metrics.exposition()
 
     @property
     def urls(self) -> list[str]:
@@ -150,6 +162,8 @@ class Gateway:
         :raises CannotBind: when an address is taken or not ours.
         """
         self.runtime = runtime = Runtime(self.routes, clock=self._clock, lookup=self._lookup)
+        if self._upward is not None:
+            runtime.events.divert(SERVER_WIDE, self._upward)
         try:
             self.built = build(self._loaded, self.registry, runtime)
             for warning in self.built.warnings:
@@ -233,6 +247,10 @@ class Gateway:
             if turns * wheel.resolution >= _ANNOUNCE_EVERY:
                 turns = 0
                 events.announce_drops()
+
+    def reopen_logs(self) -> None:
+        """Open log files anew after they were moved away."""
+        reopen_logs()
 
     # another configuration
 

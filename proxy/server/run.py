@@ -6,17 +6,20 @@ import asyncio
 import gc
 import importlib
 import logging
+import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from logging.handlers import WatchedFileHandler
-from typing import Any
+from typing import Any, Protocol
 
 from proxy.registry import Registry
 from proxy.server.gateway import Gateway
+from proxy.server.reload import Reload
 from proxy.server.source import Source
+from proxy.server.systemd import Binder, Notifier, activated
 from proxy.server.watch import Watcher
 from proxy.settings import Loaded
 
@@ -27,7 +30,23 @@ _FEW_FILES = 4096
 _LAST_MOMENT = 1.0  # seconds for plugins and sockets to end after a second signal
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
-Ready = Callable[[Gateway], None]
+Ready = Callable[["Server"], None]
+
+
+class Server(Protocol):
+    """What serves: one process, or a supervisor with several."""
+
+    @property
+    def urls(self) -> list[str]: ...
+    @property
+    def admin_url(self) -> str | None: ...
+    @property
+    def revision(self) -> str: ...
+    async def start(self) -> None: ...
+    async def drain(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def reload(self, cause: str) -> Reload: ...
+    def reopen_logs(self) -> None: ...
 
 
 def run(
@@ -37,19 +56,36 @@ def run(
     *,
     source: Source | None = None,
     watch: bool = False,
+    worker: Sequence[str] = (),
 ) -> int:
     """Serve a configuration until TERM or INT.
 
     :param ready: called once it serves, in place of `announce`.
     :param source: where the configuration is read again from on HUP; None when it came from no file.
     :param watch: read it again also when one of its files has changed.
+    :param worker: what a worker process is started with, for configurations that ask for several.
     :returns: the exit code 0.
     :raises SettingsError: when the configuration cannot be built, or a plugin does not start.
     :raises CannotBind: when an address is taken or not ours.
     """
     raise_file_limit()
+    binder = Binder(activated(os.environ))
     with asyncio.Runner(loop_factory=fast_loop()) as runner:
-        return runner.run(serve(Gateway(loaded, registry, source=source), ready or announce, source if watch else None))
+        server = _server(loaded, registry, source, binder, worker)
+
+        def up(server: Server) -> None:
+            binder.close()
+            (ready or announce)(server)
+
+        return runner.run(serve(server, up, source if watch else None, Notifier(os.environ)))
+
+
+def _server(loaded: Loaded, registry: Registry, source: Source | None, binder: Binder, worker: Sequence[str]) -> Server:
+    if worker and loaded.settings.workers != 1:
+        from proxy.server.supervisor import Supervisor
+
+        return Supervisor(loaded, worker, source=source, bind=binder.bind)
+    return Gateway(loaded, registry, source=source, bind=binder.bind)
 
 
 def fast_loop() -> Loop | None:
@@ -70,24 +106,31 @@ def raise_file_limit() -> None:
         log.warning("only %d files may be open at once (ulimit -n), and every connection is one", soft)
 
 
-async def serve(gateway: Gateway, ready: Ready, watched: Source | None = None) -> int:
+async def serve(gateway: Server, ready: Ready, watched: Source | None = None, notifier: Notifier | None = None) -> int:
     """Start the gateway, tell that it is ready, reload it and end it when a signal says so.
 
     :param ready: called once it serves.
     :param watched: reload it also when a file of this one has changed.
+    :param notifier: tells the service manager.
     :returns: the exit code 0.
     :raises SettingsError: see `run`.
     :raises CannotBind: see `run`.
     """
+    notifier = notifier or Notifier({})
     signals = Signals()
-    signals.listen()
+    signals.listen(gateway.reopen_logs)
     if not await _unless(gateway.start(), signals.first):
         return 0
     settle_memory()
     ready(gateway)
-    async with _beside(_reloads(gateway, signals), *([_watches(gateway, watched)] if watched is not None else [])):
+    notifier.ready(_status(gateway))
+    beside = [_reloads(gateway, signals, notifier), _lives(notifier)]
+    if watched is not None:
+        beside.append(_watches(gateway, watched))
+    async with _beside(*beside):
         await signals.first.wait()
     log.info("told to end")
+    notifier.stopping()
     if not await _unless(gateway.drain(), signals.second):
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_MOMENT):
@@ -107,15 +150,28 @@ async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _reloads(gateway: Gateway, signals: Signals) -> None:
+async def _reloads(gateway: Server, signals: Signals, notifier: Notifier) -> None:
     """Reload for every HUP; those that come while one is under way are one more together."""
     while True:
         await signals.hangup.wait()
         signals.hangup.clear()
+        notifier.reloading(time.monotonic())
         await gateway.reload("signal")
+        notifier.ready(_status(gateway))
 
 
-async def _watches(gateway: Gateway, source: Source) -> None:
+async def _lives(notifier: Notifier) -> None:
+    """Give the watchdog its signs of life: a loop that is stuck gives none, and the manager restarts the process."""
+    while notifier.watchdog is not None:
+        notifier.alive()
+        await asyncio.sleep(notifier.watchdog)
+
+
+def _status(gateway: Server) -> str:
+    return f"serving configuration {gateway.revision} on {', '.join(gateway.urls)}"
+
+
+async def _watches(gateway: Server, source: Source) -> None:
     await Watcher(lambda: source.trace, lambda: gateway.reload("file")).run()
 
 
@@ -144,7 +200,7 @@ async def _unless(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
     return True
 
 
-def announce(gateway: Gateway) -> None:
+def announce(gateway: Server) -> None:
     """Tell on stderr that it is ready; whoever started the process may wait for this line."""
     if gateway.admin_url is not None:
         log.info("admin on %s", gateway.admin_url)
@@ -165,21 +221,17 @@ class Signals:
         self.second = asyncio.Event()
         self.hangup = asyncio.Event()
 
-    def listen(self) -> None:
-        """Take the signals of this process, in the running loop."""
+    def listen(self, reopen: Callable[[], None]) -> None:
+        """Take the signals of this process, in the running loop.
+
+        :param reopen: called on USR1.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        loop.add_signal_handler(signal.SIGUSR1, reopen_logs)
+        loop.add_signal_handler(signal.SIGUSR1, reopen)
         loop.add_signal_handler(signal.SIGHUP, self.hangup.set)
 
     def stop(self) -> None:
         """TERM or INT."""
         (self.second if self.first.is_set() else self.first).set()
-
-
-def reopen_logs() -> None:
-    """Open log files anew after they were moved away."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, WatchedFileHandler):
-            handler.reopenIfNeeded()

@@ -32,7 +32,6 @@ def _is(*allowed: object) -> Callable[[Any], bool]:
 
 
 UNSUPPORTED = (
-    Row("workers", _is(1), "write 1: there is one process"),
     Row("redis", _is(""), "remove it: there is nothing shared between gateways"),
     Row("listen.*.url", lambda url: url.startswith("http:"), "use http: there is no TLS towards clients"),
     Row("listen.*.tls", _is(None), "remove it: there is no TLS towards clients"),

@@ -19,7 +19,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
     """What would have been served."""
     found: list[Loaded] = []
 
-    def run(loaded: Loaded, registry: Registry, *, source: Source | None = None, watch: bool = False) -> int:
+    def run(loaded: Loaded, registry: Registry, *, source: Source | None = None, **_more: object) -> int:
         assert (source is not None) == bool(loaded.files)
         found.append(loaded)
         return 0

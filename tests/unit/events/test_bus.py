@@ -299,3 +299,45 @@ async def test_drops_are_announced_once(bus: EventBus) -> None:
     bus.announce_drops()
     assert [data() for data in told] == [{"dropped": {"site.page_seen": 2}}, {"dropped": {"site.page_seen": 1}}]
     stream.close()
+
+
+class TestDivert:
+    """What concerns several processes is told by whoever speaks for all of them."""
+
+    def test_diverted_kinds_go_elsewhere(self) -> None:
+        bus = EventBus(ManualClock(epoch=5.0))
+        here: list[Event] = []
+        there: list[Event] = []
+        bus.subscribe("*", here.append)
+        bus.divert((OrderPaid,), there.append)
+        event = OrderPaid(1)
+        bus.publish(event)
+        assert (here, there) == ([], [event])
+        assert event.time == 5.0
+
+    def test_they_are_wanted_although_nobody_listens_here(self) -> None:
+        bus = EventBus(ManualClock())
+        assert not bus.wants(OrderPaid)
+        bus.divert((OrderPaid,), lambda event: None)
+        assert bus.wants(OrderPaid)
+
+    def test_what_comes_back_is_told_here(self) -> None:
+        bus = EventBus(ManualClock())
+        here: list[Event] = []
+        bus.subscribe(OrderPaid, here.append)
+        bus.divert((OrderPaid,), lambda event: None)
+        bus.publish_here(event := OrderPaid(1))
+        assert here == [event]
+
+    def test_a_subscriber_that_raises_does_not_keep_the_others(self) -> None:
+        bus = EventBus(ManualClock())
+        here: list[Event] = []
+
+        def fail(event: Event) -> None:
+            raise ValueError("no")
+
+        bus.subscribe(OrderPaid, fail)
+        bus.subscribe(OrderPaid, here.append)
+        bus.publish_here(OrderPaid(1))
+        assert len(here) == 1
+        assert bus.failures == 1

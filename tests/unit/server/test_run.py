@@ -13,7 +13,8 @@ import pytest
 
 from proxy.registry import Registry
 from proxy.server.gateway import CannotBind, Gateway
-from proxy.server.run import Signals, _unless, announce, fast_loop, raise_file_limit, reopen_logs, serve
+from proxy.server.logs import reopen_logs
+from proxy.server.run import Server, Signals, _unless, announce, fast_loop, raise_file_limit, serve
 from proxy.settings import load_text
 
 TEXT = """
@@ -41,15 +42,15 @@ async def test_it_says_where_it_listens_and_ends_when_told(
 ) -> None:
     made: list[Signals] = []
 
-    def listen(signals: Signals) -> None:
+    def listen(signals: Signals, _reopen: object) -> None:
         made.append(signals)
 
     monkeypatch.setattr(Signals, "listen", listen)
     served = gateway(admin="{listen: http://127.0.0.1:0}")
 
-    def ready(gateway: Gateway) -> None:
+    def ready(gateway: Server) -> None:
         announce(gateway)
-        assert gateway.ready
+        assert served.ready
         made[0].stop()
 
     assert await serve(served, ready) == 0
@@ -60,14 +61,14 @@ async def test_it_says_where_it_listens_and_ends_when_told(
 async def test_a_signal_during_the_start_breaks_it_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     text = TEXT.format(listen="http://127.0.0.1:0", admin="false") + "plugins: [./slow.py]\n"
-    monkeypatch.setattr(Signals, "listen", Signals.stop)
+    monkeypatch.setattr(Signals, "listen", lambda signals, _reopen: signals.stop())
     served = Gateway(load_text(text, {}, tmp_path / "p.yaml"), Registry.installed())
     assert await serve(served, lambda _: pytest.fail("it must not get ready")) == 0
     assert not served.ready
 
 
 async def test_a_start_that_fails_is_told_to_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Signals, "listen", lambda _: None)
+    monkeypatch.setattr(Signals, "listen", lambda _, _reopen: None)
     with pytest.raises(CannotBind):
         await serve(gateway(listen="http://192.0.2.1:0"), announce)
 

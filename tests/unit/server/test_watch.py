@@ -18,6 +18,7 @@ class Watched:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.calls = 0
+        self.looks = 0
         self.called = asyncio.Event()
         self.during: Callable[[], object] = lambda: None
         self.watcher = Watcher(lambda: self.trace, self.changed, every=0.01, quiet=0.01)
@@ -27,6 +28,12 @@ class Watched:
         during, self.during = self.during, lambda: None
         during()
         self.called.set()
+
+    async def looked(self) -> None:
+        """Wait until it has gone back to looking: two looks that began after now are over."""
+        enough = self.looks + 3
+        while self.looks < enough:
+            await asyncio.sleep(0)
 
     async def next(self) -> None:
         async with asyncio.timeout(10):
@@ -43,6 +50,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
 
     async def look() -> object:
         found = await looked()
+        made.looks += 1
         ready.set()
         return found
 
@@ -86,6 +94,7 @@ async def test_files_that_count_from_now_on_are_no_change(watched: Watched, tmp_
     watched.during = look_at_more
     (tmp_path / "a.yaml").write_text("ab")
     await watched.next()
+    await watched.looked()
     (tmp_path / "other.yaml").write_text("xy")
     await watched.next()
     assert watched.calls == 2

@@ -324,7 +324,6 @@ WRONG: list[tuple[str, str, list[str]]] = [
         "what this version does not do",
         "upstreams: {app: {targets: [http://a:1]}}\nworkers: auto\nredis: redis://r\n",
         [
-            "p.yaml:2:10: workers: is not supported by this version; write 1: there is one process",
             "p.yaml:3:8: redis: is not supported by this version; remove it: there is nothing shared between gateways",
         ],
     ),

@@ -1,0 +1,166 @@
+"""The admin API of a server with several processes: what is asked is asked of every worker, and answered once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+from proxy.body import Body
+from proxy.message import Response
+from proxy.plugin import AdminHandler, AdminRequest
+from proxy.server.admin_routes import PREFIX, AdminRoute
+from proxy.server.channel import ChannelClosed, Refused
+from proxy.server.crew import Crew, Member
+from proxy.server.merge import documents
+from proxy.server.orders import Question, Reply
+
+log = logging.getLogger("passerelle.admin")
+
+_WAITING = 256  # pieces of a stream that wait for a slow reader; what is beyond is lost and told of
+_SECONDS = 10.0  # for the workers' answers
+
+
+class _Flow:
+    """One stream's pieces from several workers.
+
+    :ivar pieces: what came and was not read yet; None ends one worker's part.
+    """
+
+    def __init__(self) -> None:
+        self.pieces: asyncio.Queue[bytes | None] = asyncio.Queue(_WAITING)
+        self.lost = 0
+
+    def add(self, piece: bytes | None) -> None:
+        """Take a piece, or count it as lost when the reader is too slow."""
+        if piece is not None and self.pieces.full():
+            self.lost += 1
+            return
+        if self.pieces.full():
+            self.pieces.get_nowait()
+            self.lost += 1
+        self.pieces.put_nowait(piece)
+
+
+class Relay:
+    """Stands where one process has its table of admin routes.
+
+    :param own: what the supervisor answers by itself, by method and path below the prefix.
+    """
+
+    def __init__(self, crew: Crew, own: Mapping[tuple[str, str], AdminHandler]) -> None:
+        self._crew = crew
+        self._own = dict(own)
+        self._flows: dict[tuple[int, int], _Flow] = {}
+
+    def welcome(self, member: Member) -> None:
+        """Take what a worker sends for streams."""
+
+        async def piece(content: tuple[int, bytes]) -> None:
+            self._came(member, content[0], content[1])
+
+        async def end(number: int) -> None:
+            self._came(member, number, None)
+
+        member.channel.on("piece", piece)
+        member.channel.on("end", end)
+
+    def forget(self, member: Member) -> None:
+        """A worker is gone: its parts of streams end."""
+        for (index, number), flow in list(self._flows.items()):
+            if index == member.index:
+                del self._flows[(index, number)]
+                flow.add(None)
+
+    # in the place of AdminRoutes
+
+    def find(self, method: str, path: str) -> tuple[AdminRoute, dict[str, str]] | None:
+        """A route for everything: whether there is one, the workers say."""
+        own = self._own.get((method, path.removeprefix(PREFIX).strip("/")))
+        return AdminRoute(method, path, own or self._relay, ""), {}
+
+    def methods(self, path: str) -> list[str]:
+        """None: never asked, since `find` always finds."""
+        return []
+
+    def __iter__(self) -> Iterator[AdminRoute]:
+        return iter(())
+
+    # answers
+
+    async def ask(self, request: AdminRequest) -> list[tuple[Member, Reply]]:
+        """Every worker's reply, in the order of their indexes; those that could not give one are left out."""
+        question = Question(request.method, request.path, dict(request.query), request.body)
+        members = self._crew.serving
+        asked = (member.channel.ask("ask", question, _SECONDS) for member in members)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        replies: list[tuple[Member, Reply]] = []
+        for member, reply in zip(members, found, strict=True):
+            if isinstance(reply, Reply):
+                replies.append((member, reply))
+            elif not isinstance(reply, ChannelClosed | Refused | TimeoutError):
+                raise reply
+        return replies
+
+    async def _relay(self, request: AdminRequest) -> Response:
+        replies = await self.ask(request)
+        if not replies:
+            detail = "no worker answers now"
+            members = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": detail}
+            return Response.json(503, members, {"Content-Type": "application/problem+json", "Retry-After": "1"})
+        if any(reply.stream for _, reply in replies):
+            return self._stream(replies)
+        return merged([reply for _, reply in replies])
+
+    def _stream(self, replies: list[tuple[Member, Reply]]) -> Response:
+        flow = _Flow()
+        replies = [(member, reply) for member, reply in replies if reply.stream]
+        for member, reply in replies:
+            self._flows[(member.index, reply.stream)] = flow
+            member.channel.tell("flow", reply.stream)
+        first = replies[0][1]
+        headers = {name: value for name, value in first.headers if name.lower() != "content-length"}
+        return Response(first.status, headers, Body.of(self._pieces(flow, replies)))
+
+    async def _pieces(self, flow: _Flow, replies: list[tuple[Member, Reply]]) -> AsyncIterator[bytes]:
+        left = len(replies)
+        try:
+            while left:
+                piece = await flow.pieces.get()
+                if piece is None:
+                    left -= 1
+                else:
+                    yield piece
+                if flow.lost:
+                    lost, flow.lost = flow.lost, 0
+                    yield f": {lost} pieces were lost, since they were not read in time\n\n".encode()
+        finally:
+            for member, reply in replies:
+                self._flows.pop((member.index, reply.stream), None)
+                member.channel.tell("enough", reply.stream)
+
+    def _came(self, member: Member, number: int, piece: bytes | None) -> None:
+        flow = self._flows.get((member.index, number))
+        if flow is None:
+            if piece is not None:
+                member.channel.tell("enough", number)
+            return
+        if piece is None:
+            del self._flows[(member.index, number)]
+        flow.add(piece)
+
+
+def merged(replies: list[Reply]) -> Response:
+    """One answer out of the workers': the first that failed, or their JSON documents as one."""
+    chosen = next((reply for reply in replies if reply.status >= 400), replies[0])
+    contents = [_json(reply) for reply in replies]
+    if chosen.status >= 400 or any(content is None for content in contents):
+        return Response(chosen.status, dict(chosen.headers), chosen.body)
+    return Response.json(chosen.status, documents(contents))
+
+
+def _json(reply: Reply) -> Any:
+    kind = next((value for name, value in reply.headers if name.lower() == "content-type"), "")
+    return json.loads(reply.body) if kind.startswith("application/json") and reply.body else None

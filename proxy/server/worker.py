@@ -1,0 +1,163 @@
+"""One of several processes of a server: a whole gateway without an admin listener.
+
+Its supervisor bound the sockets, accepted the configuration and answers operators; the worker serves, and does what it
+is told over its channel. Should the supervisor be gone it drains: nobody would be left who could end it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from dataclasses import replace
+from typing import Any
+
+from proxy.events import Event
+from proxy.registry import Registry
+from proxy.server.channel import Channel, Refused
+from proxy.server.gateway import Gateway
+from proxy.server.logs import reopen_logs
+from proxy.server.orders import HandedOver, Order, Outcome, Question, Reply
+from proxy.server.run import fast_loop, raise_file_limit, settle_memory
+from proxy.server.sockets import CannotBind
+from proxy.server.source import Source
+from proxy.server.flows import Flows
+from proxy.settings import Loaded, Problem, SettingsError
+
+log = logging.getLogger("passerelle")
+
+
+class Worker:
+    """Does what its supervisor tells.
+
+    :ivar over: set when it is to end.
+    """
+
+    def __init__(self, channel: Channel, handed: HandedOver) -> None:
+        self._channel = channel
+        self._handed = handed
+        self._gateway: Gateway | None = None
+        self._order: Order | None = None
+        self._streams = Flows(channel)
+        self.over = asyncio.Event()
+        for subject, handler in (
+            ("serve", self.serve),
+            ("reload", self.reload),
+            ("ask", self.ask),
+            ("metrics", self.metrics),
+            ("publish", self.publish),
+            ("level", self.level),
+            ("reopen", self.reopen),
+            ("drain", self.drain),
+        ):
+            channel.on(subject, handler)
+
+    @property
+    def gateway(self) -> Gateway:
+        """What serves. :raises Refused: before there is one."""
+        if self._gateway is None:
+            raise Refused("it does not serve yet")
+        return self._gateway
+
+    async def serve(self, order: Order) -> Outcome:
+        """Begin, unless the configuration does not start in this process."""
+        logging.getLogger().setLevel(order.level.upper())
+        self._take(order)
+        source = Source(lambda _trace: self._ordered())
+        gateway = Gateway(
+            self._ordered(), Registry.installed(), source=source, bind=self._handed.bind, upward=self._tell
+        )
+        try:
+            await gateway.start()
+        except SettingsError as error:
+            return Outcome(False, tuple(error.problems))
+        except CannotBind as error:
+            return Outcome(False, (Problem((), str(error)),))
+        self._gateway = gateway
+        settle_memory()
+        return Outcome(True)
+
+    async def reload(self, order: Order) -> Outcome:
+        """Go over to another configuration, or stay with the one there."""
+        before = self._order
+        self._take(order)
+        done = await self.gateway.reload(order.cause)
+        self._handed.close()
+        if not done.ok:
+            self._order = before
+        return Outcome(done.ok, done.problems, done.changes)
+
+    async def ask(self, question: Question) -> Reply:
+        """Answer for this process what an operator asked."""
+        found = self.gateway.routes.find(question.method, question.path)
+        if found is None:
+            raise Refused(f"there is no {question.path} here")
+        return await self._streams.answer(found, question)
+
+    async def metrics(self, _: object) -> list[Any]:
+        """The figures of this process."""
+        return list(self.gateway.metrics.collect())
+
+    async def publish(self, event: Event) -> None:
+        """Tell those who listen here of something that concerns the whole server."""
+        self.gateway.runtime.events.publish_here(event)
+
+    async def level(self, wanted: tuple[str, str]) -> None:
+        """Log more or less: a logger's name, empty for all, and the level."""
+        name, level = wanted
+        logging.getLogger(name or None).setLevel(level.upper())
+
+    async def reopen(self, _: object) -> None:
+        """Open log files anew."""
+        reopen_logs()
+
+    async def drain(self, _: object) -> None:
+        """End gracefully."""
+        self.over.set()
+
+    def _tell(self, event: Event) -> None:
+        self._channel.tell("event", event)
+
+    def _take(self, order: Order) -> None:
+        self._handed.receive(order.sockets)
+        self._order = order
+
+    def _ordered(self) -> Loaded:
+        """The configuration, as one process of several has it: no admin listener, and a share of what is limited."""
+        if self._order is None:
+            raise Refused("it was told nothing yet")
+        loaded, share = self._order.loaded, self._order.share
+        limits = loaded.settings.limits
+        limits = limits.model_copy(update={"connections": -(-limits.connections // share)})
+        return replace(loaded, settings=loaded.settings.model_copy(update={"admin": None, "limits": limits}))
+
+
+async def work(channel_socket: socket.socket, descriptors: socket.socket) -> None:
+    """Serve until told to end, or until the supervisor is gone."""
+    channel = await Channel.over(channel_socket, "the supervisor")
+    handed = HandedOver(descriptors)
+    worker = Worker(channel, handed)
+    channel.listen()
+    ends = [asyncio.ensure_future(channel.closed.wait()), asyncio.ensure_future(worker.over.wait())]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for end in ends:
+        end.cancel()
+    if worker._gateway is not None:
+        await worker._gateway.drain()
+    handed.close()
+    await channel.close()
+
+
+def main(argv: list[str]) -> int:
+    """Be a worker. Signals for the whole group of processes are the supervisor's to act on.
+
+    :param argv: the numbers of two descriptors: of the channel, and for sockets.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    raise_file_limit()
+    channel, descriptors = (socket.socket(fileno=int(number)) for number in argv)
+    with asyncio.Runner(loop_factory=fast_loop()) as runner:
+        runner.run(work(channel, descriptors))
+    return 0

@@ -1,0 +1,234 @@
+"""Several worker processes as one server: what clients and operators see."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import pytest
+
+Run = Callable[..., Any]
+
+PLUGIN = """
+import os
+from proxy.api import Answer, Exchange, Plugin, PluginConfig, Response, Services
+
+class Config(PluginConfig):
+    word: str = "hello"
+
+class Who(Plugin[Config]):
+    async def start(self, services: Services) -> None:
+        services.events.subscribe("*", lambda event: print("told", os.getpid(), event.type, flush=True))
+        if self.config.word == "fail":
+            raise RuntimeError("no luck")
+
+    def on_request(self, exchange: Exchange) -> Answer:
+        if exchange.request.path == "/who":
+            return Response.text(200, f"{self.config.word} {os.getpid()}")
+        return None
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path, upstream: str) -> Path:
+    """Three workers that say who they are."""
+    (tmp_path / "who.py").write_text(PLUGIN)
+    file = tmp_path / "gateway.yaml"
+    file.write_text(
+        "listen: http://127.0.0.1:0\nadmin: {listen: http://127.0.0.1:0}\nworkers: 3\n"
+        f"upstreams: {{app: {{targets: ['{upstream}']}}}}\nplugins: [./who.py: {{word: hello}}]\n"
+        "routes: [{name: app, upstream: app}]\n"
+    )
+    return file
+
+
+def get(url: str) -> bytes:
+    with urlopen(url, timeout=20) as answer:
+        data: bytes = answer.read()
+        return data
+
+
+def status(admin: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(get(f"{admin}/api/v1/status"))
+    return found
+
+
+def until(what: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Look again and again."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def pids(admin: str) -> list[int]:
+    return [worker["pid"] for worker in status(admin)["workers"]]
+
+
+def who(url: str, times: int = 30) -> set[tuple[str, int]]:
+    """What the workers say, on a connection for each question."""
+    said = (get(f"{url}/who").decode().split() for _ in range(times))
+    return {(word, int(pid)) for word, pid in said}
+
+
+@contextmanager
+def kept(url: str) -> Iterator[tuple[socket.socket, int]]:
+    """A connection that stays, and the process at its other end."""
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as sock:
+        sock.sendall(b"GET /who HTTP/1.1\r\nHost: a\r\n\r\n")
+        yield sock, int(sock.recv(65536).rpartition(b" ")[2])
+
+
+def test_every_worker_serves_and_is_summed_up(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config))
+    admin, url = gateway.admin(), gateway.ready()
+    known = pids(admin)
+    assert len(set(known)) == 3
+    assert gateway.popen.pid not in known
+    with ExitStack() as stack:
+        ends = {stack.enter_context(kept(url))[1] for _ in range(60)}
+        assert ends <= set(known)
+        assert len(ends) > 1, "connections are shared out"
+        assert status(admin)["connections"] == 60
+        text = get(f"{admin}/metrics").decode()
+    assert 'passerelle_requests_total{route="app",status="200"} 60.0' in text
+    assert "passerelle_workers 3.0" in text
+    assert "passerelle_connections_limit 10002.0" in text, "a third of the limit each, rounded up"
+
+
+def test_what_concerns_the_server_is_told_once(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config))
+    gateway.ready()
+    if not any("system.started" in line for line in gateway.told):
+        gateway.line("system.started")
+    gateway.send(signal.SIGTERM)
+    assert gateway.ended() == 0
+    told = [line.split()[-1] for line in gateway.told if line.startswith("told")]
+    assert told.count("system.started") == 1
+    assert told.count("system.draining") == 1
+
+
+def test_a_worker_that_is_killed_takes_only_its_own_requests(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config))
+    admin, url = gateway.admin(), gateway.ready()
+    before = pids(admin)
+    with ExitStack() as stack:
+        ends = [stack.enter_context(kept(url)) for _ in range(40)]
+        victim = ends[0][1]
+        began = time.monotonic()
+        os.kill(victim, signal.SIGKILL)
+        for sock, pid in ends:
+            if pid == victim:
+                with suppress(ConnectionResetError):
+                    assert sock.recv(1) == b""
+            else:
+                sock.sendall(b"GET /who HTTP/1.1\r\nHost: a\r\n\r\n")
+                assert sock.recv(65536).endswith(b" %d" % pid)
+        assert len(who(url, 20)) >= 1, "new connections are taken by the others meanwhile"
+    until(lambda: len(pids(admin)) == 3)
+    print(f"\na successor serves {time.monotonic() - began:.2f} s after the death")
+    after = pids(admin)
+    assert victim not in after
+    assert len(set(before) & set(after)) == 2
+    gateway.line("system.worker_died")
+    assert "passerelle_worker_deaths_total 1.0" in get(f"{admin}/metrics").decode()
+
+
+def test_a_reload_reaches_every_worker(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config))
+    admin, url = gateway.admin(), gateway.ready()
+    before = pids(admin)
+    config.write_text(config.read_text().replace("word: hello", "word: bye"))
+    gateway.send(signal.SIGHUP)
+    gateway.line("config.reloaded")
+    assert {word for word, _ in who(url)} == {"bye"}
+    assert pids(admin) == before, "without a restart"
+
+
+def test_what_the_first_worker_refuses_no_other_sees(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config))
+    admin, url = gateway.admin(), gateway.ready()
+    before = pids(admin)
+    config.write_text(config.read_text().replace("word: hello", "word: fail"))
+    gateway.send(signal.SIGHUP)
+    gateway.line("config.rejected")
+    assert {word for word, _ in who(url)} == {"hello"}
+    os.kill(before[0], signal.SIGKILL)
+    until(lambda: len(pids(admin)) == 3 and before[0] not in pids(admin))
+    assert {word for word, _ in who(url)} == {"hello"}, "a successor serves what was accepted, not what the file says"
+
+
+def test_a_listener_is_added_and_removed(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config))
+    gateway.admin()
+    gateway.ready()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    config.write_text(config.read_text().replace("listen: http://127.0.0.1:0\n", f"listen: http://127.0.0.1:{port}\n"))
+    gateway.send(signal.SIGHUP)
+    gateway.line("config.reloaded")
+    assert who(f"http://127.0.0.1:{port}", 5)
+
+
+def test_an_address_that_is_taken_refuses_the_start(run: Run, config: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        config.write_text(
+            config.read_text().replace("listen: http://127.0.0.1:0\n", f"listen: http://127.0.0.1:{port}\n")
+        )
+        gateway = run("serve", "-c", str(config))
+        assert gateway.ended() == 3
+    assert f"cannot listen on 127.0.0.1:{port}" in gateway.told[-1]
+
+
+def test_a_configuration_that_does_not_start_is_told_in_words(run: Run, config: Path) -> None:
+    config.write_text(config.read_text().replace("word: hello", "word: fail"))
+    gateway = run("serve", "-c", str(config))
+    assert gateway.ended() == 1
+    assert "does not start: RuntimeError: no luck" in gateway.told[-1]
+
+
+def test_requests_under_way_are_finished_before_it_ends(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config))
+    gateway.admin()
+    parts = urlsplit(gateway.ready())
+    with ExitStack() as stack:
+        socks = [stack.enter_context(socket.create_connection((parts.hostname, parts.port), 20)) for _ in range(6)]
+        for sock in socks:
+            sock.sendall(b"GET /stream?events=2&ms=500 HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert sock.recv(65536).startswith(b"HTTP/1.1 200")
+        gateway.send(signal.SIGTERM)
+        for sock in socks:
+            found = b""
+            while piece := sock.recv(65536):
+                found += piece
+            assert b'"tick": 2' in found
+    assert gateway.ended() == 0
+
+
+def test_workers_end_when_their_supervisor_is_killed(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config))
+    admin, url = gateway.admin(), gateway.ready()
+    workers = pids(admin)
+    gateway.send(signal.SIGKILL)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers) if sys.platform == "linux" else _gone(url))
+
+
+def _gone(url: str) -> bool:
+    try:
+        get(url)
+    except (URLError, OSError):
+        return True
+    return False
