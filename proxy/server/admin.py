@@ -25,7 +25,6 @@ from proxy.message import Response
 from proxy.plugin import AdminRequest
 from proxy.server.admin_routes import PREFIX, AdminRoute, AdminRoutes
 from proxy.server.guard import Guard, Refused
-from proxy.server.scrub import Scrub
 from proxy.server.sockets import bind, url_of
 from proxy.settings import Admin
 from proxy.settings.fields import port_of, split_url
@@ -52,8 +51,6 @@ class Gateway(Protocol):
     """What the listener needs of the gateway that it tells about."""
 
     ready: bool
-
-    scrub: Scrub
 
     @property
     def routes(self) -> AdminTable: ...
@@ -151,10 +148,7 @@ class AdminServer:
         routes = self._gateway.routes
         found = routes.find(method, path)
         if found is None:
-            allowed = routes.methods(path)
-            if allowed:
-                raise Refused(405, f"{method} is not answered here", {"Allow": ", ".join(allowed)})
-            raise Refused(404, f"there is no such thing; {PREFIX} lists what there is")
+            return missing(method, ", ".join(routes.methods(path)))
         self._guard.check_kind(method, request.headers.get("Content-Type"))
         route, params = found
         body = await request.read()
@@ -170,7 +164,14 @@ class AdminServer:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, importlib.import_module, "prometheus_client.exposition")
         text, kind = await self._gateway.exposition()
-        return Response(200, {"Content-Type": kind}, self._gateway.scrub.quoted(text.decode()).encode())
+        return Response(200, {"Content-Type": kind}, text)
+
+
+def missing(method: str, allowed: str) -> Response:
+    """The answer where there is no route. :param allowed: the methods that the path knows, with commas between."""
+    if allowed:
+        return problem(405, f"{method} is not answered here", {"Allow": allowed})
+    return problem(404, f"there is no such thing; {PREFIX} lists what there is")
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:

@@ -6,14 +6,12 @@ import asyncio
 import itertools
 
 from proxy.message import Response
-from proxy.plugin import AdminRequest
-from proxy.server.admin_routes import AdminRoute
 from proxy.server.channel import Channel
-from proxy.server.orders import Question, Reply
+from proxy.server.orders import Reply
 
 
 class Flows:
-    """Answers questions; bodies that are whole go with the answer, others follow it.
+    """Turns responses into replies: bodies that are whole go with the reply, others follow it.
 
     :param channel: to the supervisor, which says `flow` when it is ready for a stream and `enough` when nobody reads it
         any more.
@@ -27,11 +25,8 @@ class Flows:
         channel.on("flow", self._begin)
         channel.on("enough", self._enough)
 
-    async def answer(self, found: tuple[AdminRoute, dict[str, str]], question: Question) -> Reply:
-        """Have the route's handler answer."""
-        route, params = found
-        request = AdminRequest(question.method, question.path, dict(question.query), params, question.body)
-        response = await route.handler(request)
+    async def answer(self, response: Response) -> Reply:
+        """A response as it travels."""
         headers = tuple(response.headers.items())
         if response.body.data is not None:
             return Reply(response.status, headers, response.body.data)

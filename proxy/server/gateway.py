@@ -119,7 +119,8 @@ class Gateway:
 
     async def exposition(self) -> tuple[bytes, str]:
         """The figures in Prometheus's text format, and its content type."""
-        return self.metrics.exposition()
+        text, kind = self.metrics.exposition()
+        return self.scrub.quoted(text.decode()).encode(), kind
 
     @property
     def urls(self) -> list[str]:

@@ -81,6 +81,14 @@ class ReloadAnswer(Said):
     """Why it was refused, and what is doubtful."""
 
 
+class WorkerSaid(Said):
+    """One of several processes."""
+
+    index: int
+    pid: int
+    uptime_seconds: float
+
+
 class Status(Said):
     """Figures of the moment."""
 
@@ -97,6 +105,8 @@ class Status(Said):
     """Configurations on which requests still run."""
     reload: ReloadAnswer | None
     """The last one; null before the first."""
+    workers: list[WorkerSaid] = []
+    """The processes that serve, where there are several."""
 
 
 class RouteMatch(Said):

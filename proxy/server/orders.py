@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from proxy.server.models import Level
 from proxy.server.sockets import CannotBind
 from proxy.settings import Listener, Loaded, Problem
 
@@ -17,14 +18,14 @@ class Order:
     :ivar loaded: the configuration, accepted by the supervisor.
     :ivar sockets: how many sockets were handed over for each new listener, by its URL as it is written.
     :ivar share: how many workers there are: what is limited for the server is divided by it.
-    :ivar level: of the log.
+    :ivar levels: of loggers, by name.
     :ivar cause: of a reload.
     """
 
     loaded: Loaded
     sockets: tuple[tuple[str, int], ...] = ()
     share: int = 1
-    level: str = "info"
+    levels: tuple[tuple[str, Level | None], ...] = ()
     cause: str = "start"
 
 

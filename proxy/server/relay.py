@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from proxy.body import Body
 from proxy.message import Response
-from proxy.plugin import AdminHandler, AdminRequest
-from proxy.server.admin_routes import PREFIX, AdminRoute
+from proxy.plugin import AdminRequest
+from proxy.server.admin import problem
+from proxy.server.admin_routes import AdminRoute, AdminRoutes
 from proxy.server.channel import ChannelClosed, Refused
 from proxy.server.crew import Crew, Member
 from proxy.server.merge import documents
@@ -47,12 +48,12 @@ class _Flow:
 class Relay:
     """Stands where one process has its table of admin routes.
 
-    :param own: what the supervisor answers by itself, by method and path below the prefix.
+    :ivar own: what the supervisor answers by itself.
     """
 
-    def __init__(self, crew: Crew, own: Mapping[tuple[str, str], AdminHandler]) -> None:
+    def __init__(self, crew: Crew) -> None:
         self._crew = crew
-        self._own = dict(own)
+        self.own = AdminRoutes()
         self._flows: dict[tuple[int, int], _Flow] = {}
 
     def welcome(self, member: Member) -> None:
@@ -78,8 +79,7 @@ class Relay:
 
     def find(self, method: str, path: str) -> tuple[AdminRoute, dict[str, str]] | None:
         """A route for everything: whether there is one, the workers say."""
-        own = self._own.get((method, path.removeprefix(PREFIX).strip("/")))
-        return AdminRoute(method, path, own or self._relay, ""), {}
+        return self.own.find(method, path) or (AdminRoute(method, path, self.relay, ""), {})
 
     def methods(self, path: str) -> list[str]:
         """None: never asked, since `find` always finds."""
@@ -104,12 +104,11 @@ class Relay:
                 raise reply
         return replies
 
-    async def _relay(self, request: AdminRequest) -> Response:
+    async def relay(self, request: AdminRequest) -> Response:
+        """What all of them answer."""
         replies = await self.ask(request)
         if not replies:
-            detail = "no worker answers now"
-            members = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": detail}
-            return Response.json(503, members, {"Content-Type": "application/problem+json", "Retry-After": "1"})
+            return problem(503, "no worker answers now", {"Retry-After": "1"})
         if any(reply.stream for _, reply in replies):
             return self._stream(replies)
         return merged([reply for _, reply in replies])

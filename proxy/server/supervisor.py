@@ -12,6 +12,7 @@ import json
 import logging
 import socket
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from proxy import __version__
@@ -23,16 +24,20 @@ from proxy.plugin import AdminRequest
 from proxy.server.admin import AdminServer
 from proxy.server.changes import fixed
 from proxy.server.channel import Refused
+from proxy.server.controls import take
 from proxy.server.crew import Crew, Member, cores, reason
 from proxy.server.doors import Bind, bind_listener
 from proxy.server.figures import ReloadFigures
+from proxy.server.levels import ROOT, levels, set_level
 from proxy.server.logs import reopen_logs
 from proxy.server.merge import exposition, merge
+from proxy.server.models import Level, LevelWanted, ReloadAnswer
 from proxy.server.orders import Order, Outcome
 from proxy.server.relay import Relay, merged
 from proxy.server.reload import Reload
 from proxy.server.sockets import CannotBind, url_of
 from proxy.server.source import Source
+from proxy.server.views import reload_answer
 from proxy.server.wide import Once
 from proxy.settings import Listener, Loaded, Problem, Settings, SettingsError
 
@@ -72,7 +77,7 @@ class Supervisor:
         self._source = source
         self._clock = clock or Clock()
         self._began = 0.0
-        self._level = logging.getLevelName(logging.getLogger().level).lower()
+        self._levels: dict[str, Level | None] = {ROOT: levels()[ROOT]}
         self._turn = asyncio.Lock()
         self._sockets: dict[str, list[socket.socket]] = {}
         self._admin: AdminServer | None = None
@@ -80,8 +85,11 @@ class Supervisor:
         self._metrics = Metrics()
         self._once = Once(self._clock, self._publish)
         self._crew = Crew(command, wanted(loaded.settings), self._clock, prepare=self._prepare, died=self._died)
-        own = {("GET", "status"): self._status}
-        self.routes = Relay(self._crew, own)
+        self.routes = Relay(self._crew)
+        own = self.routes.own.route
+        own("GET", "status", self._status)
+        own("POST", "config/reload", self._asked_to_reload)
+        own("PUT", "log-levels/{logger}", self._level)
         self._figures = ReloadFigures(self._metrics, lambda: self.revision, lambda: 1)
         self._metrics.gauge("passerelle_workers", "Processes that serve.", function=lambda: len(self._crew.serving))
         self._deaths = self._metrics.counter("passerelle_worker_deaths_total", "Workers that ended unasked.").child()
@@ -202,7 +210,7 @@ class Supervisor:
         for found in sockets.values():
             member.hand_over(found)
         counts = tuple((url, len(found)) for url, found in sockets.items())
-        return Order(loaded, counts, wanted(loaded.settings), self._level, cause)
+        return Order(loaded, counts, wanted(loaded.settings), tuple(self._levels.items()), cause)
 
     def _died(self, member: Member, code: int) -> None:
         self._deaths.value += 1
@@ -296,17 +304,43 @@ class Supervisor:
         return exposition(merge([*parts, list(self._metrics.collect())]))
 
     async def _status(self, request: AdminRequest) -> Response:
-        """The workers' figures as one, and each of them by itself."""
+        """The workers' figures as one, and who they are."""
         response = merged([reply for _, reply in await self.routes.ask(request)])
-        workers = [
-            {
-                "index": member.index,
-                "pid": member.pid,
-                "uptime_seconds": round(self._clock.monotonic() - member.began, 3),
-            }
-            for member in self._crew.serving
-        ]
-        return Response.json(200, json.loads(response.body.data or b"{}") | {"workers": workers})
+        if response.status != 200:
+            return response
+        now = self._clock.monotonic()
+        own = {
+            "ready": self.ready,
+            "uptime_seconds": round(now - self._began, 3),
+            "reload": None if self.last is None else await self._scrubbed(reload_answer(self.last)),
+            "workers": [
+                {"index": member.index, "pid": member.pid, "uptime_seconds": round(now - member.began, 3)}
+                for member in self._crew.serving
+            ],
+        }
+        return Response.json(200, json.loads(response.body.data or b"{}") | own)
+
+    async def _asked_to_reload(self, _: AdminRequest) -> Response:
+        done = await self.reload("admin")
+        return Response.json(200 if done.ok else 409, await self._scrubbed(reload_answer(done)))
+
+    async def _scrubbed(self, answer: ReloadAnswer) -> Any:
+        """An answer without secrets, which the workers know by heart."""
+        data = answer.model_dump(mode="json", by_alias=True)
+        for scrubbed in await self._crew.ask("scrub", data):
+            data = scrubbed
+        return data
+
+    async def _level(self, request: AdminRequest) -> Response:
+        """Set a logger's level in every process, and in those to come."""
+        wanted = take(LevelWanted, request)
+        response = await self.routes.relay(request)
+        if response.status == 200:
+            name = request.params["logger"]
+            self._levels[name] = wanted.level
+            with suppress(KeyError):  # a logger that only workers have
+                set_level(name, wanted.level)
+        return response
 
 
 def _close(sockets: Iterable[socket.socket]) -> None:

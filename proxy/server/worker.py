@@ -10,19 +10,26 @@ import asyncio
 import logging
 import signal
 import socket
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from proxy.events import Event
+from proxy.message import Response
+from proxy.plugin import AdminRequest
 from proxy.registry import Registry
+from proxy.server import guard
+from proxy.server.admin import missing, problem
 from proxy.server.channel import Channel, Refused
+from proxy.server.flows import Flows
 from proxy.server.gateway import Gateway
+from proxy.server.levels import set_level
 from proxy.server.logs import reopen_logs
+from proxy.server.models import Level
 from proxy.server.orders import HandedOver, Order, Outcome, Question, Reply
 from proxy.server.run import fast_loop, raise_file_limit, settle_memory
 from proxy.server.sockets import CannotBind
 from proxy.server.source import Source
-from proxy.server.flows import Flows
 from proxy.settings import Loaded, Problem, SettingsError
 
 log = logging.getLogger("passerelle")
@@ -46,6 +53,7 @@ class Worker:
             ("reload", self.reload),
             ("ask", self.ask),
             ("metrics", self.metrics),
+            ("scrub", self.scrub),
             ("publish", self.publish),
             ("level", self.level),
             ("reopen", self.reopen),
@@ -62,7 +70,8 @@ class Worker:
 
     async def serve(self, order: Order) -> Outcome:
         """Begin, unless the configuration does not start in this process."""
-        logging.getLogger().setLevel(order.level.upper())
+        for name, level in order.levels:
+            await self.level((name, level))
         self._take(order)
         source = Source(lambda _trace: self._ordered())
         gateway = Gateway(
@@ -90,23 +99,42 @@ class Worker:
 
     async def ask(self, question: Question) -> Reply:
         """Answer for this process what an operator asked."""
-        found = self.gateway.routes.find(question.method, question.path)
+        return await self._streams.answer(await self._answered(question))
+
+    async def _answered(self, question: Question) -> Response:
+        routes = self.gateway.routes
+        found = routes.find(question.method, question.path)
         if found is None:
-            raise Refused(f"there is no {question.path} here")
-        return await self._streams.answer(found, question)
+            allowed = ", ".join(routes.methods(question.path))
+            return missing(question.method, allowed)
+        route, params = found
+        request = AdminRequest(question.method, question.path, dict(question.query), params, question.body)
+        try:
+            return await route.handler(request)
+        except guard.Refused as refused:
+            return problem(refused.status, refused.detail, refused.headers)
 
     async def metrics(self, _: object) -> list[Any]:
         """The figures of this process."""
-        return list(self.gateway.metrics.collect())
+        found = list(self.gateway.metrics.collect())
+        for metric in found:
+            metric.samples = [
+                sample._replace(labels=self.gateway.scrub.data(sample.labels)) for sample in metric.samples
+            ]
+        return found
+
+    async def scrub(self, data: Any) -> Any:
+        """Plain data without the secrets of the configuration that is served."""
+        return self.gateway.scrub.data(data)
 
     async def publish(self, event: Event) -> None:
         """Tell those who listen here of something that concerns the whole server."""
         self.gateway.runtime.events.publish_here(event)
 
-    async def level(self, wanted: tuple[str, str]) -> None:
-        """Log more or less: a logger's name, empty for all, and the level."""
-        name, level = wanted
-        logging.getLogger(name or None).setLevel(level.upper())
+    async def level(self, wanted: tuple[str, Level | None]) -> None:
+        """Log more or less: a logger's name, and its level."""
+        with suppress(KeyError):  # a plugin's logger that is not made yet
+            set_level(*wanted)
 
     async def reopen(self, _: object) -> None:
         """Open log files anew."""

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -47,7 +47,7 @@ def config(tmp_path: Path, upstream: str) -> Path:
     file = tmp_path / "gateway.yaml"
     file.write_text(
         "listen: http://127.0.0.1:0\nadmin: {listen: http://127.0.0.1:0}\nworkers: 3\n"
-        f"upstreams: {{app: {{targets: ['{upstream}']}}}}\nplugins: [./who.py: {{word: hello}}]\n"
+        f"upstreams: {{app: {{targets: ['{upstream}']}}}}\nplugins: [./who.py: {{word: hello}}, events: {{}}]\n"
         "routes: [{name: app, upstream: app}]\n"
     )
     return file
@@ -232,3 +232,49 @@ def _gone(url: str) -> bool:
     except (URLError, OSError):
         return True
     return False
+
+
+def admin_request(url: str, method: str = "POST", body: object = None) -> tuple[int, Any]:
+    """Status and document of an answer, refusals included."""
+    data = None if body is None else json.dumps(body).encode()
+    asked = Request(url, data=data or b"", method=method, headers={"Content-Type": "application/json"})
+    try:
+        with urlopen(asked, timeout=20) as answer:
+            return answer.status, json.loads(answer.read())
+    except HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def test_an_operator_steers_all_of_them(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config))
+    admin, url = gateway.admin(), gateway.ready()
+    config.write_text(config.read_text().replace("word: hello", "word: bye"))
+    code, told = admin_request(f"{admin}/api/v1/config/reload")
+    assert (code, told["ok"], told["cause"]) == (200, True, "admin")
+    assert {word for word, _ in who(url)} == {"bye"}
+    config.write_text(config.read_text().replace("word: bye", "word: fail"))
+    code, told = admin_request(f"{admin}/api/v1/config/reload")
+    assert (code, told["ok"]) == (409, False)
+    assert "no luck" in told["problems"][0]["message"]
+    assert status(admin)["reload"]["ok"] is False
+    code, told = admin_request(f"{admin}/api/v1/log-levels/passerelle", "PUT", {"level": "debug"})
+    assert (code, told["levels"]["passerelle"]) == (200, "debug")
+    assert admin_request(f"{admin}/api/v1/log-levels/nobody", "PUT", {"level": "debug"})[0] == 404
+    assert admin_request(f"{admin}/api/v1/no/such/thing")[0] == 404
+    assert admin_request(f"{admin}/api/v1/routes", "DELETE")[0] == 405
+    assert json.loads(get(f"{admin}/api/v1/routes"))["routes"][0]["name"] == "app"
+
+
+def test_events_of_every_worker_in_one_stream(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config))
+    admin, url = gateway.admin(), gateway.ready()
+    with urlopen(f"{admin}/api/v1/events?type=request.completed", timeout=20) as stream:
+        with ExitStack() as stack:
+            ends = [stack.enter_context(kept(url))[1] for _ in range(30)]
+            assert len(set(ends)) > 1
+        seen = 0
+        while seen < 30:
+            line = stream.readline()
+            assert line, "the stream ended"
+            seen += line.startswith(b"data:")

@@ -13,12 +13,12 @@ import pytest
 from proxy.body import Body
 from proxy.message import Response
 from proxy.plugin import AdminRequest
-from proxy.server.admin_routes import AdminRoute, AdminRoutes
+from proxy.server.admin_routes import AdminRoutes
 from proxy.server.channel import Channel
 from proxy.server.crew import Crew, Member
+from proxy.server.flows import Flows
 from proxy.server.orders import Question, Reply
 from proxy.server.relay import Relay
-from proxy.server.flows import Flows
 
 Handler = Callable[[AdminRequest], Awaitable[Response]]
 
@@ -42,7 +42,9 @@ class Workers:
 
         async def ask(question: Question) -> Reply:
             found = routes.find(question.method, question.path)
-            return await streams.answer(cast("tuple[AdminRoute, dict[str, str]]", found), question)
+            assert found is not None
+            request = AdminRequest(question.method, question.path, dict(question.query), found[1], question.body)
+            return await streams.answer(await found[0].handler(request))
 
         end.on("ask", ask)
         channel.listen()
@@ -71,7 +73,8 @@ async def own(_: AdminRequest) -> Response:
 
 
 def relay(workers: Workers) -> Relay:
-    made = Relay(cast("Crew", workers), {("GET", "mine"): own})
+    made = Relay(cast("Crew", workers))
+    made.own.route("GET", "mine", own)
     for member in workers.serving:
         made.welcome(member)
     return made
