@@ -111,8 +111,9 @@ class Engine:
         """Give an answer that is the front end's own (RFC 9110 section 7.6.2); no hook sees it on the way in."""
         x.driver = self
         self.active += 1
-        x.plan = self.snapshot.fallback
-        x.cursor = x.plan.size
+        x.plan = plan = self.snapshot.fallback
+        plan.active += 1
+        x.cursor = plan.size
         self._go(x, self._turn(x, response))
 
     def delivered(self, x: Exchange, error: GatewayError | None) -> None:

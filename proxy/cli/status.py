@@ -132,11 +132,12 @@ def _reload(last: dict[str, Any] | None) -> Iterator[str]:
 
 def _upstream(one: dict[str, Any]) -> Iterator[str]:
     busy, idle, most = (one["connections"][key] for key in ("busy", "idle", "max"))
-    yield f"upstream {one['name']}: {busy} busy and {idle} idle of {most} connections, {one['queued']} queued"
+    breaker = "" if one["breaker"] in ("off", "closed") else f", BREAKER {one['breaker'].upper()}"
+    yield f"upstream {one['name']}: {busy} busy and {idle} idle of {most} connections, {one['queued']} queued{breaker}"
     width = max((len(target["url"]) for target in one["targets"]), default=0)
     for target in one["targets"]:
-        facts = [f"weight {target['weight']}", *([target["state"]] if "state" in target else [])]
-        yield f"  {target['url'].ljust(width)}  {', '.join(facts)}"
+        counts = f"{target['active']} active, {target['failures']} of {target['answers']} failed"
+        yield f"  {target['url'].ljust(width)}  {target['state']}, weight {target['weight']}, {counts}"
 
 
 def _ago(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What the admin API does to a running gateway: reload, explain, log levels."""
+"""What the admin API does to a running gateway: reload, explain, targets, log levels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from proxy.plugin import AdminRequest
 from proxy.server import models
 from proxy.server.guard import Refused
 from proxy.server.levels import levels, set_level
-from proxy.server.views import Views, reload_answer
+from proxy.server.views import Views, reload_answer, upstream_said
+from proxy.upstream.condition import identity
+from proxy.upstream.upstream import Upstream
 
 if TYPE_CHECKING:
     from proxy.server.gateway import Gateway
@@ -35,6 +37,14 @@ class Controls:
         add("POST", "config/reload", self.reload, "Read the configuration again and serve it if it is sound", **outcome)
         asked = {"takes": said.Asked, "gives": said.Explained, "refusals": _JSON}
         add("POST", "explain", self.explain, "What would happen to a request; nothing is sent", **asked)
+        place, changed = (
+            "upstreams/{upstream}/targets/{target}",
+            {"gives": said.UpstreamSaid, "refusals": (404, 413, 415)},
+        )
+        add("POST", f"{place}/drain", self.drain, "Send a target no new requests", **changed)
+        add("POST", f"{place}/undrain", self.undrain, "Send a target requests again", **changed)
+        weighed = {"takes": said.WeightWanted, "gives": said.UpstreamSaid, "refusals": (404, *_JSON)}
+        add("PUT", f"{place}/weight", self.weight, "Weigh a target otherwise than configured", **weighed)
         wanted = {"takes": said.LevelWanted, "gives": said.Levels, "refusals": (404, *_JSON)}
         add("PUT", "log-levels/{logger}", self.level, "Have a logger tell more or less", **wanted)
 
@@ -52,6 +62,40 @@ class Controls:
         except ValueError as error:
             raise Refused(422, str(error)) from error
         return Response.json(200, self._gateway.scrub.data(found.to_dict()))
+
+    async def drain(self, request: AdminRequest) -> Response:
+        """Drain a target."""
+        upstream, target = self._target(request)
+        upstream.drain(target)
+        return self._give(upstream_said(upstream))
+
+    async def undrain(self, request: AdminRequest) -> Response:
+        """Take it back."""
+        upstream, target = self._target(request)
+        upstream.undrain(target)
+        return self._give(upstream_said(upstream))
+
+    async def weight(self, request: AdminRequest) -> Response:
+        """Weigh a target."""
+        wanted = take(models.WeightWanted, request)
+        upstream, target = self._target(request)
+        upstream.set_weight(target, wanted.weight)
+        return self._give(upstream_said(upstream))
+
+    def _target(self, request: AdminRequest) -> tuple[Upstream, str]:
+        """The upstream and the target that a path names: the target by its URL, or by its place in the list, from 0.
+
+        :raises Refused: 404.
+        """
+        upstream: Upstream | None = self._gateway.built.snapshot.upstreams.get(request.params["upstream"])
+        if upstream is None:
+            raise Refused(404, "there is no such upstream; GET upstreams lists them")
+        known, said = [identity(endpoint) for endpoint in upstream.endpoints], request.params["target"]
+        if said.isascii() and said.isdigit() and len(said) < 6 and int(said) < len(known):
+            said = known[int(said)]
+        if said not in known:
+            raise Refused(404, "there is no such target; GET upstreams lists them")
+        return upstream, said
 
     async def level(self, request: AdminRequest) -> Response:
         """Set one logger's level."""

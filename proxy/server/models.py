@@ -8,7 +8,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 _PORT = "(0|[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _URL = rf"^https?://([A-Za-z0-9_.-]{{1,253}}|\[[0-9a-f]{{0,4}}::[0-9a-f]{{1,4}}\])(:{_PORT})?([/?][!-~]*)?$"
@@ -166,13 +166,23 @@ class TargetSaid(Said):
     """One target of an upstream."""
 
     url: str
+    """What it is known by."""
+    state: Literal["ready", "draining", "ejected", "unhealthy"]
     weight: int
+    """As it counts now."""
+    configured_weight: int
+    active: int
+    """Requests under way."""
+    answers: int
+    failures: int
+    """Those of the answers and tries that speak against it."""
 
 
 class UpstreamSaid(Said):
     """An upstream."""
 
     name: str
+    breaker: Literal["off", "closed", "half_open", "open"]
     targets: list[TargetSaid]
     connections: ConnectionsSaid
     queued: int
@@ -184,6 +194,19 @@ class Upstreams(Said):
     """Every upstream."""
 
     upstreams: list[UpstreamSaid]
+
+
+def _number(value: object) -> object:
+    """JSON's numbers only; 3.0 is one that is whole, as its schema has it."""
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")
+    return value
+
+
+class WeightWanted(Said):
+    """Another weight for a target; null for the one that is configured."""
+
+    weight: Annotated[int | None, BeforeValidator(_number)] = Field(ge=1, le=1000)
 
 
 class PluginSaid(Said):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
 
@@ -16,6 +16,8 @@ from proxy.server import models
 from proxy.server.levels import levels
 from proxy.server.openapi import openapi
 from proxy.server.reload import Reload
+from proxy.upstream.breaker import BreakerState
+from proxy.upstream.condition import Condition, Target, identity
 from proxy.upstream.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -153,11 +155,43 @@ def upstream_said(one: Upstream) -> models.UpstreamSaid:
     pool = one.pool
     return models.UpstreamSaid(
         name=one.name,
-        targets=[models.TargetSaid(url=endpoint.url, weight=endpoint.weight) for endpoint in one.endpoints],
+        breaker=_breaker(one),
+        targets=[_target(target) for target in one.targets],
         connections=models.ConnectionsSaid(busy=pool.open - pool.idle, idle=pool.idle, max=pool.limits.max_connections),
         queued=pool.queued,
         totals=models.PoolTotals(created=pool.created, reused=pool.reused, waited=pool.waited),
     )
+
+
+def _breaker(one: Upstream) -> Literal["off", "closed", "half_open", "open"]:
+    breaker = one.targets.breaker
+    if breaker is None:
+        return "off"
+    states: dict[BreakerState, Literal["closed", "half_open", "open"]] = {
+        BreakerState.CLOSED: "closed",
+        BreakerState.HALF_OPEN: "half_open",
+        BreakerState.OPEN: "open",
+    }
+    return states[breaker.state]
+
+
+def _target(target: Target) -> models.TargetSaid:
+    condition = target.condition
+    return models.TargetSaid(
+        url=identity(target.endpoint),
+        state=_state(condition),
+        weight=target.weight,
+        configured_weight=target.endpoint.weight,
+        active=condition.active,
+        answers=condition.answers,
+        failures=condition.failures,
+    )
+
+
+def _state(condition: Condition) -> Literal["ready", "draining", "ejected", "unhealthy"]:
+    if condition.draining:
+        return "draining"
+    return "unhealthy" if condition.unhealthy else "ejected" if condition.ejected else "ready"
 
 
 def _plugin(link: Link) -> models.PluginSaid:

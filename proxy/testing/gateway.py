@@ -112,7 +112,7 @@ class GatewayKit:
 
     def leftovers(self) -> list[str]:
         """What is under way: exchanges, busy connections. Idle connections to the upstream are none."""
-        active = self.gateway.engine.active
+        active = self.gateway.engine.active or abs(self.gateway.engine.snapshot.active)
         pools = {name: one.pool for name, one in self.gateway.built.snapshot.upstreams.items()}
         busy = [name for name, pool in pools.items() if pool.open != pool.idle or pool.queued]
         return [*([f"{active} exchanges"] if active else []), *(f"busy connections to {name}" for name in busy)]

@@ -17,7 +17,7 @@ def test_a_gateway_is_shown_and_its_refused_reload(run: Run, config: Path, upstr
     shown = run("status", "--admin", admin)
     assert shown.ended() == 0
     assert f"listens on   {url}" in shown.told
-    assert any(line.startswith(f"  {upstream}  weight 1") for line in shown.told)
+    assert any(line.startswith(f"  {upstream}  ready, weight 1, 0 active") for line in shown.told)
     config.write_text(config.read_text().replace("status: 200", "status: 2000"))
     gateway.send(signal.SIGHUP)
     gateway.line("is served on")

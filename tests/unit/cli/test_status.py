@@ -13,7 +13,7 @@ from proxy.cli import status
 from proxy.cli.status import Unreachable, _ago, _lines, _read, _written
 
 Command = Callable[..., tuple[int, str, str]]
-TARGET = {"url": "http://127.0.0.1:9001", "weight": 2}
+TARGET = {"url": "http://127.0.0.1:9001", "weight": 2, "state": "ready", "active": 1, "failures": 2, "answers": 9}
 FOUND: dict[str, Any] = {
     "version": "1.0",
     "revision": "abc",
@@ -30,6 +30,7 @@ FOUND: dict[str, Any] = {
             "targets": [TARGET, {**TARGET, "url": "http://b", "state": "ejected"}],
             "connections": {"busy": 1, "idle": 2, "max": 100},
             "queued": 0,
+            "breaker": "open",
         }
     ],
 }
@@ -86,9 +87,9 @@ def test_it_is_shown_in_a_few_lines() -> None:
         "requests     1 under way, 20 done",
         "connections  3",
         "",
-        "upstream app: 1 busy and 2 idle of 100 connections, 0 queued",
-        "  http://127.0.0.1:9001  weight 2",
-        "  http://b               weight 2, ejected",
+        "upstream app: 1 busy and 2 idle of 100 connections, 0 queued, BREAKER OPEN",
+        "  http://127.0.0.1:9001  ready, weight 2, 1 active, 2 of 9 failed",
+        "  http://b               ejected, weight 2, 1 active, 2 of 9 failed",
     ]
 
 

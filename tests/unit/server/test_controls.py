@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import ClientSession
 
+from proxy.exchange import Exchange, Peer
+from proxy.message import Request
 from proxy.registry import Registry
 from proxy.server.gateway import Gateway
 from proxy.server.source import Source
@@ -19,7 +21,7 @@ Ask = Callable[..., Awaitable[tuple[int, Any]]]
 TEXT = """
 listen: http://127.0.0.1:0
 admin: {listen: http://127.0.0.1:0}
-upstreams: {app: {targets: ["http://127.0.0.1:1"]}}
+upstreams: {app: {targets: ["http://127.0.0.1:1", "http://127.0.0.1:2"]}}
 plugins: [{headers: {request: {set: {Authorization: Bearer hidden, X-Env: prod}}}}]
 routes:
   - {name: hello, match: {path: /hello}, plugins: {respond: {status: 200, body: hello}}}
@@ -112,3 +114,41 @@ async def test_loggers_tell_more_or_less(ask: Ask) -> None:
     assert (await ask("PUT", "log-levels/asyncio", {"level": "info"}))[0] == 404
     assert (await ask("PUT", "log-levels/passerelle", {"level": "loud"}))[0] == 422
     assert "passerelle.nobody" not in logging.root.manager.loggerDict
+
+
+async def test_targets_are_drained_and_taken_back(ask: Ask, gateway: Gateway) -> None:
+    place = "upstreams/app/targets"
+    status, found = await ask("POST", f"{place}/1/drain")
+    assert (status, [target["state"] for target in found["targets"]]) == (200, ["ready", "draining"])
+    upstream = gateway.built.snapshot.upstreams["app"]
+    assert {upstream.targets.preview(explained(gateway)).url for _ in range(3)} == {"http://127.0.0.1:1"}
+    url = "http%3A%2F%2F127.0.0.1%3A2"
+    status, found = await ask("POST", f"{place}/{url}/undrain")
+    assert (status, [target["state"] for target in found["targets"]]) == (200, ["ready", "ready"])
+
+
+def explained(gateway: Gateway) -> Exchange:
+    return Exchange("id", Request("GET", "/"), Peer("127.0.0.1"), cast("Any", None), 0.0)
+
+
+async def test_targets_are_weighed(ask: Ask) -> None:
+    place = "upstreams/app/targets/0/weight"
+    for weight, shown in ((7, 7), (None, 1)):
+        status, found = await ask("PUT", place, {"weight": weight})
+        target = found["targets"][0]
+        assert (status, target["weight"], target["configured_weight"]) == (200, shown, 1)
+    for wrong in ({"weight": 0}, {"weight": 1001}, {"weight": "5"}, {"weight": True}, {}):
+        assert (await ask("PUT", place, wrong or {"a": 1}))[0] == 422
+
+
+@pytest.mark.parametrize("place", ["nobody/targets/0", "app/targets/2", "app/targets/http%3A%2F%2Fa", "app/targets/-1"])
+async def test_others_are_not_there(ask: Ask, place: str) -> None:
+    assert (await ask("POST", f"upstreams/{place}/drain"))[0] == 404
+
+
+async def test_what_was_asked_for_outlasts_a_reload(ask: Ask, tmp_path: Path) -> None:
+    await ask("POST", "upstreams/app/targets/0/drain")
+    (tmp_path / "p.yaml").write_text(TEXT.replace("targets: [", "timeouts: {connect: 1s}, targets: ["))
+    assert (await ask("POST", "config/reload"))[1]["changes"] == ["upstream app changed"]
+    (upstream,) = (await ask("GET", "upstreams"))[1]["upstreams"]
+    assert [target["state"] for target in upstream["targets"]] == ["draining", "ready"]

@@ -12,6 +12,7 @@ from proxy import __version__
 from proxy.server.gateway import Gateway
 
 Start = Callable[..., Awaitable[Gateway]]
+TARGET = {"state": "ready", "weight": 1, "configured_weight": 1, "active": 0, "answers": 1, "failures": 0}
 Ask = Callable[[str], Awaitable[Any]]
 
 
@@ -67,7 +68,7 @@ async def test_upstreams_show_their_connections(
     async with client.get(f"{gateway.urls[0]}/users") as answer:
         await answer.read()
     (shown,) = (await ask("/upstreams"))["upstreams"]
-    assert (shown["name"], shown["targets"]) == ("app", [{"url": upstream, "weight": 1}])
+    assert (shown["name"], shown["targets"]) == ("app", [TARGET | {"url": upstream}])
     assert shown["connections"] == {"busy": 0, "idle": 1, "max": 100}
     assert shown["totals"]["created"] == 1
 
