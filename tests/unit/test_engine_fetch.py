@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from math import inf
 from typing import Any
 
 import pytest
@@ -277,3 +278,22 @@ async def test_a_hook_that_fetches_and_raises_is_a_500() -> None:
     assert stage.client.delivered[0].status == 500
     x.delivered()
     assert stage.engine.active == 0
+
+
+async def test_what_is_fetched_ends_with_the_exchange_it_is_for() -> None:
+    """Afterwards, for a revalidation, there is no deadline but that of the route, and here it has none."""
+    stage = Stage(Acting())
+    x = stage.begin()
+    x.deadline = 1234.5
+    tasks = [asyncio.ensure_future(x.fetch(Request("GET", "/a/")))]
+    await asyncio.sleep(0)
+    stage.upstream.tries[0].answer()
+    stage.upstream.tries[0].end()
+    x.delivered()
+    tasks.append(asyncio.ensure_future(x.fetch(Request("GET", "/a/"))))
+    await asyncio.sleep(0)
+    assert [attempt.exchange.deadline for attempt in stage.upstream.tries[1:]] == [1234.5, inf]
+    for attempt in stage.upstream.tries[1:]:
+        attempt.answer()
+        attempt.end()
+    assert [(await task).status for task in tasks] == [200, 200]
