@@ -197,7 +197,8 @@ def _forward(x: Exchange, head: bytes) -> Forward:
     host = next(value for name, value in pairs if name == "Host")
     way_out = "" if x.plan.fallback is None else x.plan.fallback.about
     rest = tuple(pair for pair in pairs if pair[0] != "Host")
-    return Forward(x.upstream, str(x.endpoint), method, target, host, rest, x.patience, way_out)
+    choice = x.plan.upstream.describe()
+    return Forward(x.upstream, str(x.endpoint), method, target, host, rest, x.patience, way_out, choice)
 
 
 def _made(x: Exchange, trial: Trial) -> Made | None:

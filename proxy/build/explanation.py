@@ -51,6 +51,7 @@ class Forward:
 
     :ivar host: the Host field.
     :ivar fields: all others, in order.
+    :ivar choice: how the endpoint was chosen and is watched: pairs of a topic and words.
     :ivar on_error: what is done instead of answering with a failure; `""` for nothing.
     """
 
@@ -62,6 +63,7 @@ class Forward:
     fields: Fields
     patience: Patience
     on_error: str = ""
+    choice: Fields = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ def _forward(forward: Forward) -> dict[str, Any]:
             "total": patience.total or None,
         },
         "on_error": forward.on_error or None,
+        "choice": dict(forward.choice),
     }
 
 
@@ -217,6 +220,7 @@ def _forward_rows(forward: Forward) -> list[tuple[str, str]]:
         ("  Host", forward.host),
         *_field_rows(forward.fields),
         ("  timeouts", f"{waits}, between bytes {patience.between_bytes:g} s{total}"),
+        *((f"  {topic}", words) for topic, words in forward.choice),
         *([("  on error", forward.on_error)] if forward.on_error else []),
     ]
 

@@ -65,6 +65,10 @@ class TrialUpstream:
         """The endpoint that would be next; it does not lose its turn."""
         return _NOWHERE if self._real is None else self._real.targets.preview(exchange)
 
+    def describe(self) -> tuple[tuple[str, str], ...]:
+        """:see: `proxy.upstream.upstream.Upstream.describe`."""
+        return () if self._real is None else self._real.describe()
+
     def send(self, exchange: Exchange, endpoint: Endpoint) -> None:
         """Write down the head, and answer with nothing."""
         try:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from proxy.build.holding import Held
 from proxy.build.retries import make_retry
 from proxy.build.runtime import Runtime
+from proxy.build.target_metrics import register_target_metrics
 from proxy.build.targets import make_checker, make_targets
 from proxy.exchange import Endpoint, Patience
 from proxy.settings import KeyPath, Settings, Target, Timeouts, UpstreamTls
@@ -152,6 +153,7 @@ def start_upstreams(upstreams: Mapping[str, Upstream], settings: Settings, runti
     """Follow names as these settings say, and show the pools."""
     runtime.resolver.ttl, runtime.resolver.stale = settings.dns.ttl, settings.dns.stale
     register_metrics(upstreams, runtime)
+    register_target_metrics(upstreams, runtime.metrics)
     for upstream in upstreams.values():
         upstream.start()
 

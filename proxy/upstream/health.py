@@ -204,7 +204,10 @@ class Prober(Timer):
         if exchange.response is not None:
             exchange.response.close()
         self._checker.means.wheel.arm(self, self._checker.pause())
-        self._checker.verdict(self._endpoint, wrong)
+        try:
+            self._checker.verdict(self._endpoint, wrong)
+        except Exception as error:
+            self._broke(error)
 
     def _broke(self, error: BaseException) -> None:
         self._checker.restarts += 1

@@ -80,7 +80,7 @@ def uncommented(pattern: str) -> Loaded:
 
 
 def test_what_the_default_file_shows_as_defaults_are_defaults() -> None:
-    loaded = uncommented(r"limits:|timeouts:|  \w+: \d|drain:|balance:|pool:|retry:|host:")
+    loaded = uncommented(r"limits:|timeouts:|  \w+: \d|drain:|balance:|eject:|pool:|retry:|host:")
     settings, default = loaded.settings, Settings()
     assert settings.model_fields_set >= {"limits", "timeouts", "drain"}
     assert settings.limits.model_fields_set == {"head", "fields", "target"}
@@ -88,7 +88,7 @@ def test_what_the_default_file_shows_as_defaults_are_defaults() -> None:
     assert settings.admin == default.admin
     assert [entry.id for entry in settings.plugins] == [entry.id for entry in default.plugins]
     app = settings.upstreams["app"]
-    assert app.model_fields_set == {"targets", "balance", "pool", "timeouts", "retry", "host"}
+    assert app.model_fields_set == {"targets", "balance", "eject", "pool", "timeouts", "retry", "host"}
     assert app.model_copy(update={"host": None}) == type(app)(targets=app.targets)
     assert app.timeouts == Timeouts()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
@@ -79,6 +80,28 @@ async def test_what_the_upstream_would_get(explain: Explain) -> None:
     assert "X-Debug" not in fields
     assert (sent.patience.first_byte, sent.patience.connect) == (5.0, 5.0)
     assert found.made is None
+
+
+CHOICE = """
+upstreams: {app: {targets: [http://a:1, http://a:2], balance: {hash: path}, health: {path: /up}}}
+plugins: []
+routes: [{name: all, upstream: app}]
+"""
+
+
+async def test_how_the_endpoint_is_chosen_and_watched(explain: Explain) -> None:
+    found = await explain("GET http://example.com/x", text=CHOICE)
+    assert found.forward is not None
+    told = dict(found.forward.choice)
+    assert told["balance"] == "hash of path, 2 of 2 targets ready"
+    assert told["health"].startswith("GET /up every 10 s expects 200-399")
+    assert told["eject"].startswith("after 5 failures in a row")
+    assert told["breaker"] == "off"
+    assert re.search(r"^  health +GET /up every", found.render(), re.MULTILINE)
+    assert found.to_dict()["forward"]["choice"] == told
+    again = await explain("GET http://example.com/x", text=CHOICE)
+    assert again.forward is not None
+    assert again.forward.endpoint == found.forward.endpoint
 
 
 async def test_the_upstream_s_own_host_and_the_route_s_own_patience(explain: Explain) -> None:
