@@ -17,7 +17,7 @@ from tests.wire import strict
 
 AFTER = b"GET /after HTTP/1.1\r\nHost: example.test\r\n\r\n"
 REFUSALS = (400, 405, 414, 417, 431, 501, 505)
-_OURS = {"host", "via", "x-request-id", "x-real-ip", "forwarded", "expect", *reference.HOP}
+_OURS = {"host", "via", "x-request-id", "x-real-ip", "forwarded", "expect", "max-forwards", *reference.HOP}
 
 
 @dataclass(frozen=True)
@@ -175,9 +175,10 @@ def check_same(message: strict.Message, read: Read) -> None:
     check(message.trailers == read.trailers, "other trailers:", message, read)
     if read.host:
         check(message.values("host") == [read.host], "another Host:", message, read)
-    options = {value.lower() for value in message.values("connection")}
+    options = {option.strip().lower() for value in message.values("connection") for option in value.split(",")}
     check(options <= {"te", "upgrade"} and message.values("te") in ([], ["trailers"]), "hop-by-hop:", message)
-    check("h2c" not in " ".join(message.values("upgrade")).lower(), "h2c:", message)
+    offered = {one.strip().partition("/")[0].lower() for value in message.values("upgrade") for one in value.split(",")}
+    check(offered.isdisjoint({"h2c", "h2", "http", "tls"}), "an upgrade past the gateway:", message)
 
 
 def _ours(name: str) -> bool:
