@@ -196,6 +196,8 @@ def _host(read: Read, hosts: list[str]) -> str:
     if host and url[2].lower() != host.lower():
         raise Bad("target and Host disagree")
     read.target = url[3] if url[3].startswith("/") else "/" + url[3]
+    if read.method == "OPTIONS" and not url[3]:
+        read.target = "*"  # RFC 9112 section 3.2.4
     return url[2]
 
 
