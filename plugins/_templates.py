@@ -7,6 +7,8 @@ The names are a closed set, so that a slip is found when the configuration is re
     request.host, request.path       Host with its port; the path, still percent-encoded
     request.query                    what follows the `?`, empty without one
     peer.host, peer.port             the client's address, and its port (empty when a proxy did not tell)
+    peer.certificate.subject, .issuer, .names, .serial, .fingerprint
+                                     of the client's certificate (names with a comma between); empty without one
 
 and where an answer is there:
 
@@ -41,6 +43,19 @@ def _status(exchange: Exchange) -> str:
     return "" if exchange.response is None else str(exchange.response.status)
 
 
+def _shown(name: str) -> Fact:
+    """A fact of the client's certificate."""
+
+    def read(exchange: Exchange) -> str:
+        certificate = exchange.peer.certificate
+        if certificate is None:
+            return ""
+        value: str | tuple[str, ...] = getattr(certificate, name)
+        return value if isinstance(value, str) else ", ".join(value)
+
+    return read
+
+
 ON_REQUEST: Mapping[str, Fact] = {
     "id": lambda exchange: exchange.id,
     "route": lambda exchange: exchange.route,
@@ -51,6 +66,7 @@ ON_REQUEST: Mapping[str, Fact] = {
     "request.query": lambda exchange: exchange.request.query,
     "peer.host": lambda exchange: exchange.peer.host,
     "peer.port": lambda exchange: str(exchange.peer.port or ""),
+    **{f"peer.certificate.{name}": _shown(name) for name in ("subject", "issuer", "names", "serial", "fingerprint")},
 }
 
 ON_RESPONSE: Mapping[str, Fact] = {

@@ -14,7 +14,8 @@ itself, wherever this plugin stands before the one that makes them. A route that
 the place of the whole of it.
 
 Values may hold `${exchange.NAME}`: `id`, `route`, `peer.host`, `peer.port`, `request.method`, `request.scheme`,
-`request.host`, `request.path` and `request.query`; those of the response also `upstream`, `endpoint` and
+`request.host`, `request.path` and `request.query`; where clients show certificates `peer.certificate.subject`,
+`.issuer`, `.names`, `.serial` and `.fingerprint`; those of the response also `upstream`, `endpoint` and
 `response.status`, which a request cannot know yet. A field whose `${exchange.NAME}` leave nothing of its value is not
 written; under `set`, what was there goes all the same. `$$$${exchange.id}` in YAML stands for the text
 `${exchange.id}`.

@@ -13,10 +13,11 @@ from proxy.errors import (
     UpstreamError,
 )
 from proxy.events import ApiError, Event, EventBus, EventClass, RequestCompleted
-from proxy.exchange import Endpoint, Exchange, Key, Peer
+from proxy.exchange import Endpoint, Exchange, Key
 from proxy.headers import Headers
 from proxy.message import Request, Response
 from proxy.metrics import Metrics
+from proxy.peer import ClientCertificate, Peer
 from proxy.plugin import Admin, AdminRequest, Answer, Command, Http, Plugin, PluginConfig, Rank, Services
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
 
@@ -29,6 +30,7 @@ __all__ = [
     "Body",
     "BodyTooLarge",
     "Chain",
+    "ClientCertificate",
     "ClientError",
     "ClientLeft",
     "Clock",

@@ -107,6 +107,14 @@ class TargetTooLong(ClientError):
     code = "target_too_long"
 
 
+class Misdirected(ClientError):
+    """The request's host is not one of the certificate that the TLS connection was opened for (RFC 9110 section
+    15.5.20)."""
+
+    status = 421
+    code = "misdirected_request"
+
+
 class HeadTooLarge(ClientError):
     """The head has too many bytes or fields (RFC 6585 section 5)."""
 

@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from proxy.errors import GatewayError
 from proxy.kept import Kept
 from proxy.message import Request, Response
+from proxy.peer import Peer
 
 T = TypeVar("T")
 
@@ -29,27 +30,6 @@ class Key(Generic[T]):
 
     def __repr__(self) -> str:
         return f"Key({self.name!r})"
-
-
-class Peer:
-    """Who sent the request.
-
-    :ivar host: the client's address, read from X-Forwarded-For where a trusted proxy handed it on.
-    :ivar port: the client's port; 0 when a proxy did not tell.
-    :ivar address: the address of the socket itself.
-    :ivar trusted: whether the socket's address is among `trusted_proxies`.
-    """
-
-    __slots__ = ("address", "host", "port", "trusted")
-
-    def __init__(self, host: str, port: int = 0, *, address: str = "", trusted: bool = False) -> None:
-        self.host = host
-        self.port = port
-        self.address = address or host
-        self.trusted = trusted
-
-    def __str__(self) -> str:
-        return self.host
 
 
 class Endpoint:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from proxy.build.built import Built
 from proxy.build.chains import Chains
 from proxy.build.fallbacks import make_fallback
+from proxy.build.listeners import make_certificates
 from proxy.build.pages import make_pages
 from proxy.build.runtime import Runtime
 from proxy.build.upstreams import make_upstreams, patience
@@ -48,13 +49,14 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime, before: Built | 
             if plan.fallback is not None and plan.fallback.plan is not None:
                 plan.fallback.plan.rewrite, plan.fallback.plan.pages = plan.rewrite, plan.pages
             routes.append(route)
+    certificates, doubts = make_certificates(settings, document, runtime, problems)
     problems += chains.problems
     if problems:
         raise SettingsError([*loaded.warnings, *problems])
     router = Router(routes)
-    warnings = (*loaded.warnings, *_ties(router, settings, document))
+    warnings = (*loaded.warnings, *doubts, *_ties(router, settings, document))
     snapshot = Snapshot(router, Plan("", chains.common(), None, pages=pages), upstreams, plans, loaded.revision)
-    return Built(loaded, snapshot, chains, held, runtime, warnings)
+    return Built(loaded, snapshot, chains, held, runtime, warnings, certificates)
 
 
 def _known(settings: Settings, before: Built | None) -> dict[str, Link]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from proxy.build.chains import Chains
 from proxy.build.holding import Held
@@ -12,8 +13,11 @@ from proxy.build.runtime import Runtime
 from proxy.build.upstreams import start_upstreams
 from proxy.chain import Link
 from proxy.plan import Snapshot
-from proxy.settings import Loaded, Problem, SettingsError
+from proxy.settings import ListenerTls, Loaded, Problem, SettingsError
 from proxy.upstream.upstream import Upstream
+
+if TYPE_CHECKING:
+    from proxy.frontend.tls import Certificates
 
 log = logging.getLogger("passerelle")
 
@@ -24,6 +28,7 @@ class Built:
     :ivar snapshot: what the engine serves with.
     :ivar links: every plugin instance with its id, in the order of the file.
     :ivar warnings: doubtful, but no reason not to start.
+    :ivar certificates: of listeners, by what is written about them.
     :ivar upstreams: by name; some may be those of the configuration before.
     :ivar plugins: the started plugins, by id; some may be those of the configuration before.
     """
@@ -36,10 +41,12 @@ class Built:
         upstreams: Mapping[str, Held[Upstream]],
         runtime: Runtime,
         warnings: tuple[Problem, ...],
+        certificates: Mapping[ListenerTls, Certificates],
     ) -> None:
         self.loaded = loaded
         self.snapshot = snapshot
         self.warnings = warnings
+        self.certificates = certificates
         self.links = tuple(chains.instances.values())
         self.upstreams = {name: held.hold() for name, held in upstreams.items()}
         self.plugins: dict[str, Held[Running]] = {}

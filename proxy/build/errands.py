@@ -9,8 +9,9 @@ from __future__ import annotations
 from proxy.chain import Chain
 from proxy.engine import Engine
 from proxy.errors import GatewayError
-from proxy.exchange import Exchange, Peer
+from proxy.exchange import Exchange
 from proxy.message import Request, Response
+from proxy.peer import Peer
 from proxy.plan import Plan
 from proxy.ports import FetchPort
 

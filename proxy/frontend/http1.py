@@ -20,10 +20,9 @@ from proxy.framing import FramingError, Reader, request_reader
 from proxy.frontend import answer
 from proxy.frontend.head import Head
 from proxy.frontend.outlet import Outlet
-from proxy.frontend.pace import Pace, end, reset
+from proxy.frontend.pace import Pace, Watch, end, reset
 from proxy.frontend.upload import Upload
 from proxy.message import Request
-from proxy.timers import Timer
 
 if TYPE_CHECKING:
     from proxy.frontend.identity import Identity
@@ -35,19 +34,6 @@ _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _NO_HEAD = (b"", b"\r")  # the second may become an empty line, which begins nothing
 _HIGH_WATER = 65536  # bytes that wait to be written, or to be parsed behind a request under way
 _LINGER = 2.0  # seconds that a closing connection lets the client read the answer (RFC 9112 section 9.6)
-
-
-class _Watch(Timer):
-    """The connection's one deadline, whatever it waits for."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__()
-        self._connection = connection
-
-    def expired(self) -> None:
-        self._connection.overdue()
 
 
 class Connection(RequestHandler):
@@ -92,7 +78,7 @@ class Connection(RequestHandler):
         self._stopped = False  # reading is paused
         self._talking = False  # the client may be in the middle of what was refused
         self._tunnel: Tunnel | None = None
-        self._watch = _Watch(self)
+        self._watch = Watch(self.overdue)
         self._pace = Pace()
 
     # the connection's life
@@ -146,8 +132,10 @@ class Connection(RequestHandler):
         if transport.is_closing() or self._lingers or self.outlet.full:
             if self._pace.goes_on(transport):  # slow, but it reads
                 self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader)
-            else:
+            elif transport.is_closing() or self.outlet.full or transport.can_write_eof():
                 end(transport)
+            else:
+                self._hang_up(transport)
         elif self.upload.reader is not None:
             self.upload.stop(RequestTimeout("the request body stopped arriving"))
         elif self.outlet.exchange is None:
@@ -223,6 +211,8 @@ class Connection(RequestHandler):
         self._scanned = 0
         try:
             head = self.listener.reader.read(data[:size], self._heads)
+            if self._identity.hosts is not None:
+                self._identity.check_host(head.request.host)
             body = None
             if head.upgrade:
                 self._heads = self.listener.new_parser()  # the old one takes what follows for another protocol
@@ -376,13 +366,15 @@ class Connection(RequestHandler):
         self._closing = True
         self.upload.lost()
         self._buffer = b""
-        if not unread or not transport.can_write_eof():
+        if not unread:
             self._hang_up(transport)
             return
         self._lingers = True
-        transport.write_eof()
+        plain = transport.can_write_eof()  # with TLS the answer's Connection: close must do
+        if plain:
+            transport.write_eof()
         self.go_on_reading()
-        if transport.get_write_buffer_size():
+        if plain and transport.get_write_buffer_size():
             self._await_reader()
         else:
             self.listener.wheel.arm(self._watch, _LINGER)
@@ -390,7 +382,11 @@ class Connection(RequestHandler):
     def _hang_up(self, transport: asyncio.Transport) -> None:
         """Close once the client has taken what is written, and without that when it takes too long."""
         transport.close()
-        self._await_reader()
+        if transport.can_write_eof():
+            self._await_reader()
+        else:  # TLS waits for the client's close_notify: not for long when it has taken all
+            self._pace.begin()
+            self.listener.wheel.arm(self._watch, _LINGER)
 
     def _await_reader(self) -> None:
         """The client has to take something now."""

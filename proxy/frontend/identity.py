@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from proxy.exchange import Peer
+from proxy.errors import Misdirected
 from proxy.headers import Headers
+from proxy.peer import Peer
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Covering(Protocol):
+    """The hosts of a certificate."""
+
+    def covers(self, authority: str) -> bool: ...
 
 
 class Trust:
@@ -74,12 +81,14 @@ class Identity:
     :param address: the socket's peer, `""` for a Unix socket.
     :param scheme: `http` or `https`, as the client speaks to us.
     :param local_port: the port it came in by.
+    :ivar hosts: those that the connection may be asked for; None for any.
     """
 
-    __slots__ = ("_constant_pairs", "_constant_wire", "_scheme", "peer", "trust")
+    __slots__ = ("_constant_pairs", "_constant_wire", "_scheme", "hosts", "peer", "trust")
 
     def __init__(self, trust: Trust, address: str, port: int, scheme: str, local_port: int) -> None:
         self.trust = trust
+        self.hosts: Covering | None = None
         self.peer = Peer(address or "unix", port, trusted=address in trust)
         self._scheme = scheme
         told = [
@@ -90,6 +99,15 @@ class Identity:
         ]
         self._constant_pairs = [pair for pair in told if pair[1]]
         self._constant_wire = [(name.encode(), value.encode("latin-1")) for name, value in self._constant_pairs]
+
+    def check_host(self, host: str) -> None:
+        """Refuse what the connection was not opened for (RFC 9110 section 7.4).
+
+        :param host: what the client sent as Host; may be empty in HTTP/1.0.
+        :raises Misdirected: when the certificate that the client's server name chose is not for it.
+        """
+        if host and self.hosts is not None and not self.hosts.covers(host):
+            raise Misdirected("the connection was opened for another host (RFC 9110 section 15.5.20)")
 
     def stamp(self, headers: Headers, host: str, received: dict[str, list[str]] | None) -> Peer:
         """Write the forwarding fields into a request.
@@ -131,4 +149,4 @@ class Identity:
         for key in ("forwarded", "x-forwarded-prefix"):
             for value in received.get(key, ()):
                 headers.push("Forwarded" if key == "forwarded" else "X-Forwarded-Prefix", key, value)
-        return Peer(client, address=self.peer.address, trusted=True)
+        return Peer(client, address=self.peer.address, trusted=True, certificate=self.peer.certificate)

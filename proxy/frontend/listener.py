@@ -7,7 +7,7 @@ import logging
 import socket
 from collections.abc import Sequence
 from functools import partial
-from typing import NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from aiohttp.http_parser import HttpRequestParser
 from aiohttp.web_log import AccessLogger
@@ -29,6 +29,9 @@ from proxy.frontend.identity import Identity, Trust
 from proxy.message import Response
 from proxy.metrics import Metrics
 from proxy.timers import Wheel
+
+if TYPE_CHECKING:
+    from proxy.frontend.tls import Certificates
 
 log = logging.getLogger("passerelle.http")
 
@@ -129,10 +132,11 @@ class Listener:
         token: str,
         flusher: Flusher | None = None,
         room: Room | None = None,
+        tls: Certificates | None = None,
     ) -> None:
         self.url = url
         self.flusher = flusher
-        self.scheme = "http"
+        self.scheme = "http" if tls is None else "https"
         self.engine = engine
         self.wheel = wheel
         self.spawn = spawn
@@ -149,6 +153,8 @@ class Listener:
         self._acceptors: list[Acceptor] = []
         self._beginning: dict[Connection, Steps] = {}
         self._port = 0
+        self._tls = tls
+        self._watching: asyncio.Task[None] | None = None
 
     # life
 
@@ -162,24 +168,33 @@ class Listener:
             if isinstance(name, tuple):
                 self._port = name[1]
 
+        self._watch()
+
     def stop_accepting(self) -> None:
         """Close the listening sockets; connections go on."""
+        if self._watching is not None:
+            self._watching.cancel()
         for acceptor in self._acceptors:
             acceptor.close()
         self._acceptors.clear()
 
     def drain(self) -> None:
-        """Let every connection end after its exchange; idle ones end now."""
+        """Let every connection end after its exchange; idle ones end now, and those that only begin their TLS."""
         self.draining = True
+        if self._tls is not None:
+            self._break_off()
         for connection in list(self._connections):
             connection.close()
 
     def abort(self) -> None:
         """Cut what is left."""
-        for steps in list(self._beginning.values()):
-            steps.cancel()
+        self._break_off()
         for connection in list(self._connections):
             connection.abort()
+
+    def _break_off(self) -> None:
+        for steps in list(self._beginning.values()):
+            steps.cancel()
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -189,15 +204,28 @@ class Listener:
         loop = self.server._loop
         connection = Connection(self, loop)
         self._connections.add(connection)
-        work = loop.connect_accepted_socket(lambda: connection, sock)
+        work = loop.connect_accepted_socket(lambda: connection, sock, **self._handshake())
         steps = self._beginning[connection] = Steps(work, partial(self._began, connection))
         steps.step()
+
+    def _handshake(self) -> dict[str, Any]:
+        """What a new connection's transport is told of TLS."""
+        if self._tls is None:
+            return {}
+        limits = self.limits
+        return {
+            "ssl": self._tls.context,
+            "ssl_handshake_timeout": limits.head,
+            "ssl_shutdown_timeout": limits.slow_reader,
+        }
 
     def _began(self, connection: Connection, error: BaseException | None) -> None:
         """A connection stands, or never will."""
         del self._beginning[connection]
         if error is not None:
             self.closed(connection)
+            if self._tls is not None:
+                self._tls.failed(error)
 
     def renew(self, trust: Trust, limits: Limits) -> None:
         """Go by other limits from now on, open connections included: from their next request on."""
@@ -206,6 +234,17 @@ class Listener:
         self.reader = self._new_reader()
         for connection in self._connections:
             connection.renew()
+
+    def secure(self, tls: Certificates) -> None:
+        """Use other certificates for new connections."""
+        self._tls = tls
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._tls is not None and self._acceptors:
+            self._watching = self.spawn(self._tls.watch())
 
     def _new_reader(self) -> HeadReader:
         limits = self.limits
@@ -235,7 +274,10 @@ class Listener:
         """Who is at the other end of a connection."""
         name = transport.get_extra_info("peername")
         host, port = (name[0], name[1]) if isinstance(name, tuple) else ("", 0)
-        return Identity(self._trust, host, port, self.scheme, self._port)
+        identity = Identity(self._trust, host, port, self.scheme, self._port)
+        if self._tls is not None:
+            self._tls.identify(identity, transport.get_extra_info("ssl_object"))
+        return identity
 
     def new_parser(self) -> HttpRequestParser:
         """A C parser for one connection's heads; our limits are checked before it sees them."""

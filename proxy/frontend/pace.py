@@ -11,7 +11,27 @@ import asyncio
 import fcntl
 import socket
 import struct
+import sys
 import termios
+from collections.abc import Callable
+
+from proxy.timers import Timer
+
+
+class Watch(Timer):
+    """A connection's one deadline, whatever it waits for.
+
+    :param overdue: called when it passes.
+    """
+
+    __slots__ = ("_overdue",)
+
+    def __init__(self, overdue: Callable[[], None]) -> None:
+        super().__init__()
+        self._overdue = overdue
+
+    def expired(self) -> None:
+        self._overdue()
 
 
 class Pace:
@@ -21,6 +41,10 @@ class Pace:
 
     def __init__(self) -> None:
         self._waits = 0
+
+    def begin(self) -> None:
+        """Remember nothing: at the next look whatever waits will do."""
+        self._waits = sys.maxsize
 
     def mark(self, transport: asyncio.Transport) -> None:
         """Remember how much waits now."""

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from proxy.frontend.listener import Listener
 from proxy.server.sockets import CannotBind, bind, url_of
 from proxy.settings import Listener as ListenerSettings
+from proxy.settings import ListenerTls
 
+if TYPE_CHECKING:
+    from proxy.frontend.tls import Certificates
+
+Known: TypeAlias = "Mapping[ListenerTls, Certificates]"  # what was made of the files that are written there
 _BACKLOG = 1024
 _LOOK_EVERY = 0.05  # seconds, while connections of a listener that was removed end
 
@@ -74,7 +79,11 @@ class Doors:
     :param bind: gives the sockets for one, not listening yet or listening already.
     """
 
-    def __init__(self, make: Callable[[str, ListenerSettings], Listener], bind: Bind = bind_listener) -> None:
+    def __init__(
+        self,
+        make: Callable[[str, ListenerSettings, Certificates | None], Listener],
+        bind: Bind = bind_listener,
+    ) -> None:
         self._bind = bind
         self._make = make
         self._doors: tuple[Door, ...] = ()
@@ -90,9 +99,10 @@ class Doors:
         """Client connections open now, those of removed listeners included."""
         return sum(len(door.listener) for door in (*self._doors, *self._closing))
 
-    def prepare(self, wanted: Sequence[ListenerSettings]) -> Change:
+    def prepare(self, wanted: Sequence[ListenerSettings], known: Known) -> Change:
         """Bind what is not bound yet. Port 0 stands for the port that it was given before.
 
+        :param known: certificates for new listeners.
         :raises CannotBind: with the index of what cannot be had; nothing is changed then.
         """
         left = list(self._doors)
@@ -101,7 +111,7 @@ class Doors:
         added: list[Door] = []
         try:
             for index, (said, found) in enumerate(zip(wanted, kept, strict=True)):
-                door = found or self._bound(index, said, left)
+                door = found or self._bound(index, said, left, known)
                 doors.append(door)
                 if found is None:
                     added.append(door)
@@ -122,6 +132,12 @@ class Doors:
             door.listener.drain()
             self._closing[door] = asyncio.get_running_loop().create_task(self._emptied(door, patience))
 
+    def secure(self, known: Known) -> None:
+        """Use certificates as they were read last, for new connections."""
+        for door in self._doors:
+            if door.said.tls is not None:
+                door.listener.secure(known[door.said.tls])
+
     def drain(self) -> None:
         """Accept nobody any more; connections end after the exchange under way."""
         for door in self._doors:
@@ -138,14 +154,15 @@ class Doors:
             door.listener.abort()
             _shut(door)
 
-    def _bound(self, index: int, said: ListenerSettings, removed: Sequence[Door]) -> Door:
+    def _bound(self, index: int, said: ListenerSettings, removed: Sequence[Door], known: Known) -> Door:
         """A door on sockets of its own, or on those of one that is removed and listened on the same address."""
         same = next((door for door in removed if door.said.url == said.url), None)
         try:
             sockets = self._bind(said) if same is None else [sock.dup() for sock in same.sockets]
         except CannotBind as error:
             raise CannotBind(str(error), index) from error
-        door = Door(said, self._make(url_of(said.host, sockets[0], said.scheme), said), sockets)
+        certificates = None if said.tls is None else known[said.tls]
+        door = Door(said, self._make(url_of(said.host, sockets[0], said.scheme), said, certificates), sockets)
         try:
             for sock in sockets:
                 sock.listen(_BACKLOG)

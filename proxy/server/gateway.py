@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from proxy import __version__
 from proxy.build import Built, Runtime, build
@@ -39,6 +39,9 @@ from proxy.server.wide import SERVER_WIDE
 from proxy.settings import Listener as ListenerSettings
 from proxy.settings import Loaded, Settings, SettingsError
 from proxy.upstream.resolve import Lookup
+
+if TYPE_CHECKING:
+    from proxy.frontend.tls import Certificates
 
 log = logging.getLogger("passerelle")
 
@@ -194,7 +197,7 @@ class Gateway:
 
     def _bind(self) -> Change:
         """Take every address, before anything with effects."""
-        change = self.doors.prepare(self.settings.listen)
+        change = self.doors.prepare(self.settings.listen, self.built.certificates)
         try:
             if self.settings.admin is not None:
                 self._admin = AdminServer(self, self.settings.admin)
@@ -224,7 +227,7 @@ class Gateway:
         self.ready = True
         runtime.events.publish(SystemStarted(__version__, self.revision, tuple(self.urls)))
 
-    def _listener(self, url: str, said: ListenerSettings) -> Listener:
+    def _listener(self, url: str, said: ListenerSettings, certificates: Certificates | None) -> Listener:
         runtime = self.runtime
         return Listener(
             url,
@@ -236,6 +239,7 @@ class Gateway:
             token=runtime.token,
             flusher=runtime.flusher,
             room=self._room,
+            tls=certificates,
         )
 
     async def _tick(self) -> None:
@@ -267,6 +271,7 @@ class Gateway:
         self.engine.snapshot = built.snapshot
         built.show(before)
         self.doors.commit(change, patience)
+        self.doors.secure(built.certificates)
         trust, limits = Trust(self.settings.trusted_proxies), client_limits(self.settings)
         self._room.resize(limits.connections)
         for listener in self.doors.listeners:

@@ -172,7 +172,7 @@ class Reloader:
         if problems:
             raise SettingsError([*built.warnings, *problems])
         try:
-            change = gateway.doors.prepare(loaded.settings.listen)
+            change = gateway.doors.prepare(loaded.settings.listen, built.certificates)
         except CannotBind as error:
             raise SettingsError([loaded.document.problem(("listen", error.index), str(error))]) from error
         undo.callback(change.undo)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from proxy.settings.document import Document
 from proxy.settings.dump import dump
 from proxy.settings.error_models import ErrorPage, ErrorPages
+from proxy.settings.listener_models import CertificatePair, Listener, ListenerTls, ProxyProtocol
 from proxy.settings.load import Loaded, Trace, load, load_text, settings_for
-from proxy.settings.models import Admin, ClientTimeouts, Dns, Drain, Limits, Listener, ListenerTls, Settings
+from proxy.settings.models import Admin, ClientTimeouts, Dns, Drain, Limits, Settings
 from proxy.settings.plugin_models import PluginEntry, RoutePlugin
 from proxy.settings.problems import KeyPath, Problem, SettingsError, Severity, label, nearest, suggestion
 from proxy.settings.route_models import ErrorAnswer, Expect, Match, OnError, PathEdit, Route, SelfTest
@@ -33,6 +34,7 @@ __all__ = [
     "Admin",
     "Balance",
     "Breaker",
+    "CertificatePair",
     "ClientTimeouts",
     "Dns",
     "Document",
@@ -58,6 +60,7 @@ __all__ = [
     "PluginEntry",
     "Pool",
     "Problem",
+    "ProxyProtocol",
     "Retry",
     "Route",
     "RoutePlugin",

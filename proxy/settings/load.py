@@ -87,7 +87,9 @@ def _named_files(settings: Settings) -> set[Path]:
     found = {plugin.file for plugin in settings.named_plugins if plugin.file is not None}
     for errors in (settings.errors, *(route.errors for route in settings.routes)):
         found |= {page.file for pages in errors.values() for page in pages if page.file is not None}
-    for tls in (*(part.tls for part in settings.listen), *(part.tls for part in settings.upstreams.values())):
+    listeners = [listener.tls for listener in settings.listen if listener.tls is not None]
+    pairs = [pair for tls in listeners for pair in tls.pairs]
+    for tls in (*listeners, *pairs, *(part.tls for part in settings.upstreams.values())):
         found |= {getattr(tls, key) for key in _TLS_PATHS if getattr(tls, key, None) is not None}
     return found
 
@@ -173,8 +175,11 @@ def absolute_paths(data: dict[str, Any], document: Document) -> dict[str, Any]:
     for key in _PATHS:
         if isinstance(data.get(key), str):
             data[key] = str(document.base((key,)) / data[key])
-    if isinstance(data.get("listen"), list):
-        data["listen"] = [_absolute_tls(item, document.base(("listen", i))) for i, item in enumerate(data["listen"])]
+    listen = data.get("listen")
+    if isinstance(listen, list):
+        data["listen"] = [_absolute_tls(item, document.base(("listen", index))) for index, item in enumerate(listen)]
+    elif isinstance(listen, dict):
+        data["listen"] = _absolute_tls(listen, document.base(("listen",)))
     if isinstance(data.get("upstreams"), dict):
         items = data["upstreams"].items()
         data["upstreams"] = {key: _absolute_tls(item, document.base(("upstreams", key))) for key, item in items}
@@ -188,9 +193,19 @@ def _absolute_tls(part: object, base: Path) -> object:
     """A listener or an upstream."""
     if not isinstance(part, dict) or not isinstance(part.get("tls"), dict):
         return part
-    tls: dict[str, Any] = part["tls"]
-    paths = {key: str(base / tls[key]) for key in _TLS_PATHS if isinstance(tls.get(key), str)}
-    return {**part, "tls": {**tls, **paths}}
+    tls: dict[str, Any] = _absolute_files(part["tls"], base)
+    more = tls.get("certificates")
+    if isinstance(more, list):
+        tls["certificates"] = [_absolute_files(pair, base) for pair in more]
+    elif isinstance(more, dict):
+        tls["certificates"] = _absolute_files(more, base)
+    return {**part, "tls": tls}
+
+
+def _absolute_files(said: Any, base: Path) -> Any:
+    if not isinstance(said, dict):
+        return said
+    return {**said, **{key: str(base / said[key]) for key in _TLS_PATHS if isinstance(said.get(key), str)}}
 
 
 def _absolute_pages(section: Any, base: Path) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, PositiveInt, WithJsonSchema, model_validator
+from pydantic import Field, PlainValidator, PositiveInt, WithJsonSchema
 
 from proxy.settings.error_models import ErrorPages
 from proxy.settings.fields import (
@@ -20,12 +20,12 @@ from proxy.settings.fields import (
     Model,
     Name,
     NotEmpty,
-    Origin,
     PlainOrigin,
     Switch,
     port_of,
     split_url,
 )
+from proxy.settings.listener_models import Listener
 from proxy.settings.plugin_models import PluginEntry, RoutePlugin
 from proxy.settings.route_models import Route, SelfTest
 from proxy.settings.units import Duration, DurationOrZero, Size, wrong
@@ -33,46 +33,6 @@ from proxy.settings.upstream_models import Upstream
 
 # The chain of a file that has no `plugins` key.
 DEFAULT_PLUGINS = (PluginEntry.of("request_id"), PluginEntry.of("events"))
-
-
-class ListenerTls(Model):
-    """Certificates of a listener, as PEM files."""
-
-    certificate: Path
-    """The certificate and its chain."""
-    key: Path
-    """Its private key."""
-    client_ca: Path | None = None
-    """When set, clients must show a certificate that one of these authorities signed."""
-
-
-class Listener(Model):
-    """An address that clients connect to. A plain URL may stand for the whole."""
-
-    url: Origin = Field(examples=["http://0.0.0.0:8080"])
-    """`scheme://address:port`; port 0 lets the system choose."""
-    tls: ListenerTls | None = None
-    """Certificates, for https."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _accept_url(cls, value: object) -> object:
-        return {"url": value} if isinstance(value, str) else value
-
-    @property
-    def scheme(self) -> str:
-        """`http` or `https`."""
-        return split_url(self.url).scheme
-
-    @property
-    def host(self) -> str:
-        """Address to bind, without brackets."""
-        return split_url(self.url).hostname or ""
-
-    @property
-    def port(self) -> int:
-        """Port to bind; 0 lets the system choose."""
-        return port_of(self.url)
 
 
 class Admin(Model):

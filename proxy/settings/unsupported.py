@@ -32,9 +32,8 @@ def _is(*allowed: object) -> Callable[[Any], bool]:
 
 
 UNSUPPORTED = (
+    Row("listen.*.proxy_protocol", _is(None), "remove it: the PROXY protocol is not read"),
     Row("redis", _is(""), "remove it: there is nothing shared between gateways"),
-    Row("listen.*.url", lambda url: url.startswith("http:"), "use http: there is no TLS towards clients"),
-    Row("listen.*.tls", _is(None), "remove it: there is no TLS towards clients"),
     Row("tests.*.expect.cache", _is(None), "remove it: there is no cache"),
 )
 

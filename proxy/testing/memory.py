@@ -15,9 +15,10 @@ from proxy.clock import ManualClock
 from proxy.engine import Engine
 from proxy.errors import GatewayError
 from proxy.events import Event, EventBus
-from proxy.exchange import Exchange, Key, Peer
+from proxy.exchange import Exchange, Key
 from proxy.message import Request
 from proxy.metrics import Metrics
+from proxy.peer import Peer
 from proxy.plan import Plan, Snapshot
 from proxy.plugin import Plugin, PluginConfig, Services
 from proxy.routing import Match, Route, Router

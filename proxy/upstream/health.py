@@ -14,8 +14,9 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from proxy.errors import BodyTooLarge, GatewayError, UpstreamTimeout
-from proxy.exchange import Endpoint, Exchange, Patience, Peer
+from proxy.exchange import Endpoint, Exchange, Patience
 from proxy.message import Headers, Request, Response
+from proxy.peer import Peer
 from proxy.timers import Timer
 from proxy.upstream.condition import Target, identity
 from proxy.upstream.ejection import Means, name

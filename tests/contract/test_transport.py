@@ -14,9 +14,10 @@ import pytest
 
 from proxy.body import Stream
 from proxy.errors import GatewayError, UpstreamError
-from proxy.exchange import Endpoint, Exchange, Peer
+from proxy.exchange import Endpoint, Exchange
 from proxy.headers import Headers
 from proxy.message import Body, Request, Response
+from proxy.peer import Peer
 from proxy.plan import Upstream
 from proxy.ports import FetchPort
 from proxy.registry import Registry

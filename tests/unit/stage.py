@@ -12,9 +12,10 @@ from proxy.clock import ManualClock
 from proxy.engine import Engine
 from proxy.errors import ClientLeft, GatewayError
 from proxy.events import Event, EventBus
-from proxy.exchange import Endpoint, Exchange, Peer
+from proxy.exchange import Endpoint, Exchange
 from proxy.message import Request, Response
 from proxy.metrics import Metrics
+from proxy.peer import Peer
 from proxy.plan import Plan, Snapshot
 from proxy.plugin import Plugin, PluginConfig
 from proxy.routing import Match, Route, Router

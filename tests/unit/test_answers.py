@@ -12,9 +12,10 @@ from proxy.answers import can_be_sent, describe, error_response, title
 from proxy.chain import Chain
 from proxy.clock import ManualClock
 from proxy.errors import BadRequest, BodyTooLarge, ConnectRefused, GatewayError, NoRoute, PoolFull
-from proxy.exchange import Exchange, Peer, Phase
+from proxy.exchange import Exchange, Phase
 from proxy.message import Headers, Request, Response
 from proxy.pages import Page, Pages
+from proxy.peer import Peer
 from proxy.plan import Plan
 from proxy.testing.ends import Caller
 from proxy.timers import Wheel

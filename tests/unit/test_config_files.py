@@ -6,11 +6,14 @@ What plugins do to an exchange is shown where the plugins are; here it is the fi
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 
+from proxy.cli.check import check
 from proxy.headers import Headers
 from proxy.message import Request
 from proxy.routing import Match, Rewrite, Route, Router
@@ -63,6 +66,20 @@ def test_each_request_takes_the_route_that_the_file_expects(file: Path, test: Se
     assert expect.route in (None, route.name)
     assert expect.upstream in (None, route.payload.upstream)
     assert expect.target in (None, route.rewritten(sent.target))
+
+
+def test_the_example_of_tls_is_sound_with_certificates(tmp_path: Path) -> None:
+    (tmp_path / "certificates").mkdir()
+    shutil.copy(CONFIG / "examples" / "tls.yaml", tmp_path)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "certificates" / "authority.pem")
+    for name in ("shop", "api"):
+        made = authority.issue_cert(f"{name}.example.com")
+        made.cert_chain_pems[0].write_to_path(tmp_path / "certificates" / f"{name}.pem")
+        made.private_key_pem.write_to_path(tmp_path / "certificates" / f"{name}.key")
+    loaded, problems = check(tmp_path / "tls.yaml")
+    assert loaded is not None
+    assert [problem.render() for problem in problems] == []
 
 
 @pytest.mark.parametrize("file", [*FILES, *sorted((CONFIG / "examples" / "includes").glob("*.yaml"))])

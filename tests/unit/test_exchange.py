@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.exchange import Endpoint, Exchange, Key, Patience, Peer, Phase
+from proxy.exchange import Endpoint, Exchange, Key, Patience, Phase
 from proxy.message import Request
+from proxy.peer import Peer
 from proxy.testing import drive
 
 USER: Key[str] = Key("user")

@@ -10,9 +10,10 @@ import pytest
 from proxy.chain import Chain
 from proxy.errors import BadResponse, ClientLeft, ConnectFailed, DeadlinePassed, GatewayError, PoolFull, UpstreamReset
 from proxy.events import ApiError, RequestCompleted
-from proxy.exchange import Exchange, Peer
+from proxy.exchange import Exchange
 from proxy.fallback import Fallback
 from proxy.message import Body, Request, Response
+from proxy.peer import Peer
 from proxy.plan import Plan
 from proxy.testing import FakeUpstream, GatewayKit, running
 from proxy.testing.upstream import Conversation

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from tests.wire import strict
 
@@ -21,14 +22,16 @@ class Client:
     :ivar cut: whether it reset the connection.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, tls: ssl.SSLContext | None = None, name: str = "") -> None:
+        """With `tls` it begins with a handshake that asks for the server `name`, or for none."""
         self._port = port
+        self._tls: dict[str, Any] = {} if tls is None else {"ssl": tls, "server_hostname": name}
         self.data = b""
         self.ended = False
         self.cut = False
 
     async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, **self._tls)
         self._writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self
 
@@ -36,6 +39,11 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         self._writer.transport.abort()
+
+    @property
+    def handshake(self) -> ssl.SSLObject:
+        """What the handshake came to."""
+        return cast("ssl.SSLObject", self._writer.get_extra_info("ssl_object"))
 
     @property
     def over(self) -> bool:

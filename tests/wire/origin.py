@@ -65,7 +65,7 @@ class Wire:
         try:
             self._writer.write(data)
             await self._writer.drain()
-        except ConnectionError:
+        except (ConnectionError, RuntimeError):  # the second is uvloop's
             return
 
     def close(self) -> None:
@@ -75,7 +75,8 @@ class Wire:
     def abort(self) -> None:
         """Reset the connection: without lingering, so that the other side sees a reset and no end."""
         raw = self._writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if raw is not None:  # it is gone already
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
 

@@ -12,8 +12,9 @@ from proxy.build import Built, Runtime
 from proxy.build.explain import Explainer
 from proxy.build.explanation import Explanation
 from proxy.events import RequestCompleted
-from proxy.exchange import Exchange, Peer
+from proxy.exchange import Exchange
 from proxy.message import Request
+from proxy.peer import Peer
 from proxy.ports import FetchPort
 
 Make = Callable[[str], Built]

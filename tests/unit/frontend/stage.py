@@ -23,7 +23,7 @@ listen: [{listen}]
 admin: false
 {top}
 upstreams: {{origin: {{targets: [{targets}], {upstream}}}}}
-plugins: []
+plugins: [{plugins}]
 routes:
   - {{name: fixed, match: {{path: /fixed}}, plugins: {{respond: {{body: fixed}}}}}}
   - {{name: large, match: {{path: /large}}, plugins: {{respond: {{body: {large}}}}}}}
@@ -100,6 +100,7 @@ async def staged(
     listen: str = "http://127.0.0.1:0",
     origin: Origin | None = None,
     lookup: Lookup | None = None,
+    plugins: str = "",
 ) -> AsyncIterator[Stage]:
     """A stage.
 
@@ -109,6 +110,7 @@ async def staged(
     :param targets: in the place of the origin's own; `{port}` stands for its port.
     :param listen: the listeners, in flow style.
     :param lookup: what the gateway asks for the addresses of names.
+    :param plugins: the chain, in flow style.
     :param origin: one that is not started yet, in the place of a plain one.
     """
     clock, origin = ManualClock(), origin or Origin()
@@ -117,7 +119,7 @@ async def staged(
     if "backoff" not in said:
         said = said.replace("retry: {", "retry: {backoff: false, ")
     sent_to = targets.format(port=origin.port) or origin.url
-    text = CONFIG.format(listen=listen, top=top, targets=sent_to, upstream=said, large="x" * LARGE)
+    text = CONFIG.format(listen=listen, plugins=plugins, top=top, targets=sent_to, upstream=said, large="x" * LARGE)
     try:
         gateway = Gateway(load_text(text, {}), Registry.installed(), clock=clock, lookup=lookup)
         await gateway.start()

@@ -8,13 +8,11 @@ import os
 import resource
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from itertools import pairwise
-from typing import Any
 
 import pytest
-import uvloop
 
 from proxy.frontend import accept
 from proxy.frontend.accept import Acceptor, Room, Steps
@@ -22,19 +20,6 @@ from proxy.metrics import Metrics
 from proxy.server.sockets import bind
 from tests.unit.frontend.stage import Stage, get, staged, until
 from tests.wire.client import Client
-
-LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
-
-
-@pytest.fixture(params=LOOPS)
-def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, None]], None]:
-    """Runs a coroutine in each of the loops that the command may have."""
-
-    def runs(work: Coroutine[Any, Any, None]) -> None:
-        with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
-            runner.run(work)
-
-    return runs
 
 
 class Door:

@@ -16,9 +16,10 @@ from proxy.clock import ManualClock
 from proxy.engine import Engine
 from proxy.errors import GatewayError
 from proxy.events import EventBus
-from proxy.exchange import Endpoint, Exchange, Peer
+from proxy.exchange import Endpoint, Exchange
 from proxy.message import Headers, Request, Response
 from proxy.metrics import Metrics
+from proxy.peer import Peer
 from proxy.plan import Plan, Snapshot
 from proxy.plugin import AdminHandler, Plugin, Services
 from proxy.routing.route import Match, Route

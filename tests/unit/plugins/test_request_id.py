@@ -16,11 +16,12 @@ from proxy.clock import Clock
 from proxy.engine import Engine
 from proxy.errors import ConnectFailed
 from proxy.events import EventBus
-from proxy.exchange import Exchange, Peer
+from proxy.exchange import Exchange
 from proxy.frontend.identity import Trust
 from proxy.frontend.listener import Limits, Listener
 from proxy.message import Request, Response
 from proxy.metrics import Metrics
+from proxy.peer import Peer
 from proxy.plan import Plan, Snapshot
 from proxy.plugin import Plugin, PluginConfig, Rank, config_of
 from proxy.routing.router import Router

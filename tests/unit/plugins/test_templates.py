@@ -4,8 +4,9 @@ import pytest
 
 from plugins._templates import ON_REQUEST, ON_RESPONSE, Template, literals
 from proxy.errors import ConnectFailed
-from proxy.exchange import Endpoint, Exchange, Peer
+from proxy.exchange import Endpoint, Exchange
 from proxy.message import Request, Response
+from proxy.peer import Peer
 
 
 class Nobody:
@@ -54,7 +55,7 @@ def test_every_fact(name: str, value: str) -> None:
 
 def test_the_facts_are_these_and_no_others() -> None:
     assert set(ON_RESPONSE) - set(ON_REQUEST) == {"upstream", "endpoint", "response.status"}
-    assert len(ON_RESPONSE) == 12
+    assert len(ON_RESPONSE) == 17
 
 
 def test_several_facts_and_percent_signs_in_one_text() -> None:

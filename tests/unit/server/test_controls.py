@@ -10,8 +10,9 @@ from typing import Any, cast
 import pytest
 from aiohttp import ClientSession
 
-from proxy.exchange import Exchange, Peer
+from proxy.exchange import Exchange
 from proxy.message import Request
+from proxy.peer import Peer
 from proxy.registry import Registry
 from proxy.server.gateway import Gateway
 from proxy.server.source import Source

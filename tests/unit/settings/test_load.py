@@ -125,7 +125,7 @@ def test_a_gateway_without_a_file() -> None:
         (
             "http://a",
             "https://b:1",
-            ["--listen: is not supported by this version; use http: there is no TLS towards clients"],
+            ["--listen: https://b:1 has no certificate; write tls: {certificate: ..., key: ...} beside the url"],
         ),
     ],
 )

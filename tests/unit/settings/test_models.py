@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from proxy.settings.models import Admin, Listener, Settings
+from proxy.settings.models import Admin, Settings
 
 
 def test_the_defaults_are_those_of_the_manual() -> None:
@@ -22,18 +22,9 @@ def test_the_defaults_are_those_of_the_manual() -> None:
     assert [entry.name for entry in settings.plugins] == ["request_id", "events"]
 
 
-def test_listeners_know_their_parts() -> None:
-    listener = Listener.model_validate("https://[::1]")
-    assert (listener.scheme, listener.host, listener.port) == ("https", "::1", 443)
+def test_the_admin_listener_knows_its_parts() -> None:
     admin = Admin(listen="http://127.0.0.1:0")
     assert (admin.host, admin.port) == ("127.0.0.1", 0)
-
-
-def test_a_listener_may_have_certificates() -> None:
-    data = {"url": "https://0.0.0.0:8443", "tls": {"certificate": "a.pem", "key": "b.pem"}}
-    tls = Listener.model_validate(data).tls
-    assert tls is not None
-    assert (str(tls.certificate), str(tls.key), tls.client_ca) == ("a.pem", "b.pem", None)
 
 
 def test_the_admin_listener_can_be_switched_off() -> None:

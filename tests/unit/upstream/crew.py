@@ -9,9 +9,10 @@ from typing import Any
 from proxy.clock import ManualClock
 from proxy.errors import ConnectRefused, GatewayError, UpstreamReset
 from proxy.events import Event, EventBus
-from proxy.exchange import Endpoint, Exchange, Peer
+from proxy.exchange import Endpoint, Exchange
 from proxy.headers import Headers
 from proxy.message import Request, Response
+from proxy.peer import Peer
 from proxy.timers import Wheel
 from proxy.upstream.balance import Balancer, RoundRobin
 from proxy.upstream.breaker import Breaker

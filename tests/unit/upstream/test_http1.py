@@ -10,8 +10,9 @@ from typing import Any, cast
 import pytest
 
 from proxy.errors import GatewayError
-from proxy.exchange import Endpoint, Exchange, Peer
+from proxy.exchange import Endpoint, Exchange
 from proxy.message import Request
+from proxy.peer import Peer
 from proxy.upstream.head import request_head
 from tests.unit.frontend.stage import Holding, Stage, fetch, get, plays, staged, until
 from tests.wire.client import Client
