@@ -172,7 +172,7 @@ def _status(gateway: Server) -> str:
 
 
 async def _watches(gateway: Server, source: Source) -> None:
-    await Watcher(lambda: source.trace, lambda: gateway.reload("file")).run()
+    await Watcher(lambda: source.trace, lambda: gateway.reload("file"), seen=source.seen).run()
 
 
 def settle_memory() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from proxy.registry import PluginNotUsable, Registry
+from proxy.server.watch import Picture, picture
 from proxy.settings import Loaded, Settings, Trace
 
 
@@ -12,12 +13,14 @@ class Source:
     """A configuration that can be read again.
 
     :param read: reads it; tells the trace what it has looked at.
+    :ivar seen: what the files were like when it was last read.
     :ivar trace: what the configuration depends on; where the last reading failed, with what the one before depended on.
     """
 
     def __init__(self, read: Callable[[Trace], Loaded]) -> None:
         self._read = read
         self.trace = Trace()
+        self.seen: Picture = {}
 
     def load(self) -> Loaded:
         """Read it. Blocks.
@@ -31,6 +34,7 @@ class Source:
             self.trace = Trace(self.trace.files | trace.files, self.trace.patterns | trace.patterns)
             raise
         self.trace = trace
+        self.seen = picture(trace)
         return loaded
 
 

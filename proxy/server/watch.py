@@ -38,6 +38,7 @@ class Watcher:
 
     :param trace: says what to look at.
     :param changed: awaited; what changes meanwhile is seen afterwards.
+    :param seen: the files as they were when they were read; as they are when it begins to look, unless given.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Watcher:
         *,
         every: float = EVERY,
         quiet: float = QUIET,
+        seen: Picture | None = None,
     ) -> None:
+        self._seen = seen
         self._trace = trace
         self._changed = changed
         self._every = every
@@ -55,7 +58,7 @@ class Watcher:
 
     async def run(self) -> None:
         """Watch until it is cancelled."""
-        seen = await self._look()
+        seen = await self._look() if self._seen is None else self._seen
         while True:
             await asyncio.sleep(self._every)
             now = await self._look()

@@ -100,6 +100,22 @@ async def test_files_that_count_from_now_on_are_no_change(watched: Watched, tmp_
     assert watched.calls == 2
 
 
+async def test_what_has_changed_before_it_looks_counts_too(tmp_path: Path) -> None:
+    file, called = tmp_path / "a.yaml", asyncio.Event()
+    file.write_text("a")
+    trace = Trace({file})
+    read = picture(trace)
+    file.write_text("ab")
+
+    async def changed() -> None:
+        called.set()
+
+    task = asyncio.create_task(Watcher(lambda: trace, changed, every=0.01, quiet=0.01, seen=read).run())
+    async with asyncio.timeout(10):
+        await called.wait()
+    task.cancel()
+
+
 def test_a_picture_tells_versions_apart(tmp_path: Path) -> None:
     file = tmp_path / "a"
     trace = Trace({file})
