@@ -8,8 +8,9 @@ import pytest
 
 from proxy.build import Runtime
 from proxy.build.upstreams import make_upstreams
-from proxy.exchange import Exchange, Peer
+from proxy.exchange import Exchange
 from proxy.message import Request, Response
+from proxy.peer import Peer
 from proxy.ports import FetchPort
 from proxy.server.admin_routes import AdminRoutes
 from proxy.settings import Settings
