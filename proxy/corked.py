@@ -47,15 +47,19 @@ class Flusher:
 
 
 class Corked(asyncio.Transport):
-    """A transport that gathers small writes; in all else it is the one inside."""
+    """A transport that gathers small writes; in all else it is the one inside.
 
-    __slots__ = ("_flusher", "_held", "_inner")
+    :ivar left: how often something of what was written has left.
+    """
+
+    __slots__ = ("_flusher", "_held", "_inner", "left")
 
     def __init__(self, inner: asyncio.Transport, flusher: Flusher) -> None:
         super().__init__()
         self._inner = inner
         self._flusher = flusher
         self._held = b""
+        self.left = 0
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Hold a few bytes until the turn ends; write many now, behind what is held."""
@@ -64,6 +68,7 @@ class Corked(asyncio.Transport):
             if len(self._held) > _MOST:
                 self.flush()
         elif len(data) > _MOST:
+            self.left += 1
             self._inner.write(data)
         else:
             self._held = bytes(data)
@@ -73,16 +78,13 @@ class Corked(asyncio.Transport):
         """Write what is held, unless the connection has ended meanwhile."""
         held, self._held = self._held, b""
         if held and not self._inner.is_closing():
+            self.left += 1
             self._inner.write(held)
-
-    @property
-    def holds(self) -> bool:
-        """Whether something is still to leave at the end of this turn."""
-        return bool(self._held)
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
         """Write now, behind what is held."""
         self.flush()
+        self.left += 1
         self._inner.writelines(list_of_data)
 
     def write_eof(self) -> None:

@@ -54,6 +54,7 @@ class Connection(Member):
         self._held = b""  # part of a head
         self._interims = 0  # heads of 1xx that came for the request under way
         self._silent = True  # no byte of an answer has come to this request
+        self._left = 0  # what the transport's `left` was before it
         self._reader: Reader | None = None  # of the answer's body under way
         self._stream: Stream | Held | None = None  # where it goes
         self._gap = 0.0  # seconds that may pass between two pieces of the answer; 0: any time
@@ -78,6 +79,7 @@ class Connection(Member):
         exchange.attempt = self
         self.uses += 1
         self._silent = True
+        self._left = transport.left if isinstance(transport, Corked) else -1
         self._interims = 0
         try:
             self._sender.send(exchange, transport, pool.via)
@@ -136,7 +138,7 @@ class Connection(Member):
             self.leave("unasked")  # nobody asked for these: the next client must not get them
         elif self._reader is not None:
             self._body(data)
-        elif self._silent and isinstance(self.transport, Corked) and self.transport.holds:
+        elif self._silent and isinstance(self.transport, Corked) and self.transport.left == self._left:
             self.fail(UpstreamReset("the upstream spoke before it was asked", retry=Retry.UNSENT))
         else:
             self._silent = False

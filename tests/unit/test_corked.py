@@ -175,3 +175,14 @@ async def test_over_a_real_connection_everything_else_is_the_inner_transport(tur
     assert corked.is_closing()
     server.close()
     await server.wait_closed()
+
+
+def test_what_has_left_is_counted(turn: Turn) -> None:
+    corked = Corked(Wire(), turn.flusher)
+    corked.write(b"a")
+    assert corked.left == 0
+    turn.end()
+    assert corked.left == 1
+    corked.write(bytes(16385))
+    corked.writelines([b"b"])
+    assert corked.left == 3

@@ -69,6 +69,18 @@ async def test_bytes_before_the_request_has_left_are_no_answer_to_it(
         assert len(stage.wires[0].requests) == 1
 
 
+async def test_an_answer_in_the_turn_of_a_later_piece_of_the_upload_is_one(stage: Stage) -> None:
+    """That a piece is still held back does not mean that the upstream has not been asked."""
+    async with Client(stage.port) as client:
+        await client.send([get("/upload", "Content-Length: 1000", method="POST") + b"x" * 500])
+        await until(lambda: stage.wires and b"\r\n\r\n" in stage.wires[0].received)
+        (connection,) = stage.gateway.runtime.connector._opened
+        stage.ends[0].data_received(b"x" * 10)
+        connection.data_received(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig")
+        answer = await client.answer()
+        assert (answer.status, answer.body) == (413, b"big")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
