@@ -5,6 +5,6 @@ A start, `check`, `explain` and a reload all come here, so that what one of them
 
 from proxy.build.build import build
 from proxy.build.built import Built
-from proxy.build.runtime import Runtime
+from proxy.build.runtime import Marks, Runtime
 
-__all__ = ["Built", "Runtime", "build"]
+__all__ = ["Built", "Marks", "Runtime", "build"]

@@ -7,6 +7,7 @@ import logging
 import random
 import secrets
 from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from proxy.clock import Clock
@@ -17,6 +18,7 @@ from proxy.plugin import Admin, Http
 from proxy.timers import Wheel
 from proxy.upstream.client import Client
 from proxy.upstream.connector import Connector
+from proxy.upstream.probing import Probing
 from proxy.upstream.resolve import Lookup, Resolver
 from proxy.upstream.session import open_session
 
@@ -38,12 +40,31 @@ class AdminTable(Admin, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What tells one server from another; the same in all its processes.
+
+    :ivar token: its mark in Via, by which it knows a loop.
+    :ivar secret: for hashes that clients keep.
+    """
+
+    token: str
+    secret: bytes
+
+    @classmethod
+    def new(cls) -> Marks:
+        """Marks of a server of its own."""
+        return cls(secrets.token_hex(6), secrets.token_bytes(32))
+
+
 class Runtime:
     """The things that every snapshot of a process shares. Made inside a running loop.
 
     :param lookup: asks for the addresses of a name; the system unless given.
+    :param marks: those of the server that this is a process of; new ones unless given.
     :ivar token: this instance's mark in Via.
-    :ivar secret: what is hashed with when nothing was configured for that; lasts as long as the process.
+    :ivar secret: what is hashed with when nothing was configured for that; lasts as long as the server.
+    :ivar probing: whether this process probes targets, or another one does for it.
     :ivar admin: where plugins and rooms add admin routes.
     """
 
@@ -54,6 +75,7 @@ class Runtime:
         clock: Clock | None = None,
         randomness: random.Random | None = None,
         lookup: Lookup | None = None,
+        marks: Marks | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.random = randomness or random.Random()
@@ -61,8 +83,10 @@ class Runtime:
         self.events = EventBus(self.clock)
         self.metrics = Metrics()
         self.admin = admin
-        self.token = secrets.token_hex(6)
-        self.secret = secrets.token_bytes(32)
+        self.marks = marks or Marks.new()
+        self.token = self.marks.token
+        self.secret = self.marks.secret
+        self.probing = Probing()
         self.flusher = Flusher(asyncio.get_running_loop().call_soon)
         self._tasks: set[asyncio.Task[None]] = set()
         self.resolver = Resolver(

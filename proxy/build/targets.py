@@ -55,7 +55,7 @@ def make_checker(name: str, said: Health | None, targets: Targets, runtime: Runt
         stats=Stats(Metrics(), name),  # probes are not counted among the connections for requests
         randomness=runtime.random,
     )
-    return Checker(_check(said), targets, _means(runtime), pool.acquire)
+    return Checker(_check(said), targets, _means(runtime), pool.acquire, runtime.probing)
 
 
 def _means(runtime: Runtime) -> Means:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from proxy import __version__
-from proxy.build import Built, Runtime, build
+from proxy.build import Built, Marks, Runtime, build
 from proxy.build.clients import client_limits
 from proxy.build.errands import errand
 from proxy.build.selftests import run_tests
@@ -38,6 +38,7 @@ from proxy.server.views import Views
 from proxy.server.wide import SERVER_WIDE
 from proxy.settings import Listener as ListenerSettings
 from proxy.settings import Loaded, Settings, SettingsError
+from proxy.upstream.probing import Probing
 from proxy.upstream.resolve import Lookup
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Gateway:
     :param source: where the configuration is read again from; None when it came from no file.
     :param lookup: asks for the addresses of a name; the system unless given.
     :param bind: gives the sockets for a listener.
+    :param marks: those of the server that this is a process of.
+    :param joins: given who probes, before anything is built.
     :param upward: told of what concerns the whole server, when that is more than this process.
     :ivar doors: its listeners.
     :ivar reloader: what reloads it.
@@ -71,12 +74,16 @@ class Gateway:
         lookup: Lookup | None = None,
         bind: Bind = bind_listener,
         upward: Callable[[Event], None] | None = None,
+        marks: Marks | None = None,
+        joins: Callable[[Probing], None] = lambda _: None,
     ) -> None:
         self._loaded = loaded
         self._clock = clock
         self._source = source
         self._lookup = lookup
         self._upward = upward
+        self._marks = marks
+        self._joins = joins
         self._began = 0.0
         self._admin: AdminServer | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -165,7 +172,8 @@ class Gateway:
             start.
         :raises CannotBind: when an address is taken or not ours.
         """
-        self.runtime = runtime = Runtime(self.routes, clock=self._clock, lookup=self._lookup)
+        self.runtime = runtime = Runtime(self.routes, clock=self._clock, lookup=self._lookup, marks=self._marks)
+        self._joins(runtime.probing)
         if self._upward is not None:
             runtime.events.divert(SERVER_WIDE, self._upward)
         try:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from proxy.build import Marks
 from proxy.server.models import Level
 from proxy.server.sockets import CannotBind
 from proxy.settings import Listener, Loaded, Problem
@@ -18,11 +19,15 @@ class Order:
     :ivar loaded: the configuration, accepted by the supervisor.
     :ivar sockets: how many sockets were handed over for each new listener, by its URL as it is written.
     :ivar share: how many workers there are: what is limited for the server is divided by it.
+    :ivar marks: what the processes of one server have in common.
+    :ivar leads: whether this worker probes targets for all of them.
     :ivar levels: of loggers, by name.
     :ivar cause: of a reload.
     """
 
     loaded: Loaded
+    marks: Marks
+    leads: bool
     sockets: tuple[tuple[str, int], ...] = ()
     share: int = 1
     levels: tuple[tuple[str, Level | None], ...] = ()

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from proxy import __version__
+from proxy.build import Marks
 from proxy.clock import Clock
 from proxy.events import ConfigRejected, ConfigReloaded, Event, SystemDraining, SystemStarted, WorkerDied
 from proxy.message import Response
@@ -40,6 +41,7 @@ from proxy.server.source import Source
 from proxy.server.views import reload_answer
 from proxy.server.wide import Once
 from proxy.settings import Listener, Loaded, Problem, Settings, SettingsError
+from proxy.upstream.probing import Finding
 
 log = logging.getLogger("passerelle")
 
@@ -75,6 +77,8 @@ class Supervisor:
         self.ready = False
         self.last: Reload | None = None
         self._source = source
+        self._marks = Marks.new()
+        self._leader: Member | None = None  # who probes targets for all
         self._clock = clock or Clock()
         self._began = 0.0
         self._levels: dict[str, Level | None] = {ROOT: levels()[ROOT]}
@@ -192,12 +196,20 @@ class Supervisor:
     # workers
 
     async def _prepare(self, member: Member) -> None:
+        if self._leader is None:
+            self._leader = member
         self.routes.welcome(member)
 
         async def heard(event: Event) -> None:
             self._once.heard(event)
 
+        async def found(finding: Finding) -> None:
+            for other in self._crew.serving:
+                if other is not member:
+                    other.channel.tell("heard", finding)
+
         member.channel.on("event", heard)
+        member.channel.on("found", found)
         outcome = await member.channel.ask("serve", self._order(member, self.loaded, self._sockets), _STARTING)
         if not outcome.ok:
             self._refused = outcome
@@ -210,11 +222,23 @@ class Supervisor:
         for found in sockets.values():
             member.hand_over(found)
         counts = tuple((url, len(found)) for url, found in sockets.items())
-        return Order(loaded, counts, wanted(loaded.settings), tuple(self._levels.items()), cause)
+        return Order(
+            loaded,
+            self._marks,
+            self._leader is member,
+            counts,
+            wanted(loaded.settings),
+            tuple(self._levels.items()),
+            cause,
+        )
 
     def _died(self, member: Member, code: int) -> None:
         self._deaths.value += 1
         self.routes.forget(member)
+        if self._leader is member:
+            self._leader = next(iter(self._crew.serving), None)
+            if self._leader is not None:
+                self._leader.channel.tell("lead", True)
         self._publish(WorkerDied(member.index, member.pid, reason(code)))
 
     def _publish(self, event: Event) -> None:

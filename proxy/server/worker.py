@@ -31,6 +31,7 @@ from proxy.server.run import fast_loop, raise_file_limit, settle_memory
 from proxy.server.sockets import CannotBind
 from proxy.server.source import Source
 from proxy.settings import Loaded, Problem, SettingsError
+from proxy.upstream.probing import Finding, Probing
 
 log = logging.getLogger("passerelle")
 
@@ -53,6 +54,8 @@ class Worker:
             ("reload", self.reload),
             ("ask", self.ask),
             ("metrics", self.metrics),
+            ("lead", self.lead),
+            ("heard", self.heard),
             ("scrub", self.scrub),
             ("publish", self.publish),
             ("level", self.level),
@@ -75,7 +78,13 @@ class Worker:
         self._take(order)
         source = Source(lambda _trace: self._ordered())
         gateway = Gateway(
-            self._ordered(), Registry.installed(), source=source, bind=self._handed.bind, upward=self._tell
+            self._ordered(),
+            Registry.installed(),
+            source=source,
+            bind=self._handed.bind,
+            upward=self._tell,
+            marks=order.marks,
+            joins=lambda probing: self._join(probing, order.leads),
         )
         try:
             await gateway.start()
@@ -86,6 +95,19 @@ class Worker:
         self._gateway = gateway
         settle_memory()
         return Outcome(True)
+
+    def _join(self, probing: Probing, leads: bool) -> None:
+        probing.leads = leads
+        probing.tell = lambda finding: self._channel.tell("found", finding)
+
+    async def lead(self, leads: bool) -> None:
+        """Probe targets for all workers from now on, or take another's word."""
+        self.gateway.runtime.probing.lead(leads)
+
+    async def heard(self, finding: Finding) -> None:
+        """Another worker has probed a target."""
+        if self._gateway is not None:
+            self._gateway.runtime.probing.heard(finding)
 
     async def reload(self, order: Order) -> Outcome:
         """Go over to another configuration, or stay with the one there."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from proxy.errors import BodyTooLarge, GatewayError, UpstreamTimeout
@@ -20,6 +21,7 @@ from proxy.peer import Peer
 from proxy.timers import Timer
 from proxy.upstream.condition import Target, identity
 from proxy.upstream.ejection import Means, name
+from proxy.upstream.probing import Probing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -81,7 +83,10 @@ class Checker:
     :ivar restarts: how often a check raised or hung, and began again.
     """
 
-    def __init__(self, check: Check, targets: Targets, means: Means, send: Send) -> None:
+    def __init__(
+        self, check: Check, targets: Targets, means: Means, send: Send, probing: Probing | None = None
+    ) -> None:
+        self._probing = probing or Probing()
         self.check = check
         self.restarts = 0
         self.targets = targets
@@ -93,13 +98,14 @@ class Checker:
     def start(self) -> None:
         """Begin; first probes are spread over the interval."""
         self._started = True
+        self._probing.add(self)
         self.follow()
 
     def follow(self) -> None:
-        """Probe the targets that there are now, and no others."""
+        """Probe the targets that there are now, and no others; none while another process probes."""
         if not self._started:
             return
-        there = self.targets.endpoints
+        there = self.targets.endpoints if self._probing.leads else ()
         for endpoint in [known for known in self._probers if known not in there]:
             self._probers.pop(endpoint).stop()
         for endpoint in there:
@@ -118,7 +124,15 @@ class Checker:
 
         :param wrong: what was wrong with its answer; `""` for nothing.
         """
-        target = self.targets[endpoint]
+        self._judge(self.targets[endpoint], wrong)
+        self._probing.found(self, identity(endpoint), wrong)
+
+    def take(self, name: str, wrong: str) -> None:
+        """Another process has probed a target, which is named by its `identity`."""
+        with suppress(KeyError):
+            self._judge(self.targets[name], wrong)
+
+    def _judge(self, target: Target, wrong: str) -> None:
         target.condition.probed_at = self.means.now()
         probes = self._count(target, not wrong)
         if probes == self.check.rise:
@@ -144,6 +158,7 @@ class Checker:
     def close(self) -> None:
         """Probe no more."""
         self._started = False
+        self._probing.remove(self)
         for prober in self._probers.values():
             prober.stop()
         self._probers.clear()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -278,3 +281,81 @@ def test_events_of_every_worker_in_one_stream(run: Run, config: Path) -> None:
             line = stream.readline()
             assert line, "the stream ended"
             seen += line.startswith(b"data:")
+
+
+class Patient:
+    """An upstream that counts its probes, and is well or not."""
+
+    def __init__(self) -> None:
+        patient = self
+        self.probes: list[float] = []
+        self.well = True
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path == "/healthz":
+                    patient.probes.append(time.monotonic())
+                self.send_response(200 if patient.well or self.path != "/healthz" else 500)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the library's name)
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+
+@pytest.fixture
+def patient() -> Iterator[Patient]:
+    made = Patient()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_one_worker_probes_for_all(run: Run, config: Path, patient: Patient) -> None:
+    config.write_text(
+        "listen: http://127.0.0.1:0\nadmin: {listen: http://127.0.0.1:0}\nworkers: 3\nplugins: []\n"
+        f"upstreams: {{app: {{targets: ['{patient.url}'], retry: false, eject: false,\n"
+        "  health: {path: /healthz, every: 200ms, timeout: 1s, fall: 2, rise: 2}}}\n"
+        "routes: [{name: app, upstream: app}]\n"
+    )
+    gateway = run("serve", "-c", str(config))
+    admin, url = gateway.admin(), gateway.ready()
+    until(lambda: len(patient.probes) >= 12)
+    span = patient.probes[-1] - patient.probes[0]
+    assert span >= (len(patient.probes) - 1) * 0.2 * 0.6, "three that probe would take a third of it"
+    patient.well = False
+    until(lambda: all(code(url) == 503 for _ in range(20)))
+    leader = pids(admin)[0]
+    patient.well = True
+    os.kill(leader, signal.SIGKILL)
+    until(lambda: len(pids(admin)) == 3 and leader not in pids(admin))
+    before = len(patient.probes)
+    until(lambda: len(patient.probes) > before + 3)
+    until(lambda: all(code(url) == 200 for _ in range(20)))
+
+
+def code(url: str) -> int:
+    try:
+        with urlopen(url, timeout=20) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        error.close()
+        return error.code
+
+
+def test_the_processes_of_a_server_know_each_others_marks(run: Run, config: Path) -> None:
+    gateway = run("serve", "-c", str(config))
+    admin, url = gateway.admin(), gateway.ready()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    # it forwards to itself: whichever worker takes the second request knows that it went in a circle
+    text = config.read_text().replace("listen: http://127.0.0.1:0\n", f"listen: http://127.0.0.1:{port}\n", 1)
+    config.write_text(re.sub(r"targets: \['[^']*'\]", f"targets: ['http://127.0.0.1:{port}'], retry: false", text))
+    gateway.send(signal.SIGHUP)
+    gateway.line("config.reloaded")
+    assert [code(f"http://127.0.0.1:{port}/x") for _ in range(10)] == [508] * 10
+    assert len(pids(admin)) == 3, url
