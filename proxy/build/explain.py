@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, quote, urlsplit
 
 from proxy.build.built import Built
@@ -32,6 +32,9 @@ from proxy.plan import Plan, Snapshot
 from proxy.plugin import Plugin
 from proxy.routing import Considered, Router
 from proxy.settings import Settings
+
+if TYPE_CHECKING:
+    from proxy.frontend.proxy_protocol import Told
 
 _FRAMING = frozenset({"content-length", "transfer-encoding"})  # no body is sent, so nothing frames one
 _NOT_QUOTED = "".join(map(chr, range(0x21, 0x7F)))
@@ -134,7 +137,7 @@ class _Door(Listener):
         )
         self._identity = Identity(trust, client, 0, url.scheme, url.port or _PORTS[url.scheme])
 
-    def identify(self, transport: asyncio.Transport) -> Identity:
+    def identify(self, transport: asyncio.Transport, told: Told | None) -> Identity:
         return self._identity
 
 

@@ -27,6 +27,7 @@ from proxy.message import Request
 if TYPE_CHECKING:
     from proxy.frontend.identity import Identity
     from proxy.frontend.listener import Listener
+    from proxy.frontend.proxy_protocol import Told
     from proxy.tunnel import Tunnel
 
 _END = b"\r\n\r\n"
@@ -54,6 +55,7 @@ class Connection(RequestHandler):
         "_scanned",
         "_stopped",
         "_talking",
+        "_told",
         "_tunnel",
         "_watch",
         "keep",
@@ -62,9 +64,10 @@ class Connection(RequestHandler):
         "upload",
     )
 
-    def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop, told: Told | None = None) -> None:
         super().__init__(listener.server, loop=loop, access_log=cast("Any", None), keepalive_timeout=0)
         self.listener = listener
+        self._told = told  # by a PROXY header
         self._heads = listener.new_parser()
         self._buffer = b""
         self.keep = True
@@ -88,7 +91,7 @@ class Connection(RequestHandler):
         listener, made = self.listener, cast("asyncio.Transport", transport)
         self.transport = made if listener.flusher is None else Corked(made, listener.flusher)
         listener.opened(self)
-        self._identity: Identity = listener.identify(self.transport)
+        self._identity: Identity = listener.identify(self.transport, self._told)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER)
         listener.wheel.arm(self._watch, listener.limits.idle)
 
@@ -108,7 +111,7 @@ class Connection(RequestHandler):
     def renew(self) -> None:
         """The listener goes by other limits, and believes others: from the next head on this counts here too."""
         if self.transport is not None:
-            self._identity = self.listener.identify(self.transport)
+            self._identity = self.listener.identify(self.transport, self._told)
             self._heads = self.listener.new_parser()
 
     def close(self) -> None:

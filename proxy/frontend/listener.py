@@ -31,6 +31,8 @@ from proxy.metrics import Metrics
 from proxy.timers import Wheel
 
 if TYPE_CHECKING:
+    from proxy.frontend.preface import Prefaces
+    from proxy.frontend.proxy_protocol import Told
     from proxy.frontend.tls import Certificates
 
 log = logging.getLogger("passerelle.http")
@@ -133,6 +135,7 @@ class Listener:
         flusher: Flusher | None = None,
         room: Room | None = None,
         tls: Certificates | None = None,
+        prefaces: Prefaces | None = None,
     ) -> None:
         self.url = url
         self.flusher = flusher
@@ -154,6 +157,7 @@ class Listener:
         self._beginning: dict[Connection, Steps] = {}
         self._port = 0
         self._tls = tls
+        self._prefaces = prefaces
         self._watching: asyncio.Task[None] | None = None
 
     # life
@@ -167,7 +171,6 @@ class Listener:
             name = sock.getsockname()
             if isinstance(name, tuple):
                 self._port = name[1]
-
         self._watch()
 
     def stop_accepting(self) -> None:
@@ -181,6 +184,8 @@ class Listener:
     def drain(self) -> None:
         """Let every connection end after its exchange; idle ones end now, and those that only begin their TLS."""
         self.draining = True
+        if self._prefaces is not None:
+            self._prefaces.break_off()
         if self._tls is not None:
             self._break_off()
         for connection in list(self._connections):
@@ -188,6 +193,8 @@ class Listener:
 
     def abort(self) -> None:
         """Cut what is left."""
+        if self._prefaces is not None:
+            self._prefaces.break_off()
         self._break_off()
         for connection in list(self._connections):
             connection.abort()
@@ -197,12 +204,19 @@ class Listener:
             steps.cancel()
 
     def __len__(self) -> int:
-        return len(self._connections)
+        return len(self._connections) + (0 if self._prefaces is None else len(self._prefaces))
 
     def _arrived(self, sock: socket.socket) -> None:
-        """A connection was accepted: make a transport of it."""
+        """A connection was accepted."""
+        if self._prefaces is None:
+            self._connect(sock, None)
+        else:
+            self._prefaces.read(sock, self.limits.head, self._connect, self._room.leave)
+
+    def _connect(self, sock: socket.socket, told: Told | None) -> None:
+        """Make a transport of a socket."""
         loop = self.server._loop
-        connection = Connection(self, loop)
+        connection = Connection(self, loop, told)
         self._connections.add(connection)
         work = loop.connect_accepted_socket(lambda: connection, sock, **self._handshake())
         steps = self._beginning[connection] = Steps(work, partial(self._began, connection))
@@ -224,7 +238,7 @@ class Listener:
         del self._beginning[connection]
         if error is not None:
             self.closed(connection)
-            if self._tls is not None:
+            if self._tls is not None and not isinstance(error, asyncio.CancelledError):
                 self._tls.failed(error)
 
     def renew(self, trust: Trust, limits: Limits) -> None:
@@ -270,11 +284,17 @@ class Listener:
             self._connections.remove(connection)
             self._room.leave()
 
-    def identify(self, transport: asyncio.Transport) -> Identity:
-        """Who is at the other end of a connection."""
-        name = transport.get_extra_info("peername")
-        host, port = (name[0], name[1]) if isinstance(name, tuple) else ("", 0)
-        identity = Identity(self._trust, host, port, self.scheme, self._port)
+    def identify(self, transport: asyncio.Transport, told: Told | None) -> Identity:
+        """Who is at the other end of a connection.
+
+        :param told: whom it speaks for, when it began with a PROXY header.
+        """
+        if told is None:
+            name = transport.get_extra_info("peername")
+            host, port = (name[0], name[1]) if isinstance(name, tuple) else ("", 0)
+            identity = Identity(self._trust, host, port, self.scheme, self._port)
+        else:
+            identity = Identity(self._trust, told.host, told.port, self.scheme, told.local_port)
         if self._tls is not None:
             self._tls.identify(identity, transport.get_extra_info("ssl_object"))
         return identity

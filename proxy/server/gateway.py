@@ -42,6 +42,7 @@ from proxy.upstream.probing import Probing
 from proxy.upstream.resolve import Lookup
 
 if TYPE_CHECKING:
+    from proxy.frontend.preface import Prefaces
     from proxy.frontend.tls import Certificates
 
 log = logging.getLogger("passerelle")
@@ -248,7 +249,15 @@ class Gateway:
             flusher=runtime.flusher,
             room=self._room,
             tls=certificates,
+            prefaces=self._prefaces(said),
         )
+
+    def _prefaces(self, said: ListenerSettings) -> Prefaces | None:
+        if said.proxy_protocol is None:
+            return None
+        from proxy.frontend.preface import Prefaces  # loaded by those who have load balancers
+
+        return Prefaces(Trust(said.proxy_protocol.senders), self.runtime.wheel, self.metrics)
 
     async def _tick(self) -> None:
         """Turn the wheel of deadlines, and tell of lost events now and then."""

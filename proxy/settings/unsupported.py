@@ -32,7 +32,6 @@ def _is(*allowed: object) -> Callable[[Any], bool]:
 
 
 UNSUPPORTED = (
-    Row("listen.*.proxy_protocol", _is(None), "remove it: the PROXY protocol is not read"),
     Row("redis", _is(""), "remove it: there is nothing shared between gateways"),
     Row("tests.*.expect.cache", _is(None), "remove it: there is no cache"),
 )

@@ -14,7 +14,6 @@ TARGETS = ["http://a:1"]
 # What each row refuses.
 REFUSED: dict[str, dict[str, Any]] = {
     "workers": {"workers": 2},
-    "listen.*.proxy_protocol": {"listen": {"url": "http://127.0.0.1:1", "proxy_protocol": {"from": "::1"}}},
     "redis": {"redis": "redis://r"},
     "tests.*.expect.cache": {"tests": [{"request": "GET http://a/", "expect": {"cache": "hit"}}]},
 }
