@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proxy.build.built import Built
 from proxy.build.chains import Chains
+from proxy.build.clients import check_underscores
 from proxy.build.fallbacks import make_fallback
 from proxy.build.listeners import make_certificates
 from proxy.build.pages import make_pages
@@ -49,6 +50,7 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime, before: Built | 
             if plan.fallback is not None and plan.fallback.plan is not None:
                 plan.fallback.plan.rewrite, plan.fallback.plan.pages = plan.rewrite, plan.pages
             routes.append(route)
+    check_underscores(settings, document, problems)
     certificates, doubts = make_certificates(settings, document, runtime, problems)
     problems += chains.problems
     if problems:

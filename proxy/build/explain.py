@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, quote, urlsplit
 
 from proxy.build.built import Built
-from proxy.build.clients import client_limits
+from proxy.build.clients import client_limits, client_trust
 from proxy.build.explanation import Candidate, Explanation, Fields, Forward, Made, Step
 from proxy.build.runtime import Runtime
 from proxy.build.trial import TRIAL, Trial, trial_chain, trial_route
@@ -25,7 +25,7 @@ from proxy.exchange import Exchange
 from proxy.fields import REQUEST_KINDS, Names
 from proxy.frontend.head import HeadReader
 from proxy.frontend.http1 import Connection
-from proxy.frontend.identity import Identity, Trust
+from proxy.frontend.identity import Identity
 from proxy.frontend.listener import Listener
 from proxy.metrics import Metrics
 from proxy.plan import Plan, Snapshot
@@ -116,7 +116,7 @@ class _Door(Listener):
     """A listener that nobody can connect to: it takes its connections' ends from the URL and the client given."""
 
     def __init__(self, url: SplitResult, engine: _Engine, runtime: Runtime, settings: Settings, client: str) -> None:
-        limits, trust = client_limits(settings), Trust(settings.trusted_proxies)
+        limits, trust = client_limits(settings), client_trust(settings)
         super().__init__(
             url.geturl(),
             engine,

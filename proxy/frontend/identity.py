@@ -1,16 +1,19 @@
 """Who the client is, and what the upstream is told of it.
 
 X-Forwarded-* from strangers never counts. From a trusted proxy the list is walked from the right, and the first
-address that is not itself trusted is the client (the others could have been written by anybody).
+address that is not itself trusted is the client (the others could have been written by anybody). Where the settings
+say so the same is done with Forwarded (RFC 7239), which then counts before X-Forwarded-*.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias
 
 from proxy.errors import Misdirected
+from proxy.frontend import forwarded
+from proxy.frontend.addresses import parse_address
 from proxy.headers import Headers
 from proxy.peer import Peer
 
@@ -27,52 +30,39 @@ class Trust:
     """The proxies whose word is believed.
 
     :param networks: their addresses; empty: nobody.
+    :ivar forwarded: whether Forwarded (RFC 7239) is read from them, and written.
     """
 
-    __slots__ = ("_networks",)
+    __slots__ = ("_networks", "forwarded")
 
-    def __init__(self, networks: Sequence[Network]) -> None:
+    def __init__(self, networks: Sequence[Network], *, forwarded: bool = False) -> None:
         self._networks = tuple(networks)
+        self.forwarded = forwarded
 
     def __contains__(self, address: str) -> bool:
         if not self._networks:
             return False
-        parsed = _parse(address)
+        parsed = parse_address(address)
         return parsed is not None and any(
             parsed.version == network.version and parsed in network for network in self._networks
         )
 
-    def client(self, chain: Sequence[str], peer: str) -> str:
-        """The client's address: the rightmost in `chain` that is not trusted, or the leftmost when all are.
+    def walk(self, chain: Sequence[str]) -> tuple[str, int]:
+        """The client in a list of addresses: the rightmost that is not trusted, or the leftmost when all are.
 
         :param chain: X-Forwarded-For as a list, leftmost first.
-        :param peer: the address of the socket, which is trusted.
-        :returns: an address; `peer` when the list is empty or its next entry is no address.
+        :returns: the address and its place; `""` when the last entry is no address. An entry that is none ends the
+            walk: whoever stands right of it did not tell whom it speaks for.
         """
-        found = peer
-        for entry in reversed(chain):
-            parsed = _parse(entry)
+        found, place = "", len(chain)
+        for index in range(len(chain) - 1, -1, -1):
+            parsed = parse_address(chain[index])
             if parsed is None:
-                return found
-            found = str(parsed)
+                break
+            found, place = str(parsed), index
             if found not in self:
-                return found
-        return found
-
-
-def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address as X-Forwarded-For writes it: also in brackets, also with a port."""
-    text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped or address
+                break
+        return found, place
 
 
 class Identity:
@@ -84,7 +74,7 @@ class Identity:
     :ivar hosts: those that the connection may be asked for; None for any.
     """
 
-    __slots__ = ("_constant_pairs", "_constant_wire", "_scheme", "hosts", "peer", "trust")
+    __slots__ = ("_constant_pairs", "_constant_wire", "_element", "_scheme", "hosts", "peer", "trust")
 
     def __init__(self, trust: Trust, address: str, port: int, scheme: str, local_port: int) -> None:
         self.trust = trust
@@ -98,6 +88,7 @@ class Identity:
             ("X-Forwarded-Port", str(local_port)),
         ]
         self._constant_pairs = [pair for pair in told if pair[1]]
+        self._element = f"for={forwarded.node(address)};proto={scheme}" if trust.forwarded else ""
         self._constant_wire = [(name.encode(), value.encode("latin-1")) for name, value in self._constant_pairs]
 
     def check_host(self, host: str) -> None:
@@ -118,6 +109,8 @@ class Identity:
         """
         if received is not None and self.peer.trusted:
             return self._stamp_trusted(headers, host, received)
+        if self._element:
+            headers.push("Forwarded", "forwarded", self._own_element(host))
         if headers.wire is not None:
             headers.wire += self._constant_wire
             if host:
@@ -129,24 +122,57 @@ class Identity:
             headers.push("X-Forwarded-Host", "x-forwarded-host", host)
         return self.peer
 
+    def _own_element(self, host: str) -> str:
+        return f"{self._element};host={forwarded.text(host)}" if host else self._element
+
     def _stamp_trusted(self, headers: Headers, host: str, received: dict[str, list[str]]) -> Peer:
-        chain = [entry.strip() for value in received.get("x-forwarded-for", ()) for entry in value.split(",")]
-        chain = [entry for entry in chain if entry]
-        client = self.trust.client(chain, self.peer.address)
-        told = {
-            "X-Forwarded-For": ", ".join([*chain, self.peer.address]),
-            "X-Real-IP": client,
-            "X-Forwarded-Proto": self._scheme,
-            "X-Forwarded-Host": host,
-        }
-        told |= {name: value for name, value in self._constant_pairs if name not in told}
+        told = dict(self._constant_pairs)
+        if host:
+            told["X-Forwarded-Host"] = host
+        if self._element and "forwarded" in received:
+            chain, client, heard = self._hear_forwarded(received["forwarded"])
+        else:
+            chain, client, heard = self._hear_fields(received)
+        told |= {name: value for name, value in heard.items() if value}
+        address = self.peer.address
+        told["X-Forwarded-For"] = ", ".join([*chain, address])
+        told["X-Real-IP"] = client = client or address
+        if self._element:
+            told["Forwarded"] = self._appended(forwarded.split(received.get("forwarded", ())) or map(_for, chain), host)
         for name, value in told.items():
-            key = name.lower()
-            own = key in ("x-forwarded-for", "x-real-ip")
-            value = value if own else (received.get(key) or [value])[-1]
-            if value:
-                headers.push(name, key, value)
-        for key in ("forwarded", "x-forwarded-prefix"):
-            for value in received.get(key, ()):
-                headers.push("Forwarded" if key == "forwarded" else "X-Forwarded-Prefix", key, value)
-        return Peer(client, address=self.peer.address, trusted=True, certificate=self.peer.certificate)
+            headers.push(name, name.lower(), value)
+        self._pass_on(headers, received)
+        return Peer(client, address=address, trusted=True, certificate=self.peer.certificate)
+
+    def _hear_fields(self, received: dict[str, list[str]]) -> tuple[list[str], str, dict[str, str]]:
+        """The chain of proxies, the client or `""`, and what else is told, of X-Forwarded-* and X-Real-IP."""
+        chain = [entry.strip(" \t") for value in received.get("x-forwarded-for", ()) for entry in value.split(",")]
+        chain = [entry for entry in chain if entry]
+        real = received.get("x-real-ip", ())
+        if not chain and len(real) == 1 and parse_address(real[0]) is not None:
+            chain = [real[0]]
+        names = ("X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port")
+        heard = {name: (received.get(name.lower()) or [""])[-1] for name in names}
+        return chain, self.trust.walk(chain)[0], heard
+
+    def _hear_forwarded(self, values: list[str]) -> tuple[list[str], str, dict[str, str]]:
+        """The same of Forwarded; what else is told is what the client's own proxy said of it."""
+        elements = [forwarded.read(element) for element in forwarded.split(values)]
+        chain = [str(parse_address(said.get("for", "")) or "unknown") for said in elements]
+        client, place = self.trust.walk(chain)
+        said = elements[place] if client else {}
+        return chain, client, {"X-Forwarded-Proto": forwarded.proto(said), "X-Forwarded-Host": forwarded.host(said)}
+
+    def _appended(self, elements: Iterable[str], host: str) -> str:
+        return ", ".join([*elements, self._own_element(host)])
+
+    def _pass_on(self, headers: Headers, received: dict[str, list[str]]) -> None:
+        if not self._element:
+            for value in received.get("forwarded", ()):
+                headers.push("Forwarded", "forwarded", value)
+        for value in received.get("x-forwarded-prefix", ()):
+            headers.push("X-Forwarded-Prefix", "x-forwarded-prefix", value)
+
+
+def _for(address: str) -> str:
+    return f"for={forwarded.node(address)}"

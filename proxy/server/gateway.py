@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from proxy import __version__
 from proxy.build import Built, Marks, Runtime, build
-from proxy.build.clients import client_limits
+from proxy.build.clients import client_limits, client_trust
 from proxy.build.errands import errand
 from proxy.build.selftests import run_tests
 from proxy.clock import Clock
@@ -243,7 +243,7 @@ class Gateway:
             self.engine,
             wheel=runtime.wheel,
             spawn=runtime.spawn,
-            trust=Trust(self.settings.trusted_proxies),
+            trust=client_trust(self.settings),
             limits=client_limits(self.settings),
             token=runtime.token,
             flusher=runtime.flusher,
@@ -289,7 +289,7 @@ class Gateway:
         built.show(before)
         self.doors.commit(change, patience)
         self.doors.secure(built.certificates)
-        trust, limits = Trust(self.settings.trusted_proxies), client_limits(self.settings)
+        trust, limits = client_trust(self.settings), client_limits(self.settings)
         self._room.resize(limits.connections)
         for listener in self.doors.listeners:
             listener.renew(trust, limits)

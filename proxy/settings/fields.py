@@ -138,6 +138,12 @@ def _check_field_name(value: str) -> str:
     return value
 
 
+def _check_underscored(value: str) -> str:
+    if "_" not in value:
+        raise wrong(f'there is no "_" in "{value}"', "remove it: such names are passed on anyway")
+    return value
+
+
 def _check_method(value: str) -> str:
     if not _METHOD.fullmatch(value):
         raise wrong(f'"{value}" is not a method', f"write {value.upper()}" if value.upper() != value else "")
@@ -231,6 +237,7 @@ TargetOrigin = Annotated[str, AfterValidator(_check_target)]
 HostName = Annotated[str, AfterValidator(_check_host_name)]
 Name = Annotated[str, AfterValidator(_check_name)]
 FieldName = Annotated[str, AfterValidator(_check_field_name)]
+UnderscoredName = Annotated[FieldName, AfterValidator(_check_underscored)]
 Method = Annotated[str, AfterValidator(_check_method)]
 UrlPath = Annotated[str, AfterValidator(_check_path)]
 MatchHost = Annotated[str, AfterValidator(_check_match_host)]

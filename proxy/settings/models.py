@@ -22,6 +22,7 @@ from proxy.settings.fields import (
     NotEmpty,
     PlainOrigin,
     Switch,
+    UnderscoredName,
     port_of,
     split_url,
 )
@@ -134,6 +135,10 @@ class Settings(Model):
     """URL of a Redis server that several gateways share; empty for none."""
     trusted_proxies: Annotated[tuple[Cidr, ...], *Listed] = ()
     """Whose X-Forwarded-* fields are believed; nobody's by default."""
+    forwarded_header: bool = False
+    """Whether Forwarded (RFC 7239) is written for upstreams, and believed of trusted proxies before X-Forwarded-*."""
+    allow_underscores: Annotated[tuple[UnderscoredName, ...], *Listed] = ()
+    """Fields of requests that are passed on although there is a `_` in their names; all others such are dropped."""
     limits: Limits = Limits()
     """How large requests may get."""
     timeouts: ClientTimeouts = ClientTimeouts()

@@ -131,6 +131,13 @@ def gateway(upstream: Origin, path: Path, wait: str = "20s") -> Iterator[Gateway
     """The real command, with `origin` behind it; `wait` is how long an upstream may be silent."""
     file = path / "passerelle.yaml"
     file.write_text(CONFIG.format(port=upstream.port, wait=wait))
+    with serving(file) as running_gateway:
+        yield running_gateway
+
+
+@contextmanager
+def serving(file: Path) -> Iterator[Gateway]:
+    """The real command with a configuration; it has an admin listener and one other, both on ports of 127.0.0.1."""
     with running([str(COMMAND), "serve", "-c", str(file)], "passerelle listening on", "stderr") as (process, told):
         ports = [int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", "".join(told))]
         yield Gateway(process.pid, ports[-1], ports[0])

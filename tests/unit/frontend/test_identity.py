@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.frontend.identity import Network, Trust
+from proxy.settings import SettingsError
 from proxy.settings.fields import Model
 from tests.unit.frontend.stage import Stage, fetch, get, staged
 from tests.wire.strict import Message
@@ -61,6 +62,15 @@ async def test_connection_does_not_strip_forwarding_fields(stage: Stage) -> None
         (["[2001:db9::1]:443"], "2001:db9::1", "[2001:db9::1]:443, 127.0.0.1"),
         (["192.0.2.1:5555"], "192.0.2.1", "192.0.2.1:5555, 127.0.0.1"),
         ([" , "], "127.0.0.1", "127.0.0.1"),
+        (["10.0.0.9, <garbage;=>"], "127.0.0.1", "10.0.0.9, <garbage;=>, 127.0.0.1"),
+        (["10.0.0.9, _hidden"], "127.0.0.1", "10.0.0.9, _hidden, 127.0.0.1"),
+        (["203.0.113.66, [::ffff:192.0.2.1]:80"], "192.0.2.1", "203.0.113.66, [::ffff:192.0.2.1]:80, 127.0.0.1"),
+        (["203.0.113.66, [2001:db9::1]evil"], "127.0.0.1", "203.0.113.66, [2001:db9::1]evil, 127.0.0.1"),
+        (["192.0.2.1:port"], "127.0.0.1", "192.0.2.1:port, 127.0.0.1"),
+        (["192.0.2.1 10.0.0.1"], "127.0.0.1", "192.0.2.1 10.0.0.1, 127.0.0.1"),
+        (["10.0.0.9", "203.0.113.66,, 192.0.2.1 ,"], "192.0.2.1", "10.0.0.9, 203.0.113.66, 192.0.2.1, 127.0.0.1"),
+        (["0x0a.0.0.1, 192.0.2.1, 10.0.0.5"], "192.0.2.1", "0x0a.0.0.1, 192.0.2.1, 10.0.0.5, 127.0.0.1"),
+        (["10.0.0.010"], "127.0.0.1", "10.0.0.010, 127.0.0.1"),
     ],
 )
 async def test_a_trusted_chain_is_walked_from_the_right(chain: list[str], client: str, told: str) -> None:
@@ -85,6 +95,117 @@ async def test_what_else_a_trusted_proxy_tells_is_kept() -> None:
         "x-forwarded-port": ["443"],
         "forwarded": ["for=x"],
     }
+
+
+@pytest.mark.parametrize(
+    ("fields", "client", "told"),
+    [
+        (["X-Real-IP: 192.0.2.1"], "192.0.2.1", "192.0.2.1, 127.0.0.1"),
+        (["X-Real-IP: 192.0.2.1", "X-Forwarded-For: 192.0.2.2"], "192.0.2.2", "192.0.2.2, 127.0.0.1"),
+        (["X-Real-IP: nobody"], "127.0.0.1", "127.0.0.1"),
+        (["X-Real-IP: 192.0.2.1", "X-Real-IP: 192.0.2.2"], "127.0.0.1", "127.0.0.1"),
+    ],
+)
+async def test_a_real_ip_counts_where_there_is_no_chain(fields: list[str], client: str, told: str) -> None:
+    async with staged(top=TRUSTED) as stage:
+        message = await seen(stage, *fields)
+    assert (message.values("x-real-ip"), message.values("x-forwarded-for")) == ([client], [told])
+
+
+async def test_a_long_chain_is_walked_to_the_first_stranger() -> None:
+    chain = ", ".join(["203.0.113.66"] * 500 + ["192.0.2.1"] + ["10.0.0.5"] * 500)
+    async with staged(top=TRUSTED) as stage:
+        message = await seen(stage, f"X-Forwarded-For: {chain}")
+    assert message.values("x-real-ip") == ["192.0.2.1"]
+
+
+# Forwarded (RFC 7239)
+
+FORWARDED = f"{TRUSTED}\nforwarded_header: true"
+
+
+async def test_forwarded_is_written_where_it_is_asked_for() -> None:
+    async with staged(top="forwarded_header: true") as stage:
+        message = await seen(stage, "Forwarded: for=192.0.2.9", "X-Forwarded-For: 192.0.2.9")
+    assert message.values("forwarded") == ["for=127.0.0.1;proto=http;host=example.test"]
+    assert message.values("x-forwarded-for") == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("values", "client", "chain"),
+    [
+        (["for=192.0.2.1"], "192.0.2.1", "192.0.2.1, 127.0.0.1"),
+        (['For="[2001:db9::1]:4711"'], "2001:db9::1", "2001:db9::1, 127.0.0.1"),
+        (['for="192.0.2.1:80"'], "192.0.2.1", "192.0.2.1, 127.0.0.1"),
+        (["for=192.0.2.1;by=203.0.113.43, for=10.0.0.5"], "192.0.2.1", "192.0.2.1, 10.0.0.5, 127.0.0.1"),
+        (
+            ["for=203.0.113.66", "for=192.0.2.1, for=10.0.0.5"],
+            "192.0.2.1",
+            "203.0.113.66, 192.0.2.1, 10.0.0.5, 127.0.0.1",
+        ),
+        (["for=10.0.0.9, for=_hidden"], "127.0.0.1", "10.0.0.9, unknown, 127.0.0.1"),
+        (["for=10.0.0.9, for=unknown, for=10.0.0.5"], "10.0.0.5", "10.0.0.9, unknown, 10.0.0.5, 127.0.0.1"),
+        (["proto=https"], "127.0.0.1", "unknown, 127.0.0.1"),
+        # what stands to the left cannot spoil what a trusted proxy appended
+        (['for="10.0.0.9, for=192.0.2.1'], "192.0.2.1", "unknown, 192.0.2.1, 127.0.0.1"),
+        (['for=10.0.0.9;x="', "for=192.0.2.1"], "192.0.2.1", "unknown, 192.0.2.1, 127.0.0.1"),
+        (["for=10.0.0.9;;;=, for=192.0.2.1"], "192.0.2.1", "unknown, 192.0.2.1, 127.0.0.1"),
+        # nor can a host that a proxy quotes
+        (['for=192.0.2.1;host="a, for=10.0.0.9"'], "127.0.0.1", "unknown, unknown, 127.0.0.1"),
+        (['for=192.0.2.1;host="a, for=10.0.0.9;x=\\""'], "127.0.0.1", "unknown, unknown, 127.0.0.1"),
+        (["for=192.0.2.1;for=10.0.0.9"], "127.0.0.1", "unknown, 127.0.0.1"),
+        ([" , "], "127.0.0.1", "127.0.0.1"),
+    ],
+)
+async def test_forwarded_is_walked_from_the_right(values: list[str], client: str, chain: str) -> None:
+    async with staged(top=FORWARDED) as stage:
+        fields = [f"Forwarded: {value}" for value in values]
+        message = await seen(stage, *fields, "X-Forwarded-For: 198.51.100.1", "X-Real-IP: 198.51.100.1")
+    assert (message.values("x-real-ip"), message.values("x-forwarded-for")) == ([client], [chain])
+    own = "for=127.0.0.1;proto=http;host=example.test"
+    assert message.values("forwarded") == [", ".join([*(value for value in values if value != " , "), own])]
+
+
+async def test_what_the_client_s_own_proxy_says_of_it_counts() -> None:
+    async with staged(top=FORWARDED) as stage:
+        lies, truth = "for=203.0.113.66;proto=ftp;host=lie", 'for=192.0.2.1;proto=HTTPS;host="shop.example:444"'
+        message = await seen(stage, f"Forwarded: {lies}, {truth}, for=10.0.0.5;proto=http;host=inner")
+        assert message.values("x-forwarded-proto") == ["https"]
+        assert message.values("x-forwarded-host") == ["shop.example:444"]
+        message = await seen(stage, 'Forwarded: for=192.0.2.1;proto="a b";host="a/b"')
+        assert message.values("x-forwarded-proto") == ["http"]
+        assert message.values("x-forwarded-host") == ["example.test"]
+
+
+async def test_without_forwarded_the_chain_is_translated() -> None:
+    async with staged(top=FORWARDED) as stage:
+        message = await seen(stage, "X-Forwarded-For: 2001:db9::1, odd, 10.0.0.5", "X-Forwarded-Proto: https")
+    written = 'for="[2001:db9::1]", for=unknown, for=10.0.0.5, for=127.0.0.1;proto=http;host=example.test'
+    assert message.values("forwarded") == [written]
+    assert message.values("x-forwarded-proto") == ["https"]
+
+
+# names with an underscore
+
+
+async def test_names_with_an_underscore_are_dropped_unless_they_are_listed() -> None:
+    sent = ("X_Forwarded_For: 192.0.2.9", "X_Legacy: 1", "x_legacy: 2", "X_Other: 3", "Content_Length: 5")
+    async with staged() as stage:
+        message = await seen(stage, *sent)
+        assert not [name for name, _ in message.fields if "_" in name]
+    async with staged(top="allow_underscores: [X_legacy]") as stage:
+        message = await seen(stage, *sent)
+        assert [field for field in message.fields if "_" in field[0]] == [("X_Legacy", "1"), ("x_legacy", "2")]
+
+
+@pytest.mark.parametrize("name", ["X_Forwarded_For", "content_length", "X-Real_IP", "Transfer_Encoding", "host_"])
+async def test_names_that_could_be_taken_for_our_own_cannot_be_listed(name: str) -> None:
+    if name == "host_":
+        async with staged(top=f"allow_underscores: {name}"):
+            return
+    with pytest.raises(SettingsError, match=f"forge a field of the gateway's own with {name}"):
+        async with staged(top=f"allow_underscores: [{name}]"):
+            pass
 
 
 async def test_request_ids_of_strangers_are_replaced(stage: Stage) -> None:
@@ -139,8 +260,8 @@ def test_nobody_can_place_an_address_left_of_a_stranger(chain: list[str], strang
     trust = Trust(Networks(of=("10.0.0.0/8",)).of)  # type: ignore[arg-type]  # as YAML has them
     if stranger in trust:
         return
-    found = trust.client([*chain, stranger, "10.1.2.3"], "10.9.9.9")
-    assert found == trust.client([stranger], "10.9.9.9")
+    found = trust.walk([*chain, stranger, "10.1.2.3"])
+    assert found == (trust.walk([stranger])[0], len(chain))
 
 
 def test_nobody_is_trusted_unless_named() -> None:

@@ -18,6 +18,7 @@ from proxy.settings.fields import (
     PlainOrigin,
     Switch,
     TargetOrigin,
+    UnderscoredName,
     is_address,
     is_loopback,
     port_of,
@@ -124,3 +125,11 @@ def test_models_do_not_change_and_know_all_their_keys() -> None:
         Part().size = 5
     with pytest.raises(ValidationError):
         Part.model_validate({"sise": 5})
+
+
+def test_an_underscored_name_has_one() -> None:
+    names = TypeAdapter(UnderscoredName)
+    assert names.validate_python("X_Legacy") == "X_Legacy"
+    for name in ("X-Legacy", "X_ Legacy", ""):
+        with pytest.raises(ValidationError):
+            names.validate_python(name)

@@ -14,7 +14,8 @@ GOOD = APP + "routes: [{name: all, upstream: app}]\n"  # lines 1 and 2
 ANOTHER = 'give one of them another: "id: NAME"'
 ENTRY = 'write "- name", or "- name: {option: value}"'
 TOP_KEYS = (
-    "admin, dns, drain, errors, include, limits, listen, plugins, redis, routes, state, tests, timeouts, "
+    "admin, allow_underscores, dns, drain, errors, forwarded_header, include, limits, listen, plugins, redis, routes, "
+    "state, tests, timeouts, "
     "trusted_proxies, "
     "upstreams, workers"
 )
