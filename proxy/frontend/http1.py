@@ -44,6 +44,7 @@ class Connection(RequestHandler):
     """
 
     __slots__ = (
+        "_at",
         "_buffer",
         "_closing",
         "_heading",
@@ -69,7 +70,8 @@ class Connection(RequestHandler):
         self.listener = listener
         self._told = told  # by a PROXY header
         self._heads = listener.new_parser()
-        self._buffer = b""
+        self._buffer = b""  # what is not taken yet begins at `_at`; empty when nothing is left
+        self._at = 0  # so that taking one of many requests does not copy those behind it
         self.keep = True
         self.outlet = Outlet(self)
         self.upload = Upload(self)
@@ -173,12 +175,23 @@ class Connection(RequestHandler):
         elif self._closing:
             return
         elif self.outlet.exchange is not None or self._parsing or self.outlet.full:
-            self._buffer += data
+            self._put(self._rest() + data)
             if len(self._buffer) >= _HIGH_WATER:
                 self.stop_reading()
-        else:
-            self._buffer = self._buffer + data if self._buffer else data
+        elif self._buffer:
+            self._put(self._rest() + data)
             self._parse()
+        else:
+            self._buffer = data
+            self._parse()
+
+    def _rest(self) -> bytes:
+        """What is not taken yet."""
+        return self._buffer[self._at :]
+
+    def _put(self, data: bytes, at: int = 0) -> None:
+        """Take further requests from there."""
+        self._buffer, self._at = (data, at) if at < len(data) else (b"", 0)
 
     def _parse(self) -> None:
         """Take requests from the buffer until one has to wait. Iterative, so that no pipeline is too deep."""
@@ -197,23 +210,24 @@ class Connection(RequestHandler):
                 pass
         finally:
             self._parsing = False
-        if self._stopped and len(self._buffer) < _HIGH_WATER and self.upload.reader is None:
+        if self._stopped and len(self._buffer) - self._at < _HIGH_WATER and self.upload.reader is None:
             self.go_on_reading()
 
     def _next(self) -> bool:
         """Begin the next request of the buffer; False when its head is not whole."""
-        data = self._buffer
-        empty = _EMPTY_LINES.match(data)
+        data, at = self._buffer, self._at
+        empty = _EMPTY_LINES.match(data, at)
         if empty is not None:  # RFC 9112 section 2.2: empty lines before the request line are ignored
-            data = self._buffer = data[empty.end() :]
+            at = empty.end()
             self._scanned = 0
-        size = data.find(_END, max(self._scanned - 3, 0)) + 4
-        if size < 4:
-            self._wait_for_head(data)
+        end = data.find(_END, max(self._scanned - 3, at)) + 4
+        if end < 4:
+            self._put(data[at:])
+            self._wait_for_head(data[at:])
             return False
         self._scanned = 0
         try:
-            head = self.listener.reader.read(data[:size], self._heads)
+            head = self.listener.reader.read(data[at:end], self._heads)
             if self._identity.hosts is not None:
                 self._identity.check_host(head.request.host)
             body = None
@@ -226,7 +240,7 @@ class Connection(RequestHandler):
         except ClientError as error:
             self._refuse(error)
         else:
-            self._buffer = data[size:]
+            self._buffer, self._at = (data, end) if end < len(data) else (b"", 0)  # inlined: each request comes here
             self._begin(head, body)
         return True
 
@@ -249,7 +263,7 @@ class Connection(RequestHandler):
         exchange = self._new_exchange(request)
         if reader is not None:
             self.go_on_reading()  # which may have been stopped for what was held; the body has its own back-pressure
-            self._buffer = self.upload.open(exchange, reader, self._buffer, head.expects)
+            self._put(self._buffer, self.upload.open(exchange, reader, self._buffer, self._at, head.expects))
         exchange.peer = self._identity.stamp(request.headers, request.host, head.forwarded)
         if head.request_id:
             exchange.received_id = head.request_id
@@ -283,7 +297,7 @@ class Connection(RequestHandler):
 
     def body_over(self, rest: bytes) -> None:
         """The request's body has ended, whole or not; `rest` came behind it."""
-        self._buffer = rest
+        self._put(rest)
         if self.outlet.exchange is None:
             self.answer_over()
 
@@ -314,7 +328,8 @@ class Connection(RequestHandler):
             return
         listener.wheel.disarm(self._watch)
         self._stopped = False
-        early, self._buffer = self._buffer, b""
+        early = self._rest()
+        self._put(b"")
         self._tunnel = tunnel
         tunnel.join(self, transport, early, full=full, patience=listener.limits.slow_reader)
         if listener.draining:

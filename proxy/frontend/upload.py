@@ -13,7 +13,33 @@ if TYPE_CHECKING:
     from proxy.frontend.http1 import Connection
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"  # without trailers
 _DRAIN = 262144  # bytes of an upload that are read and thrown away after an early answer, to keep the connection
+
+
+def _guess(reader: Reader, data: bytes, at: int) -> int:
+    """Where a body that begins at `at` will have ended, or the end of what is here."""
+    if reader.size is not None:
+        return at + reader.size
+    found = data.find(_LAST_CHUNK, at)
+    return len(data) if found < 0 else found + len(_LAST_CHUNK)
+
+
+def _taken(reader: Reader, data: bytes, at: int) -> tuple[bytes, int]:
+    """The content of a body that begins at `at`, as far as it is there, and where what was read of it ends.
+
+    The reader is given what belongs to the body, or can be taken for its end, so that the many requests that may stand
+    behind it are not copied with it.
+
+    :raises FramingError: as the reader does.
+    """
+    parts = []
+    while at < len(data) and not reader.done:  # again where what looked like the end stood inside of a chunk
+        end = _guess(reader, data, at)
+        parts.append(reader.feed(data[at:end]))
+        at = min(end, len(data)) - len(reader.rest)
+    reader.rest = b""
+    return parts[0] if len(parts) == 1 else b"".join(parts), at
 
 
 class Upload:
@@ -34,32 +60,32 @@ class Upload:
         self.stream: Stream | None = None
         self.expects = False
 
-    def open(self, exchange: Exchange, reader: Reader, data: bytes, expects: bool) -> bytes:
+    def open(self, exchange: Exchange, reader: Reader, data: bytes, at: int, expects: bool) -> int:
         """Begin a body: bytes in memory when all of it is here already, else a stream.
 
-        :param data: what came behind the head.
-        :returns: what came behind the body.
+        :param data: what came from the client, the head ending at `at`.
+        :returns: where the body ends in `data`.
         """
         self._exchange = exchange
         request = exchange.request
         try:
-            content = reader.feed(data) if data else b""
+            content, end = _taken(reader, data, at)
         except FramingError as error:
             request.body = stream = Stream(self, reader.size)
             self._connection.distrust()
             stream.fail(BadRequest(error.reason))
-            return b""
+            return len(data)
         exchange.bytes_in = len(content)
         if reader.done:
             request.body = Body(content)
             request.body.trailers = reader.trailers
-            return reader.rest
-        self.expects = expects and not data
+            return end
+        self.expects = expects and at >= len(data)
         self.reader = reader
         self.stream = request.body = Stream(self, reader.size)
         if content:
             self.stream.feed(content)
-        return b""
+        return end
 
     def feed(self, data: bytes) -> None:
         """More bytes from the client while a body is under way."""
