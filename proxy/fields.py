@@ -31,6 +31,7 @@ REQUEST_ID = 9
 VIA = 10
 DATE = 12  # passed on, and noted
 MAX_FORWARDS = 13  # how many more may pass on OPTIONS (RFC 9110 section 7.6.2)
+TRACE = 14  # of which trace it is (W3C Trace Context)
 UNDERSCORE = 11  # `X_Forwarded_For` and `X-Forwarded-For` are one name to CGI: dropped
 
 
@@ -54,6 +55,8 @@ REQUEST_KINDS: Mapping[str, int] = {
     "forwarded": FORWARDED,
     "host": HOST,
     "max-forwards": MAX_FORWARDS,
+    "traceparent": TRACE,
+    "tracestate": TRACE,
     "via": VIA,
     "x-forwarded-for": FORWARDED,
     "x-forwarded-host": FORWARDED,
@@ -66,6 +69,8 @@ REQUEST_KINDS: Mapping[str, int] = {
     "x-real-ip": FORWARDED,
     "x-request-id": REQUEST_ID,
 }
+
+UNTRACED_KINDS: Mapping[str, int] = {name: kind for name, kind in REQUEST_KINDS.items() if kind != TRACE}
 
 RESPONSE_KINDS: Mapping[str, int] = {**_HOP_BY_HOP_KINDS, "date": DATE, "te": DROP, "x-request-id": DROP}
 

@@ -20,6 +20,7 @@ def client_limits(settings: Settings) -> Limits:
         target_bytes=settings.limits.target,
         connections=settings.limits.connections,
         underscores=frozenset(name.lower() for name in settings.allow_underscores),
+        traces=settings.traceparent,
     )
 
 

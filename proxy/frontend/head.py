@@ -33,6 +33,7 @@ from proxy.fields import (
     PLAIN,
     REQUEST_ID,
     TE,
+    TRACE,
     UPGRADE,
     VIA,
     Names,
@@ -62,9 +63,10 @@ class Head:
     :ivar forwarded: X-Forwarded-* and Forwarded as received, by lower-case name.
     :ivar last: whether nobody behind us is asked: we answer (RFC 9110 section 7.6.2).
     :ivar request_id: X-Request-ID as received, or `""`.
+    :ivar trace: traceparent and tracestate as received, or None when there is neither.
     """
 
-    __slots__ = ("close", "expects", "forwarded", "framing", "last", "request", "request_id", "upgrade")
+    __slots__ = ("close", "expects", "forwarded", "framing", "last", "request", "request_id", "trace", "upgrade")
 
     def __init__(self, request: Request, close: bool) -> None:
         self.request = request
@@ -75,6 +77,7 @@ class Head:
         self.upgrade = ""
         self.forwarded: dict[str, list[str]] | None = None
         self.request_id = ""
+        self.trace: list[tuple[str, str]] | None = None
 
 
 class HeadReader:
@@ -108,6 +111,17 @@ class HeadReader:
         if len(held) > self.max_bytes:
             return HeadTooLarge(f"the request head is over {self.max_bytes} bytes")
         return None
+
+    def unfinished(self, data: bytes, seen: int) -> ClientError | None:
+        """What is wrong already with the beginning of a head, or None.
+
+        :param seen: bytes of it that were looked at before.
+        """
+        error = self.too_large(data)
+        fresh = data[seen - data.endswith(b"\r", 0, seen) :]
+        if error is None and fresh.count(b"\n") != fresh.count(b"\r\n"):
+            error = BadRequest("a line ends in LF without CR (RFC 9112 section 2.2)")
+        return error
 
     def read(self, data: bytes, parser: HttpRequestParser) -> Head:
         """Parse a whole head.
@@ -191,11 +205,12 @@ class HeadReader:
 
     def _seldom(self, head: Head, kind: int, name: str, value: str) -> None:
         if kind == FORWARDED:
-            if head.forwarded is None:
-                head.forwarded = {}
+            head.forwarded = head.forwarded or {}
             head.forwarded.setdefault(name.lower(), []).append(value)
         elif kind == REQUEST_ID:
             head.request_id = value
+        elif kind == TRACE:
+            head.trace = [*(head.trace or ()), (name, value)]
         elif kind == EXPECT:
             self._expect(head, name, value)
         elif kind == TE:

@@ -21,6 +21,7 @@ from proxy.frontend import answer
 from proxy.frontend.head import Head
 from proxy.frontend.outlet import Outlet
 from proxy.frontend.pace import Pace, Watch, end, reset
+from proxy.frontend.stamp import stamp
 from proxy.frontend.upload import Upload
 from proxy.message import Request
 
@@ -175,19 +176,15 @@ class Connection(RequestHandler):
         elif self._closing:
             return
         elif self.outlet.exchange is not None or self._parsing or self.outlet.full:
-            self._put(self._rest() + data)
+            self._put(self._buffer[self._at :] + data)
             if len(self._buffer) >= _HIGH_WATER:
                 self.stop_reading()
         elif self._buffer:
-            self._put(self._rest() + data)
+            self._put(self._buffer[self._at :] + data)
             self._parse()
         else:
             self._buffer = data
             self._parse()
-
-    def _rest(self) -> bytes:
-        """What is not taken yet."""
-        return self._buffer[self._at :]
 
     def _put(self, data: bytes, at: int = 0) -> None:
         """Take further requests from there."""
@@ -245,11 +242,8 @@ class Connection(RequestHandler):
         return True
 
     def _wait_for_head(self, data: bytes) -> None:
-        error: ClientError | None = self.listener.reader.too_large(data)
         seen, self._scanned = self._scanned, len(data)
-        fresh = data[seen - data.endswith(b"\r", 0, seen) :]
-        if error is None and fresh.count(b"\n") != fresh.count(b"\r\n"):
-            error = BadRequest("a line ends in LF without CR (RFC 9112 section 2.2)")
+        error = self.listener.reader.unfinished(data, seen)
         if error is not None:
             self._refuse(error)
         elif data not in _NO_HEAD and not self._heading:
@@ -264,12 +258,7 @@ class Connection(RequestHandler):
         if reader is not None:
             self.go_on_reading()  # which may have been stopped for what was held; the body has its own back-pressure
             self._put(self._buffer, self.upload.open(exchange, reader, self._buffer, self._at, head.expects))
-        exchange.peer = self._identity.stamp(request.headers, request.host, head.forwarded)
-        if head.request_id:
-            exchange.received_id = head.request_id
-            if self._identity.peer.trusted:
-                exchange.id = head.request_id
-        request.headers.push("X-Request-ID", "x-request-id", exchange.id)
+        stamp(exchange, head, self._identity, self.listener)
         if reader is None:
             self.listener.wheel.disarm(self._watch)
         else:
@@ -328,7 +317,7 @@ class Connection(RequestHandler):
             return
         listener.wheel.disarm(self._watch)
         self._stopped = False
-        early = self._rest()
+        early = self._buffer[self._at :]
         self._put(b"")
         self._tunnel = tunnel
         tunnel.join(self, transport, early, full=full, patience=listener.limits.slow_reader)

@@ -19,7 +19,7 @@ from proxy.clock import Clock
 from proxy.corked import Flusher
 from proxy.errors import GatewayError
 from proxy.exchange import Exchange
-from proxy.fields import REQUEST_KINDS, Names
+from proxy.fields import REQUEST_KINDS, UNTRACED_KINDS, Names
 from proxy.flow import Spawn
 from proxy.frontend.accept import Acceptor, Room, Steps
 from proxy.frontend.answer import Dates
@@ -44,6 +44,7 @@ class Gateway(Protocol):
     clock: Clock
 
     def new_id(self) -> str: ...
+    def new_trace(self) -> str: ...
     def begin(self, x: Exchange) -> None: ...
     def refuse(self, x: Exchange, error: GatewayError) -> None: ...
     def reply(self, x: Exchange, response: Response) -> None: ...
@@ -61,6 +62,7 @@ class Limits:
     :ivar target_bytes: of the request target.
     :ivar connections: open at once; over it new ones wait in the backlog.
     :ivar underscores: lower-case names with `_` that are passed on.
+    :ivar traces: whether `traceparent` is looked at, and begun; else it passes like any other field.
     """
 
     __slots__ = (
@@ -72,6 +74,7 @@ class Limits:
         "idle",
         "slow_reader",
         "target_bytes",
+        "traces",
         "underscores",
     )
 
@@ -87,6 +90,7 @@ class Limits:
         target_bytes: int = 8192,
         connections: int = 10000,
         underscores: frozenset[str] = frozenset(),
+        traces: bool = True,
     ) -> None:
         self.head = head
         self.body_gap = body_gap
@@ -97,6 +101,7 @@ class Limits:
         self.target_bytes = target_bytes
         self.connections = connections
         self.underscores = underscores
+        self.traces = traces
 
 
 async def _unused(request: BaseRequest) -> NoReturn:
@@ -264,7 +269,7 @@ class Listener:
         limits = self.limits
         return HeadReader(
             self.scheme,
-            Names(REQUEST_KINDS, limits.underscores),
+            Names(REQUEST_KINDS if limits.traces else UNTRACED_KINDS, limits.underscores),
             self._token,
             max_bytes=limits.head_bytes,
             max_fields=limits.fields,

@@ -139,6 +139,9 @@ class Settings(Model):
     """Whether Forwarded (RFC 7239) is written for upstreams, and believed of trusted proxies before X-Forwarded-*."""
     allow_underscores: Annotated[tuple[UnderscoredName, ...], *Listed] = ()
     """Fields of requests that are passed on although there is a `_` in their names; all others such are dropped."""
+    traceparent: bool = True
+    """Whether upstreams get a W3C `traceparent` with every request: the client's where it is valid, else a new one,
+    not sampled. `false` passes the client's field unseen and begins none, so that upstreams decide what is sampled."""
     limits: Limits = Limits()
     """How large requests may get."""
     timeouts: ClientTimeouts = ClientTimeouts()
