@@ -63,7 +63,7 @@ class Engine:
         self._fail = self._recovery.fail
         self._random = randomness or random.Random()  # ids are unique, not secret
         self._ids: list[str] = []
-        self._traces: list[str] = []
+        self._traces: list[bytes] = []
         self._tally = Tally(metrics)
         metrics.gauge("passerelle_requests_active", "Exchanges under way.", function=lambda: self.active)
 
@@ -75,12 +75,13 @@ class Engine:
             ids += [text[at : at + 32] for at in range(0, 32 * _IDS, 32)]
         return ids.pop()
 
-    def new_trace(self) -> str:
+    def new_trace(self) -> bytes:
         """A fresh traceparent (W3C Trace Context section 3.2) whose `sampled` flag is unset; made a batch at a time."""
         traces = self._traces
         if not traces:
             text = self._random.randbytes(24 * _IDS).hex()
-            traces += [f"00-{text[at : at + 32]}-{text[at + 32 : at + 48]}-00" for at in range(0, 48 * _IDS, 48)]
+            made = [f"00-{text[at : at + 32]}-{text[at + 32 : at + 48]}-00" for at in range(0, 48 * _IDS, 48)]
+            traces += " ".join(made).encode().split()
         return traces.pop()
 
     # called by the front end

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from proxy.exchange import Exchange
 from proxy.frontend.head import Head
 from proxy.frontend.identity import Identity
+from proxy.headers import Headers
 
 if TYPE_CHECKING:
     from proxy.frontend.listener import Listener
@@ -34,10 +35,17 @@ def stamp(exchange: Exchange, head: Head, identity: Identity, listener: Listener
     headers.push("X-Request-ID", "x-request-id", exchange.id)
     if listener.limits.traces:
         if head.trace is None or not _goes_on(head.trace):
-            headers.push("traceparent", "traceparent", listener.engine.new_trace())
+            _begin(headers, listener.engine.new_trace())
         else:
             for name, value in head.trace:
                 headers.push(name, name.lower(), value)
+
+
+def _begin(headers: Headers, trace: bytes) -> None:
+    if headers.wire is not None:
+        headers.wire.append((b"traceparent", trace))
+    else:
+        headers.push("traceparent", "traceparent", trace.decode())
 
 
 def _goes_on(fields: list[tuple[str, str]]) -> bool:

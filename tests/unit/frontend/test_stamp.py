@@ -93,7 +93,7 @@ def test_traces_are_made_of_the_randomness_that_is_handed_in() -> None:
             spawn=spawn,  # type: ignore[arg-type]  # nothing waits here
             randomness=random.Random(seed),
         )
-        return [engine.new_trace() for _ in range(600)]
+        return [engine.new_trace().decode() for _ in range(600)]
 
     made = traces(1)
     assert made == traces(1) != traces(2)

@@ -15,7 +15,7 @@ ANOTHER = 'give one of them another: "id: NAME"'
 ENTRY = 'write "- name", or "- name: {option: value}"'
 TOP_KEYS = (
     "admin, allow_underscores, dns, drain, errors, forwarded_header, include, limits, listen, plugins, redis, routes, "
-    "state, tests, timeouts, "
+    "state, tests, timeouts, traceparent, "
     "trusted_proxies, "
     "upstreams, workers"
 )
