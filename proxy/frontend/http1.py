@@ -216,7 +216,6 @@ class Connection(RequestHandler):
         empty = _EMPTY_LINES.match(data, at)
         if empty is not None:  # RFC 9112 section 2.2: empty lines before the request line are ignored
             at = empty.end()
-            self._scanned = 0
         end = data.find(_END, max(self._scanned - 3, at)) + 4
         if end < 4:
             self._put(data[at:])
@@ -317,8 +316,7 @@ class Connection(RequestHandler):
             return
         listener.wheel.disarm(self._watch)
         self._stopped = False
-        early = self._buffer[self._at :]
-        self._put(b"")
+        early, self._buffer, self._at = self._buffer[self._at :], b"", 0
         self._tunnel = tunnel
         tunnel.join(self, transport, early, full=full, patience=listener.limits.slow_reader)
         if listener.draining:
