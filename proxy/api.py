@@ -12,7 +12,7 @@ from proxy.errors import (
     GatewayError,
     UpstreamError,
 )
-from proxy.events import ApiError, Event, EventBus, EventClass, RequestCompleted
+from proxy.events import ApiError, Event, EventBus, EventClass, LogsRotated, RequestCompleted
 from proxy.exchange import Endpoint, Exchange, Key
 from proxy.headers import Headers
 from proxy.message import Request, Response
@@ -49,6 +49,7 @@ __all__ = [
     "Http",
     "Key",
     "Link",
+    "LogsRotated",
     "Metrics",
     "Peer",
     "Percent",

@@ -160,6 +160,7 @@ class Engine:
         if x.phase is not UPSTREAM:
             response.close()
             return
+        x.upstream_status = response.status
         x.plan.upstream.answered(x, response)
         if response.status >= 500 and self._recovery.instead(x, response.status, response):
             return
@@ -250,6 +251,7 @@ class Engine:
             return self._recovery.give_up(x, error)
         x.upstream = upstream.name
         x.attempts += 1
+        x.upstream_status = 0
         x.phase = ATTEMPT
         x.cursor = x.floor
         return self._stamp(x)

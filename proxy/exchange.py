@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from proxy.errors import GatewayError
 from proxy.kept import Kept
 from proxy.message import Request, Response
+from proxy.patience import DEFAULT_PATIENCE, Patience
 from proxy.peer import Peer
 
 T = TypeVar("T")
@@ -91,34 +92,6 @@ class Endpoint:
         return f"<Endpoint {self.url}>"
 
 
-class Patience:
-    """How long an upstream may take, in seconds; each ends in a 504.
-
-    :ivar total: from the request's head to the answer's last byte, over all tries; 0.0 without a limit.
-    :ivar connect: until the connection stands, TLS included.
-    :ivar first_byte: from the request's last byte to the answer's first.
-    :ivar between_bytes: the longest pause inside the answer, and between two bytes of an upload that it takes.
-    :ivar tunnel_idle: the longest pause of a tunnel, both directions taken together; it ends in a close.
-    """
-
-    __slots__ = ("between_bytes", "connect", "first_byte", "total", "tunnel_idle")
-
-    def __init__(
-        self,
-        connect: float = 5.0,
-        first_byte: float = 60.0,
-        between_bytes: float = 60.0,
-        total: float = 0.0,
-        tunnel_idle: float = 3600.0,
-    ) -> None:
-        self.connect = connect
-        self.first_byte = first_byte
-        self.between_bytes = between_bytes
-        self.total = total
-        self.tunnel_idle = tunnel_idle
-
-
-DEFAULT_PATIENCE = Patience()
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"})
 
 
@@ -196,6 +169,7 @@ class Exchange:
     :ivar attempts: how many tries were begun.
     :ivar tried: the endpoints of tries that failed at this upstream, oldest first; an endpoint that is not among them
         comes before those that are.
+    :ivar upstream_status: status that the last try was answered with, whatever became of that answer; 0 without one.
     :ivar fallback: what `on_error` gave in the place of the upstream: the name of another one, `respond`, or `""`.
     :ivar deadline: clock reading by which the answer must be whole, seconds; `inf` without one. A plugin may bring it
         forward before the first try.
@@ -245,6 +219,7 @@ class Exchange:
         "task",
         "tried",
         "upstream",
+        "upstream_status",
     )
 
     def __init__(self, id: str, request: Request, peer: Peer, client: Client, started: float) -> None:  # noqa: A002 (the field's name)
@@ -259,6 +234,7 @@ class Exchange:
         self.endpoint: Endpoint | None = None
         self.target = request.target
         self.attempts = 0
+        self.upstream_status = 0
         self.tried: tuple[Endpoint, ...] = ()
         self.fallback = ""
         self.deadline = inf
@@ -274,7 +250,7 @@ class Exchange:
         self.cursor = -1  # index of the plugin whose hook runs
         self.floor = -1  # hooks of plugins up to this index are not this exchange's: it was fetched from there
         self.fresh = False  # whether the next try must not reuse a connection, since a reused one died under it
-        self.patience = DEFAULT_PATIENCE
+        self.patience: Patience = DEFAULT_PATIENCE
         self.claim: Claim | None = None  # on the target that is tried; whoever ends the try releases it
         self.before = 0  # tries that were another upstream's
         self.hold = 0  # bytes of an answer that is held until it is whole
@@ -305,6 +281,11 @@ class Exchange:
     def get(self, key: Key[T], default: T | None = None) -> T | None:
         """What is kept under `key`, or `default`."""
         return default if self._bag is None else self._bag.get(key, default)
+
+    @property
+    def revision(self) -> str:
+        """Short hash of the configuration that it was begun on; empty before it was begun."""
+        return "" if self.plan is None else cast("str", self.plan.revision)
 
     def fetch(self, request: Request) -> Awaitable[Response]:
         """Send `request` through the hooks listed after the calling plugin and to the upstream.

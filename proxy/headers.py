@@ -114,8 +114,11 @@ class Headers:
             return default
 
     def getall(self, name: str) -> list[str]:
-        """Every value of `name`, in order; empty when absent."""
+        """Every value of `name`, in order; empty when absent. Leaves unread fields unread."""
         key = name.lower()
+        if self.wire is not None:
+            raw = key.encode("latin-1", "replace")
+            return [value.decode("latin-1") for known, value in self.wire if known.lower() == raw]
         if key not in self.keys:
             return []
         return [pair[1] for k, pair in zip(self.keys, self.pairs, strict=True) if k == key]

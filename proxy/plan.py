@@ -5,15 +5,17 @@ Everything here is made before the first request and never changes; a reload mak
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from proxy.chain import Chain
 from proxy.errors import GatewayError
-from proxy.exchange import DEFAULT_PATIENCE, Endpoint, Exchange, Patience
+from proxy.exchange import Endpoint, Exchange
 from proxy.fallback import Fallback
 from proxy.message import Response
 from proxy.metrics import CounterChild, HistogramChild
 from proxy.pages import BUILT_IN, Pages
+from proxy.patience import DEFAULT_PATIENCE, Patience
 from proxy.routing import Rewrite, Router
 
 
@@ -55,6 +57,7 @@ class Plan:
     :ivar fallback: what is done instead of answering with an upstream's failure, or None.
     :ivar pages: what errors on it look like.
     :ivar active: exchanges on this plan that are not over.
+    :ivar revision: of the configuration that it is part of.
     """
 
     __slots__ = (
@@ -66,6 +69,7 @@ class Plan:
         "name",
         "pages",
         "patience",
+        "revision",
         "rewrite",
         "size",
         "upstream",
@@ -90,6 +94,7 @@ class Plan:
         self.fallback = fallback
         self.size = len(chain.links)
         self.active = 0
+        self.revision = ""
         self.counters: dict[int, CounterChild] = {}
         self.latency: HistogramChild | None = None
 
@@ -110,10 +115,18 @@ class Snapshot:
         self.upstreams = upstreams
         self.plans = plans
         self.revision = revision
+        for plan in self._all():
+            plan.revision = revision
 
     @property
     def active(self) -> int:
         """Exchanges that began on this configuration and are not over."""
-        ways_out = (plan.fallback.plan for plan in self.plans if plan.fallback is not None)
-        moved: int = sum(plan.active for plan in ways_out if plan is not None)
-        return self.fallback.active + moved + sum(plan.active for plan in self.plans)
+        return sum(plan.active for plan in self._all())
+
+    def _all(self) -> Iterator[Plan]:
+        """Every plan that an exchange can be on."""
+        yield self.fallback
+        for plan in self.plans:
+            yield plan
+            if plan.fallback is not None and plan.fallback.plan is not None:
+                yield plan.fallback.plan

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.exchange import Patience
+from proxy.patience import Patience
 from proxy.settings.secrets import MASK, is_secret_key
 
 Fields = Sequence[tuple[str, str]]

@@ -12,7 +12,8 @@ from proxy.build.retries import make_retry
 from proxy.build.runtime import Runtime
 from proxy.build.target_metrics import register_target_metrics
 from proxy.build.targets import make_checker, make_targets
-from proxy.exchange import Endpoint, Patience
+from proxy.exchange import Endpoint
+from proxy.patience import Patience
 from proxy.settings import KeyPath, Settings, Target, Timeouts, UpstreamTls
 from proxy.settings import Pool as PoolSettings
 from proxy.settings import Upstream as UpstreamSettings

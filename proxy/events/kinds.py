@@ -174,6 +174,14 @@ class SystemDraining(Event):
 
 
 @dataclass(slots=True, eq=False)
+class LogsRotated(Event):
+    """Log files were moved away, says USR1: whoever writes one opens it anew. Each process tells for itself."""
+
+    type: ClassVar[str] = "system.logs_rotated"
+    klass: ClassVar[EventClass] = EventClass.C
+
+
+@dataclass(slots=True, eq=False)
 class ConfigReloaded(Event):
     """A changed configuration is served: new exchanges begin on `revision`, those under way end on `previous`.
 

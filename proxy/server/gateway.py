@@ -19,7 +19,7 @@ from proxy.build.errands import errand
 from proxy.build.selftests import run_tests
 from proxy.clock import Clock
 from proxy.engine import Engine
-from proxy.events import Event, SystemDraining, SystemStarted
+from proxy.events import Event, LogsRotated, SystemDraining, SystemStarted
 from proxy.frontend.accept import Room
 from proxy.frontend.identity import Trust
 from proxy.frontend.listener import Listener
@@ -271,8 +271,9 @@ class Gateway:
                 events.announce_drops()
 
     def reopen_logs(self) -> None:
-        """Open log files anew after they were moved away."""
+        """Open log files anew after they were moved away, and tell plugins that write some."""
         reopen_logs()
+        self.runtime.events.publish(LogsRotated())
 
     # another configuration
 

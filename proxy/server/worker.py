@@ -24,7 +24,6 @@ from proxy.server.channel import Channel, Refused
 from proxy.server.flows import Flows
 from proxy.server.gateway import Gateway
 from proxy.server.levels import set_level
-from proxy.server.logs import reopen_logs
 from proxy.server.models import Level
 from proxy.server.orders import HandedOver, Order, Outcome, Question, Reply
 from proxy.server.run import fast_loop, raise_file_limit, settle_memory
@@ -159,8 +158,9 @@ class Worker:
             set_level(*wanted)
 
     async def reopen(self, _: object) -> None:
-        """Open log files anew."""
-        reopen_logs()
+        """Open log files anew; one that does not serve yet has opened them just now."""
+        if self._gateway is not None:
+            self._gateway.reopen_logs()
 
     async def drain(self, _: object) -> None:
         """End gracefully."""

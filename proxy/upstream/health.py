@@ -15,8 +15,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from proxy.errors import BodyTooLarge, GatewayError, UpstreamTimeout
-from proxy.exchange import Endpoint, Exchange, Patience
+from proxy.exchange import Endpoint, Exchange
 from proxy.message import Headers, Request, Response
+from proxy.patience import Patience
 from proxy.peer import Peer
 from proxy.timers import Timer
 from proxy.upstream.condition import Target, identity

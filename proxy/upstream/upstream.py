@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from math import inf
 
 from proxy.errors import DeadlinePassed, GatewayError
-from proxy.exchange import Endpoint, Exchange, Patience
+from proxy.exchange import Endpoint, Exchange
 from proxy.message import Response
+from proxy.patience import Patience
 from proxy.upstream.condition import BAD_STATUSES
 from proxy.upstream.follow import Follower
 from proxy.upstream.health import Checker

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.exchange import Endpoint, Exchange, Key, Patience, Phase
-from proxy.message import Request
+from proxy.errors import ConnectFailed, GatewayError
+from proxy.exchange import Endpoint, Exchange, Key, Phase
+from proxy.message import Request, Response
+from proxy.patience import Patience
 from proxy.peer import Peer
-from proxy.testing import drive
+from proxy.plugin import Plugin, PluginConfig
+from proxy.testing import bench, drive
 
 USER: Key[str] = Key("user")
 OTHER: Key[str] = Key("user")
@@ -39,6 +42,7 @@ async def test_an_exchange_tells_where_it_stands() -> None:
     assert (x.route, x.upstream, x.target, x.attempts) == ("test", "app", "/", 1)
     assert x.started <= x.first_byte <= x.finished
     assert (x.bytes_in, x.bytes_out) == (0, 2)
+    assert (x.upstream_status, x.revision) == (200, "test")
     assert x.parent is None
     assert not x.detached
 
@@ -53,6 +57,7 @@ def test_an_exchange_that_no_engine_has_taken_cannot_be_advanced(name: str) -> N
     x = Exchange("id", Request("GET", "/"), Peer("192.0.2.1"), None, 0.0)  # type: ignore[arg-type]  # never reached
     with pytest.raises(RuntimeError, match=name):
         getattr(x, name)()
+    assert (x.upstream_status, x.revision) == (0, "")
 
 
 def test_a_peer_is_its_address() -> None:
@@ -73,3 +78,23 @@ def test_an_endpoint_is_its_url() -> None:
 def test_patience_has_the_defaults_of_the_settings() -> None:
     patience = Patience()
     assert (patience.connect, patience.first_byte, patience.between_bytes) == (5.0, 60.0, 60.0)
+
+
+class Polite(Plugin[PluginConfig]):
+    """Never tells a client of a 503."""
+
+    def on_response(self, exchange: Exchange) -> Response:
+        return Response.text(200, "soon")
+
+
+@pytest.mark.parametrize(
+    ("second", "status"), [(Response(404), 404), (Response(503), 503), (ConnectFailed("refused"), 0)]
+)
+async def test_the_status_of_the_last_try_is_kept(second: Response | GatewayError, status: int) -> None:
+    given = iter([Response(503), second])
+    async with bench(Polite(PluginConfig())) as made:
+        made.upstream.answer = lambda _: next(given)
+        made.upstream.retries = 1
+        done = await made.send("GET /")
+    assert (done.response.status, done.exchange.attempts) == (200, 2)
+    assert done.exchange.upstream_status == status

@@ -165,3 +165,11 @@ def test_any_order_of_changes_agrees_with_a_plain_list(steps: list[tuple[str, st
             headers.remove(name)
     assert headers.items() == model
     assert headers.keys == [name.lower() for name, _ in model]
+
+
+def test_all_values_of_a_field_can_be_had_without_reading_the_others() -> None:
+    headers = Headers.unread([(b"A", b"1"), (b"b", b"\xe9"), (b"a", b"2")])
+    assert headers.getall("a") == ["1", "2"]
+    assert headers.getall("B") == ["\xe9"]
+    assert headers.getall("c") == headers.getall("\u20ac") == []
+    assert headers.wire is not None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from proxy.api import Plugin, PluginConfig
 from proxy.chain import Chain, Link
-from proxy.exchange import DEFAULT_PATIENCE, Exchange, Patience
+from proxy.exchange import Exchange
+from proxy.patience import DEFAULT_PATIENCE, Patience
 from proxy.plan import Plan, Snapshot
 from proxy.routing import Match, Rewrite, Route, Router
 from proxy.testing import bench
@@ -27,6 +28,7 @@ def test_a_snapshot_is_what_it_was_made_of() -> None:
     assert (snapshot.router, snapshot.fallback, snapshot.plans) == (router, fallback, [plan])
     assert (snapshot.upstreams, snapshot.revision) == ({}, "abc")
     assert plan.patience.between_bytes == 3
+    assert (plan.revision, fallback.revision) == ("abc", "abc")
 
 
 async def test_a_plan_rewrites_the_target_and_leaves_the_request_as_it_was() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from proxy.build.explanation import Candidate, Explanation, Forward, Made, Step
-from proxy.exchange import Patience
+from proxy.patience import Patience
 
 FORWARD = Forward(
     "app", "http://127.0.0.1:9001", "GET", "/x", "a.example", (("Cookie", "c=1"), ("X-A", "b")), Patience()

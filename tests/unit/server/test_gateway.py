@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
-from proxy.events import SystemDraining
+from proxy.events import LogsRotated, SystemDraining
 from proxy.registry import Registry
 from proxy.server.gateway import CannotBind, Gateway
 from proxy.server.sockets import bind
@@ -127,3 +127,11 @@ async def test_sockets_are_free_after_a_stop(start: Start) -> None:
     await gateway.stop()
     for sock in bind("127.0.0.1", port):
         sock.close()
+
+
+async def test_plugins_hear_that_log_files_were_moved_away(start: Start) -> None:
+    gateway = await start()
+    told: list[LogsRotated] = []
+    gateway.runtime.events.subscribe(LogsRotated, told.append)
+    gateway.reopen_logs()
+    assert len(told) == 1
