@@ -118,7 +118,10 @@ class Headers:
         key = name.lower()
         if self.wire is not None:
             raw = key.encode("latin-1", "replace")
-            return [value.decode("latin-1") for known, value in self.wire if known.lower() == raw]
+            size = len(raw)
+            return [
+                value.decode("latin-1") for known, value in self.wire if len(known) == size and known.lower() == raw
+            ]
         if key not in self.keys:
             return []
         return [pair[1] for k, pair in zip(self.keys, self.pairs, strict=True) if k == key]
