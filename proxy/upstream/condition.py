@@ -10,7 +10,7 @@ from math import inf
 from typing import Protocol
 
 from proxy.errors import Fault, GatewayError
-from proxy.exchange import Endpoint
+from proxy.exchange import Endpoint, Exchange
 from proxy.upstream.edges import Edge
 
 BAD_STATUSES = frozenset({502, 503, 504})
@@ -152,6 +152,31 @@ class LastResort:
     def release(self, error: GatewayError | None) -> None:
         """:see: `Condition.release`."""
         self._condition.release(error)
+
+
+class _Released:
+    """The claim of an exchange that has let go of its target."""
+
+    __slots__ = ()
+
+    def succeeded(self) -> None:
+        """Nothing is held."""
+
+    def failed(self, cause: GatewayError | int) -> None:
+        """Nothing is held, and nobody is to blame."""
+
+    def release(self, error: GatewayError | None) -> None:
+        """Nothing is held."""
+
+
+_RELEASED = _Released()
+
+
+def let_go(exchange: Exchange) -> None:
+    """The exchange needs its target no more, and what comes of it from now on says nothing about that."""
+    claim, exchange.claim = exchange.claim, _RELEASED
+    if claim is not None:
+        claim.release(None)
 
 
 class Target:

@@ -31,6 +31,7 @@ from proxy.framing import FramingError, Reader, response_reader
 from proxy.headers import Headers
 from proxy.message import Response
 from proxy.tunnel import Tunnel
+from proxy.upstream.condition import let_go
 from proxy.upstream.head import MAX_HEAD, AnswerParser, ResponseHead, read_head, tell_length, unfit
 from proxy.upstream.held import Held, is_held
 from proxy.upstream.member import Member
@@ -314,6 +315,11 @@ class Connection(Member):
     def cancel(self, reason: GatewayError | None = None) -> None:
         """Nobody wants the answer any more: the only way to say so in HTTP/1.1 is to close."""
         exchange, stream = self._exchange, self._stream
+        if reason is not None and exchange is not None and self._pool is not None:
+            if self._stopped or self._sender.waits:  # the time went by at the client's end
+                let_go(exchange)
+            else:
+                self._pool.stats.failed(reason)
         self._exchange = self._reader = self._stream = None
         self._sender.stop()
         self._discard("cancelled")

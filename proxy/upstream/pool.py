@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import inf
 
 from proxy.clock import Clock
@@ -60,13 +60,16 @@ class Limits:
 class _Opening:
     """An exchange whose connection is being made."""
 
-    __slots__ = ("exchange",)
+    __slots__ = ("_told", "exchange")
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, told: Callable[[GatewayError], None]) -> None:
         self.exchange: Exchange | None = exchange
+        self._told = told
 
     def cancel(self, reason: GatewayError | None = None) -> None:
         """The exchange is over; the connection, once made, serves another."""
+        if reason is not None:
+            self._told(reason)
         self.exchange = None
 
     def fail(self, error: GatewayError) -> None:
@@ -188,7 +191,7 @@ class Pool:
 
     def _open(self, exchange: Exchange, endpoint: Endpoint) -> None:
         self.open += 1
-        opening = exchange.attempt = _Opening(exchange)
+        opening = exchange.attempt = _Opening(exchange, self.stats.failed)
         self.spawn(self._connect(opening, endpoint, exchange.patience.connect))
 
     async def _connect(self, opening: _Opening, endpoint: Endpoint, seconds: float) -> None:

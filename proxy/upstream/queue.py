@@ -15,6 +15,7 @@ from proxy.clock import Clock
 from proxy.errors import GatewayError, PoolFull
 from proxy.exchange import Endpoint, Exchange
 from proxy.timers import Timer, Wheel
+from proxy.upstream.condition import let_go
 
 _FAIR = 0.1  # seconds by which one may be overtaken
 
@@ -39,8 +40,11 @@ class Waiter(Timer):
         self.refuse(PoolFull("every connection to the upstream is busy", retry_after=1))
 
     def cancel(self, reason: GatewayError | None = None) -> None:
-        """The exchange is over; its place is free at once."""
+        """The exchange is over; its place is free at once. No target is to blame for a time that ended here."""
         self._queue.leave(self)
+        if reason is not None:
+            self._queue.refused(reason)
+            let_go(self.exchange)
 
     def refuse(self, error: PoolFull) -> None:
         """It gets no connection."""
@@ -55,7 +59,7 @@ class Queue:
     :param limit: the most that may wait.
     :param seconds: the longest that one may wait.
     :param waited: told how long each has waited, in seconds, whatever became of it.
-    :param refused: told of each that is refused.
+    :param refused: told of each that is refused, or whose own time ended before.
     """
 
     def __init__(
@@ -66,7 +70,7 @@ class Queue:
         clock: Clock,
         wheel: Wheel,
         waited: Callable[[float], None],
-        refused: Callable[[PoolFull], None],
+        refused: Callable[[GatewayError], None],
     ) -> None:
         self._limit = limit
         self._seconds = seconds

@@ -17,6 +17,7 @@ from proxy.exchange import Exchange
 from proxy.kept import Kept, Room
 
 _SPAN = 10  # seconds
+_FREE = 32  # tries a second as the last resort that are always allowed
 _KEPT_AT_MOST = 32 * 1024 * 1024  # bytes of all uploads to one upstream that could be sent again
 
 Told = Callable[[str, str], None]
@@ -37,7 +38,7 @@ class Budget:
     :param floor: retries a second that are always allowed, so that a quiet upstream has any at all.
     """
 
-    __slots__ = ("_now", "_requests", "_retries", "_second", "floor", "share")
+    __slots__ = ("_free", "_now", "_requests", "_retries", "_second", "floor", "share")
 
     def __init__(self, clock: Clock, share: float, floor: int = 10) -> None:
         self._now = clock.monotonic
@@ -45,6 +46,7 @@ class Budget:
         self.floor = floor
         self._requests = [0] * _SPAN
         self._retries = [0] * _SPAN
+        self._free = [0] * _SPAN
         self._second = int(self._now())
 
     def request(self, now: float) -> None:
@@ -56,19 +58,33 @@ class Budget:
 
     def retry(self) -> bool:
         """Take one retry; False when there is none left."""
-        second = int(self._now())
-        if second > self._second:
-            self._turn(second)
-        allowed = max(self.floor * _SPAN, int(self.share * sum(self._requests)))
+        second = self._turned()
+        allowed = max(self.floor * _SPAN, int(self.share * sum(self._requests)) - sum(self._free))
         if sum(self._retries) >= allowed:
             return False
         self._retries[second % _SPAN] += 1
         return True
 
+    @property
+    def spare(self) -> bool:
+        """Whether a retry can be made without taking one, as the last resort is."""
+        self._turned()
+        return sum(self._free) < max(_FREE * _SPAN, int(self.share * sum(self._requests)))
+
+    def spend(self) -> None:
+        """Note a retry that was not taken: the share is for both kinds together."""
+        self._free[self._turned() % _SPAN] += 1
+
+    def _turned(self) -> int:
+        second = int(self._now())
+        if second > self._second:
+            self._turn(second)
+        return second
+
     def _turn(self, second: int) -> None:
         """Empty the buckets of the seconds that passed without a count."""
         for passed in range(max(self._second + 1, second - _SPAN + 1), second + 1):
-            self._requests[passed % _SPAN] = self._retries[passed % _SPAN] = 0
+            self._requests[passed % _SPAN] = self._retries[passed % _SPAN] = self._free[passed % _SPAN] = 0
         self._second = second
 
 
@@ -103,7 +119,7 @@ class RetryPolicy:
     :ivar backoff: None tries again at once.
     :ivar room: what is kept of all uploads together.
     :ivar told: called with cause and outcome of every failure that is worth another try: `retried`,
-        `attempts_exhausted`, `not_repeatable`, `budget_exhausted`, `deadline`.
+        `attempts_exhausted`, `not_repeatable`, `budget_exhausted`, `deadline`, `circuit_open`.
     """
 
     __slots__ = ("_budget", "_now", "attempts", "backoff", "buffer", "causes", "hold", "per_try", "room", "told")
@@ -145,16 +161,22 @@ class RetryPolicy:
         exchange.hold = self.hold if self._left(exchange) > 0 else 0
 
     def wait(
-        self, exchange: Exchange, cause: GatewayError | int, last_resort: Callable[[Exchange], object] = _none
+        self,
+        exchange: Exchange,
+        cause: GatewayError | int,
+        last_resort: Callable[[Exchange], object] = _none,
+        *,
+        barred: bool = False,
     ) -> float | None:
         """Seconds after which the exchange is tried again; None when it is not.
 
         A further try is taken from the budget when it is allowed. A try on a reused connection that gave no byte is
         repeated once on a new one, outside causes, attempts and budget: the upstream closed an idle connection while
         the request was on its way, which says nothing about its health. Outside attempts and budget is also the last
-        resort, which has bounds of its own.
+        resort, which has bounds of its own; it leaves less of the budget for others, lest an outage be multiplied.
 
         :param last_resort: gives the ejected target that is to be tried because every other one has failed, or None.
+        :param barred: whether a circuit breaker would refuse a further try: then the failure is told as it is.
         """
         name = cause_of(cause)
         if isinstance(cause, GatewayError) and cause.retry is Retry.REUSED and not exchange.fresh:
@@ -166,7 +188,10 @@ class RetryPolicy:
             return 0.0
         if name not in self.causes or (isinstance(cause, GatewayError) and cause.retry is Retry.NEVER):
             return None
-        free = self.attempts > 0 and last_resort(exchange) is not None
+        if barred and self.attempts:
+            self.told(name, "circuit_open")
+            return None
+        free = self.attempts > 0 and last_resort(exchange) is not None and self._budget.spare
         outcome, seconds = self._judge(exchange, cause, free)
         self.told(name, outcome)
         return seconds if outcome == "retried" else None
@@ -182,7 +207,9 @@ class RetryPolicy:
             seconds = self.backoff.before(self.attempts - self._left(exchange) + 1)
         if self._now() + seconds >= exchange.deadline:
             return "deadline", 0.0
-        if not free and not self._budget.retry():
+        if free:
+            self._budget.spend()
+        elif not self._budget.retry():
             return "budget_exhausted", 0.0
         return "retried", seconds
 

@@ -42,6 +42,11 @@ class Sender(Room):
         self.sent = True
         self.expects = False
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is the client's turn: the upstream would take more of the request than there is."""
+        return not (self.sent or self.full or self.expects)
+
     def send(self, exchange: Exchange, transport: asyncio.WriteTransport, via: str) -> None:
         """Write a request; a small one leaves in one write.
 

@@ -170,7 +170,7 @@ class Targets:
             self._means.wheel.arm(self._ramp, slow / _STEPS)
 
     def _way(self) -> Pick:
-        if self.breaker is not None and self.breaker.state is not BreakerState.CLOSED:
+        if self.barred:
             return self._guarded
         if not self._ready:
             return self._none_ready
@@ -267,9 +267,14 @@ class Targets:
             exchange.claim = breaker.watch(exchange.claim)
         return endpoint
 
+    @property
+    def barred(self) -> bool:
+        """Whether no further try is made: the breaker is open, or awaits what comes of its probe."""
+        return self.breaker is not None and self.breaker.state is not BreakerState.CLOSED
+
     def preview(self, exchange: Exchange) -> Endpoint:
         """Where `pick` would send a new exchange, without effect. :raises Unavailable: as `pick` would."""
-        if self.breaker is not None and self.breaker.state is not BreakerState.CLOSED:
+        if self.breaker is not None and self.barred:
             self.breaker.admit()
         target = self.balancer.preview(exchange) if self._ready else self.last_resort(exchange)
         if target is None:

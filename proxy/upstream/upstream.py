@@ -9,7 +9,7 @@ from proxy.errors import DeadlinePassed, GatewayError
 from proxy.exchange import Endpoint, Exchange
 from proxy.message import Response
 from proxy.patience import Patience
-from proxy.upstream.condition import BAD_STATUSES
+from proxy.upstream.condition import BAD_STATUSES, let_go
 from proxy.upstream.follow import Follower
 from proxy.upstream.health import Checker
 from proxy.upstream.pool import Pool
@@ -87,9 +87,9 @@ class Upstream:
         """Begin a try."""
         retry = self.retry
         retry.begins(exchange)
-        if retry.per_try or exchange.deadline != inf:
+        limit = exchange.limit
+        if retry.per_try or exchange.deadline != inf or limit is not None:  # which may be another upstream's
             wheel = self.pool.wheel
-            limit = exchange.limit
             if not isinstance(limit, Limit):
                 limit = exchange.limit = Limit(exchange, wheel)
             now = wheel.now()
@@ -118,10 +118,11 @@ class Upstream:
 
     def retry_in(self, exchange: Exchange, cause: GatewayError | int) -> float | None:
         """:see: `proxy.upstream.retry.RetryPolicy.wait`."""
-        return self.retry.wait(exchange, cause, self.targets.last_resort)
+        return self.retry.wait(exchange, cause, self.targets.last_resort, barred=self.targets.barred)
 
     def pause(self, exchange: Exchange, seconds: float) -> None:
-        """:see: `proxy.plan.Upstream.pause`."""
+        """:see: `proxy.plan.Upstream.pause`. No target has it meanwhile."""
+        let_go(exchange)
         self.pauses.begin(exchange, seconds)
 
     def drain(self, endpoint: Endpoint | str) -> None:

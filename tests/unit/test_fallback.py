@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from proxy.chain import Chain
+from proxy.clock import Clock, ManualClock
 from proxy.errors import BadResponse, ClientLeft, ConnectFailed, DeadlinePassed, GatewayError, PoolFull, UpstreamReset
 from proxy.events import ApiError, RequestCompleted
 from proxy.exchange import Exchange
@@ -22,7 +24,7 @@ CONFIG = """
 listen: [http://127.0.0.1:0]
 admin: false
 upstreams:
-  app: {{targets: ["${{UPSTREAM}}"], retry: {retry}, timeouts: {{first_byte: 5s, total: 20s}}}}
+  app: {{targets: ["${{UPSTREAM}}"], retry: {retry}, timeouts: {timeouts}}}
   other: {{targets: ["${{OTHER}}"], retry: {{attempts: 1, backoff: false}}}}
 plugins: [events]
 routes: [{{name: all, upstream: app, on_error: {on_error}}}]
@@ -30,13 +32,15 @@ routes: [{{name: all, upstream: app, on_error: {on_error}}}]
 
 
 @asynccontextmanager
-async def between(on_error: str, *, retry: str = "false") -> AsyncIterator[tuple[GatewayKit, FakeUpstream]]:
+async def between(
+    on_error: str, *, retry: str = "false", timeouts: str = "{first_byte: 5s, total: 20s}", clock: Clock | None = None
+) -> AsyncIterator[tuple[GatewayKit, FakeUpstream]]:
     """A gateway before an upstream, and the other one."""
     other = FakeUpstream()
     await other.start()
     other.reply(Response.text(200, "other"))
-    text = CONFIG.format(on_error=on_error, retry=retry)
-    async with running(text, env={"OTHER": other.url}) as kit:
+    text = CONFIG.format(on_error=on_error, retry=retry, timeouts=timeouts)
+    async with running(text, env={"OTHER": other.url}, clock=clock) as kit:
         try:
             yield kit, other
         finally:
@@ -80,6 +84,25 @@ async def test_it_comes_after_the_upstreams_own_retries_and_has_its_own() -> Non
         other.reply(Response.text(503, "not yet"), Response.text(200, "other"))
         assert (await kit.get("/")).body == b"other"
         assert (len(kit.upstream.seen), len(other.seen), completed(kit).attempts) == (3, 2, 5)
+
+
+async def test_the_limit_of_a_try_is_that_of_the_upstream_which_is_asked() -> None:
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def held(conversation: Conversation) -> None:
+        asked.set()
+        await go.wait()
+        await conversation.answer(Response.text(200, "other"))
+
+    retry = "{attempts: 0, per_try_timeout: 2s}"
+    async with between("{upstream: other}", retry=retry, timeouts="{}", clock=ManualClock()) as (kit, other):
+        kit.upstream.reply(Response.text(503, "no"))
+        other.reply(held)
+        waiting = asyncio.create_task(kit.get("/"))
+        await asked.wait()
+        kit.advance(2.1)
+        go.set()
+        assert (await waiting).body == b"other"
 
 
 async def test_a_fallback_that_fails_is_the_answer() -> None:

@@ -27,6 +27,30 @@ def test_a_share_of_the_requests() -> None:
     assert taken(budget) == 200
 
 
+def test_what_the_last_resort_spends_is_part_of_the_share() -> None:
+    budget = Budget(ManualClock(), 0.2)
+    for _ in range(5000):
+        budget.request(0.0)
+    for _ in range(600):
+        budget.spend()
+    assert budget.spare
+    assert taken(budget) == 400
+    for _ in range(400):
+        budget.spend()
+    assert not budget.spare
+
+
+def test_the_last_resort_of_a_quiet_upstream_leaves_the_floor() -> None:
+    budget = Budget(clock := ManualClock(), 0.2)
+    spent = 0
+    while budget.spare:
+        budget.spend()
+        spent += 1
+    assert (spent, taken(budget)) == (320, 100)
+    clock.advance(10.0)
+    assert budget.spare
+
+
 def test_what_is_ten_seconds_old_is_forgotten() -> None:
     clock = ManualClock()
     budget = Budget(clock, 0.5, floor=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.frontend.stage import Holding, fetch, get, plays, staged, until
 from tests.wire.client import Client
 from tests.wire.origin import Wire
@@ -123,3 +125,73 @@ async def test_an_exchange_in_time_leaves_no_timer_behind() -> None:
             assert (await fetch(stage, get("/"))).status == 200
         await until(lambda: stage.gateway.connections == 0)
         assert len(stage.gateway.runtime.wheel) <= before + 1  # the one idle connection's
+
+
+# whose time it was
+
+
+async def test_the_limit_of_a_try_is_counted_and_blamed() -> None:
+    async with staged(upstream="retry: {attempts: 1, per_try_timeout: 2s}", targets=TWO) as stage:
+        stage.script("/held", holding := Holding())
+        async with Client(stage.port) as client:
+            await client.send([get("/held")])
+            await until(lambda: holding.asked == 1)
+            stage.pass_time(2.1)
+            await until(lambda: holding.asked == 2)
+            stage.pass_time(2.1)
+            assert (await client.answer()).status == 504
+        assert stage.figure("errors_total", kind="upstream_timeout") == 2
+        assert [target.condition.failures for target in stage.upstream.targets] == [1, 1]
+        holding.let_go(2)
+
+
+async def test_no_target_is_blamed_for_a_wait_in_the_queue() -> None:
+    policy = "pool: {max_connections: 1, queue_timeout: 1m}, retry: {attempts: 0, per_try_timeout: 2s}"
+    async with staged(upstream=policy) as stage:
+        stage.script("/once", plays(HALF))
+        async with Client(stage.port) as first, Client(stage.port) as second:
+            await first.send([get("/once")])
+            await first.head()
+            await second.send([get("/queued")])
+            await until(lambda: stage.pool.queued)
+            stage.pass_time(2.1)
+            assert (await second.answer()).status == 504
+        (target,) = stage.upstream.targets
+        assert (target.condition.failures, stage.figure("errors_total", kind="upstream_timeout")) == (0, 1)
+
+
+@pytest.mark.parametrize("limit", ["timeouts: {total: 3s}, retry: false", "retry: {attempts: 0, per_try_timeout: 3s}"])
+async def test_no_target_is_blamed_for_a_client_that_sends_slowly(limit: str) -> None:
+    async with staged(upstream=limit) as stage, Client(stage.port) as client:
+        await client.send([get("/sink", "Content-Length: 9", method="PUT"), b"slow"])
+        await until(lambda: stage.wires and stage.wires[0].received)
+        stage.pass_time(3.1)
+        assert (await client.answer()).status == 504
+        (target,) = stage.upstream.targets
+        assert (target.condition.failures, target.condition.active, stage.pool.open) == (0, 0, 0)
+
+
+async def test_no_target_is_blamed_for_a_client_that_reads_slowly() -> None:
+    large = b"HTTP/1.1 200 OK\r\nContent-Length: 900000000\r\n\r\n" + b"x" * 30_000_000
+    async with staged(upstream="timeouts: {total: 3s}") as stage, Client(stage.port) as client:
+        stage.script("/large-one", plays(large))
+        await client.send([get("/large-one")])
+        await until(lambda: any(made._stopped for made in stage.gateway.runtime.connector._opened))
+        stage.pass_time(3.1)
+        await until(lambda: stage.pool.open == 0)
+        (target,) = stage.upstream.targets
+        assert target.condition.failures == 0
+
+
+async def test_nobody_is_counted_at_a_target_while_an_exchange_waits_for_its_next_try() -> None:
+    async with staged(upstream="retry: {attempts: 1, backoff: {base: 10s, max: 10s}}") as stage:
+        stage.script("/once", Fails(1))
+        async with Client(stage.port) as client:
+            await client.send([get("/once")])
+            await until(lambda: stage.upstream.pauses.open)
+            (target,) = stage.upstream.targets
+            assert target.condition.active == 0
+            stage.pass_time(10.0)
+            assert (await client.answer()).status == 200
+        await until(lambda: stage.gateway.engine.active == 0)
+        assert target.condition.active == 0

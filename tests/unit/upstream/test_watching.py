@@ -104,6 +104,21 @@ async def test_the_breaker_answers_at_once_and_lets_a_probe_through() -> None:
         assert [(await fetch(stage, get("/x"))).status for _ in range(3)] == [200] * 3
 
 
+async def test_a_failure_that_opens_the_breaker_is_told_as_it_is() -> None:
+    """There is no further try, which the breaker would refuse; nor is there one after a probe that failed."""
+    policy = "breaker: {of_at_least: 4, open: 5s}, retry: {attempts: 3}"
+    async with staged(upstream=policy, targets=TWO) as stage:
+        stage.script("/x", plays(BAD))
+        assert (await fetch(stage, get("/x"))).body == b"bad"
+        assert len(stage.origin.record.requests) == 4
+        assert (await fetch(stage, get("/x"))).body != b"bad"
+        stage.pass_time(5.6)
+        answer = await fetch(stage, get("/x"))
+        assert (answer.status, answer.body, len(stage.origin.record.requests)) == (503, b"bad", 5)
+        assert "circuit_open" in stage.gateway.metrics.exposition()[0].decode()
+        assert [target.condition.active for target in stage.upstream.targets] == [0, 0]
+
+
 async def test_a_reload_hands_on_what_is_known() -> None:
     """The upstream's settings have changed, so it is another object; its targets are the same ones."""
     runtime = Runtime(AdminRoutes())
