@@ -192,25 +192,25 @@ class Generated(_Pulled):
 class Filtered(_Pulled):
     """A body pulled through a filter."""
 
-    __slots__ = ("_change", "_inner")
+    __slots__ = ("_change", "inner")
 
     def __init__(self, inner: Body, change: Filter) -> None:
         super().__init__(None)
-        self._inner = inner
+        self.inner = inner
         self._change = change
 
     def _open(self, opened: list[AsyncIterator[bytes]]) -> None:
-        opened.append(aiter(self._inner))
+        opened.append(aiter(self.inner))
         opened.append(self._change(opened[-1]))
 
     def _whole(self) -> None:
-        self.trailers = self._inner.trailers
+        self.trailers = self.inner.trailers
 
     def rests_on(self, other: Body) -> bool:
-        return self is other or self._inner.rests_on(other)
+        return self is other or self.inner.rests_on(other)
 
     def close(self) -> None:
-        self._inner.close()
+        self.inner.close()
         self._ended()
 
 
@@ -230,7 +230,6 @@ class Stream(Body):
         "_callbacks",
         "_closed",
         "_done",
-        "_error",
         "_full",
         "_held",
         "_parts",
@@ -239,6 +238,7 @@ class Stream(Body):
         "_source",
         "_taken",
         "_waiter",
+        "error",
     )
 
     def __init__(self, source: Source, size: int | None) -> None:
@@ -254,7 +254,7 @@ class Stream(Body):
         self._done = False
         self._taken = False
         self._closed = False
-        self._error: GatewayError | None = None
+        self.error: GatewayError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._callbacks: list[Callable[[], None]] = []
 
@@ -300,7 +300,7 @@ class Stream(Body):
         if self._done:
             return
         self._done = True
-        self._error = error
+        self.error = error
         if self._sink is not None:
             self._sink.body_failed(error)
         else:
@@ -319,8 +319,8 @@ class Stream(Body):
         if self._closed != closed:
             return
         self._sink = sink
-        if self._error is not None:
-            sink.body_failed(self._error)
+        if self.error is not None:
+            sink.body_failed(self.error)
         elif self._done:
             sink.body_end(self.trailers)
         elif self._paused:
@@ -351,8 +351,8 @@ class Stream(Body):
         if not self._done:
             self._source.abandon()
             self.fail(ClientLeft(_CLOSED))
-        elif unread and self._error is None:  # else whoever pulls on would take a part for the whole
-            self._error = ClientLeft(_CLOSED)
+        elif unread and self.error is None:  # else whoever pulls on would take a part for the whole
+            self.error = ClientLeft(_CLOSED)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         if self._sink is not None:
@@ -371,8 +371,8 @@ class Stream(Body):
                     self._paused = False
                     self._source.resume()
                 yield part
-            if self._error is not None:
-                raise self._error
+            if self.error is not None:
+                raise self.error
             if self._done:
                 return
             self._waiter = asyncio.get_running_loop().create_future()

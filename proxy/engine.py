@@ -22,7 +22,7 @@ from proxy.exchange import Exchange, Phase
 from proxy.faults import Faults
 from proxy.flow import Spawn
 from proxy.kept import Kept
-from proxy.message import Request, Response
+from proxy.message import Duplex, Request, Response
 from proxy.metrics import Metrics
 from proxy.pending import Pending, Suspension
 from proxy.plan import Snapshot
@@ -65,6 +65,7 @@ class Engine:
         self._ids: list[str] = []
         self._traces: list[bytes] = []
         self._tally = Tally(metrics)
+        self._tunnels = metrics.gauge("passerelle_tunnels_active", "Tunnels open, by their upstream.", ("upstream",))
         metrics.gauge("passerelle_requests_active", "Exchanges under way.", function=lambda: self.active)
 
     def new_id(self) -> str:
@@ -330,8 +331,15 @@ class Engine:
             log.error("a plugin made an answer that cannot be sent on request %s: %r", x.id, response)
             x.error = PluginFailed("a plugin made an answer that cannot be sent")
             self._replace(x, error_response(x, x.error))
+        elif response is not None and response.tunnel is not None:
+            self._count_tunnel(x.upstream, response.tunnel)
         x.phase = DELIVER
         x.client.deliver(x)
+
+    def _count_tunnel(self, upstream: str, tunnel: Duplex) -> None:
+        child = self._tunnels.child(upstream)
+        child.add()
+        tunnel.on_end(lambda: child.add(-1))
 
     @staticmethod
     def _replace(x: Exchange, response: Response) -> None:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
-from proxy.body import Body, Sink, Stream
+from proxy.body import Body, Filtered, Sink, Stream
 from proxy.errors import GatewayError, PluginFailed
 
 log = logging.getLogger("passerelle.flow")
@@ -18,6 +18,7 @@ log = logging.getLogger("passerelle.flow")
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
+PARTING = 1.0  # seconds that filters have for what came before the failure of what they read from
 SMALL = 65536  # bytes of content that are copied behind what goes before them, so that both leave in one write
 
 
@@ -88,10 +89,46 @@ def send(body: Body, sink: Drain, spawn: Spawn) -> asyncio.Task[None] | None:
     if isinstance(body, Stream) and body.spliceable:
         body.attach(sink)
         return None
-    return spawn(_pump(body, sink))
+    ending = _Ending(body, sink)
+    ending.task = spawn(_pump(body, sink, ending))
+    return ending.task
 
 
-async def _pump(body: Body, sink: Drain) -> None:
+class _Ending:
+    """Ends a pump whose source has failed while a filter goes on waiting for something of its own.
+
+    What came before the failure may still be changed and passed on, for a moment, and as slowly as the sink takes it.
+
+    :ivar error: the source's failure, once the pump is cancelled for it.
+    """
+
+    __slots__ = ("_sink", "_source", "error", "task")
+
+    def __init__(self, body: Body, sink: Drain) -> None:
+        while isinstance(body, Filtered):
+            body = body.inner
+        self._source = body
+        self._sink = sink
+        self.error: GatewayError | None = None
+        self.task: asyncio.Task[None] | None = None
+        body.on_end(self._later)
+
+    def _later(self) -> None:
+        if isinstance(self._source, Stream) and self._source.error is not None:
+            asyncio.get_running_loop().call_later(PARTING, self._end)
+
+    def _end(self) -> None:
+        task, source = self.task, self._source
+        if task is None or task.done() or not isinstance(source, Stream):
+            return
+        if self._sink.full:  # it waits for who takes the bytes, which has a limit of its own
+            self._later()
+        else:
+            self.error = source.error
+            task.cancel()
+
+
+async def _pump(body: Body, sink: Drain, ending: _Ending) -> None:
     """Pull the body piece by piece; the sink's room is the pace."""
     pieces = aiter(body)
     try:
@@ -103,8 +140,10 @@ async def _pump(body: Body, sink: Drain) -> None:
     except GatewayError as error:
         sink.body_failed(error)
     except asyncio.CancelledError as cancelled:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if ending.error is not None:
+            sink.body_failed(ending.error)
+            return
+        if ending.task is None or ending.task.cancelling():
             raise
         sink.body_failed(_failure(cancelled, "a body's filter was cancelled from inside"))
     except Exception as error:  # a plugin's filter may raise anything: the stream is cut, and the log says why

@@ -208,3 +208,74 @@ async def test_room_is_waited_for_by_one_who_asks_while_there_is_none() -> None:
     await asyncio.wait_for(waiting, 1)
     assert not room.full
     room.make_room()
+
+
+# ---- a filter that waits for something of its own while its source fails ----
+
+
+class Stuck:
+    """A filter that waits, for good, for something that is not its source."""
+
+    def __init__(self) -> None:
+        self.waits = asyncio.Event()
+        self.cancelled = False
+
+    async def __call__(self, given: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for part in given:
+            yield part
+            self.waits.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.cancelled = True
+                raise
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+async def test_a_filter_that_waits_for_something_else_is_cancelled_when_its_source_fails(
+    depth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "PARTING", 0.01)
+    stuck, taker, stream = Stuck(), Taker(), Stream(Peer(), None)
+    body = stream.through(stuck)
+    for _ in range(depth - 1):
+        body = body.through(passing)
+    pump = flow.send(body, taker, asyncio.get_running_loop().create_task)
+    assert pump is not None
+    stream.feed(b"one")
+    await asyncio.wait_for(stuck.waits.wait(), 5)
+    error = UpstreamReset("gone")
+    stream.fail(error)
+    await taker.told()
+    await asyncio.wait_for(pump, 5)
+    assert taker.diary == [b"one", error]
+    assert stuck.cancelled
+
+
+async def passing(given: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for part in given:
+        yield part
+
+
+async def test_what_came_before_the_failure_goes_as_slowly_as_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "PARTING", 0.001)
+    taker, stream = Taker(), Stream(Peer(), None)
+    pump = flow.send(stream.through(passing), taker, asyncio.get_running_loop().create_task)
+    assert pump is not None
+    taker.full = True
+    stream.feed(b"one")
+    stream.feed(b"two")
+    error = UpstreamReset("gone")
+    stream.fail(error)
+    async with asyncio.timeout(5):
+        while "waits" not in taker.diary:
+            await asyncio.sleep(0)
+    looks = asyncio.get_running_loop().time() + 0.02
+    while asyncio.get_running_loop().time() < looks:
+        await asyncio.sleep(0)
+    assert not pump.done()
+    taker.full = False
+    assert taker.room is not None
+    taker.room.set_result(None)
+    await taker.told()
+    assert taker.diary == [b"one", "waits", b"two", error]

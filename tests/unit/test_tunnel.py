@@ -11,7 +11,7 @@ import pytest_asyncio
 from tests.unit.frontend.stage import Holding, Stage, get, staged, until
 from tests.unit.tunnels import ASK, LARGE, SWITCHED, Peer, arrives, gone, switched
 from tests.wire.client import Client
-from tests.wire.origin import Wire
+from tests.wire.origin import Script, Wire
 
 
 @pytest_asyncio.fixture
@@ -44,6 +44,71 @@ async def test_bytes_go_both_ways_and_both_heads_say_what_they_must(stage: Stage
     assert stage.count(101) == 1
 
 
+async def test_open_tunnels_are_counted(stage: Stage) -> None:
+    assert stage.figure_of("passerelle_tunnels_active") == 0
+    peers = Peer(), Peer()
+    async with Client(stage.port) as one:
+        await switched(stage, one, peers[0])
+        async with Client(stage.port) as other:
+            await switched(stage, other, peers[1])
+            assert stage.figure_of("passerelle_tunnels_active") == 2
+        await until(lambda: stage.figure_of("passerelle_tunnels_active") == 1)
+    await gone(stage, peers[0])
+    assert stage.figure_of("passerelle_tunnels_active") == 0
+
+
+async def closes(wire: Wire) -> bool:
+    return False
+
+
+async def breaks(wire: Wire) -> bool:
+    await wire.send(b"HTTP/1.1 101")
+    wire.abort()
+    return False
+
+
+@pytest.mark.parametrize(
+    ("method", "fails", "body", "asked"),
+    [
+        ("GET", closes, b"", 3),  # idempotent: as often as `attempts` says
+        ("GET", breaks, b"", 3),
+        ("POST", closes, b"", 1),  # it may have been processed
+        ("POST", breaks, b"", 1),
+        ("PUT", closes, b"x", 3),  # its body is in memory
+    ],
+)
+async def test_an_upgrade_is_tried_again_by_the_usual_rules_alone(
+    method: str, fails: Script, body: bytes, asked: int
+) -> None:
+    async with staged(upstream="retry: {attempts: 2}") as stage, Client(stage.port) as client:
+        stage.script("/t", fails)
+        length = f"Content-Length: {len(body)}"
+        await client.send([get("/t", *ASK, length, method=method) + body])
+        assert (await client.answer()).status == 502
+        tries = [request for request in stage.origin.record.requests if request.line.endswith("/t")]
+        assert len(tries) == asked
+        assert all(one.values("upgrade") == ["chat"] for one in tries)
+
+
+async def test_a_further_try_of_an_upgrade_can_open_the_tunnel() -> None:
+    peer = Peer()
+
+    async def once(wire: Wire) -> bool:
+        here.script("/t", peer)
+        return False
+
+    async with staged(upstream="retry: {attempts: 1}") as here, Client(here.port) as client:
+        here.script("/t", once)
+        await client.send([get("/t", *ASK)])
+        await client.head()
+        assert client.data.startswith(b"HTTP/1.1 101 ")
+        await client.send([b"hello"])
+        await until(lambda: peer.got == b"hello")
+        assert here.count(101) == 0
+    await gone(here, peer)
+    assert here.count(101) == 1
+
+
 async def test_bytes_that_come_with_the_heads_belong_to_the_tunnel(stage: Stage) -> None:
     peer = Peer(first=b"upstream first")
     async with Client(stage.port) as client:
@@ -58,7 +123,7 @@ async def test_nothing_of_the_client_passes_before_the_101(stage: Stage) -> None
     async with Client(stage.port) as client:
         await client.send([get("/t", *ASK) + b"too", b" early"])
         await until(lambda: holding.asked)
-        await until(lambda: len(stage.ends[0]._buffer) == 9)
+        await until(lambda: stage.ends[0]._buffer[stage.ends[0]._at :] == b"too early")
         assert stage.wires[0].unfinished == b""
         holding.let_go()
         await client.head()

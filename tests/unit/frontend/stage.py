@@ -84,6 +84,11 @@ class Stage:
         lines = self.gateway.metrics.exposition()[0].decode().splitlines()
         return next((float(one.removeprefix(line)) for one in lines if one.startswith(line)), 0.0)
 
+    def figure_of(self, name: str) -> float:
+        """The sum of a figure's time series."""
+        lines = self.gateway.metrics.exposition()[0].decode().splitlines()
+        return sum(float(one.rpartition(" ")[2]) for one in lines if one.startswith((f"{name} ", f"{name}{{")))
+
     def count(self, status: int, route: str = "all") -> float:
         """Exchanges that ended so."""
         line = f'passerelle_requests_total{{route="{route}",status="{status}"}} '
