@@ -40,11 +40,11 @@ class Mask:
     def __init__(self, parameters: Iterable[str]) -> None:
         self._names = frozenset(name.lower() for name in parameters)
         names = "|".join(map(re.escape, self._names)) or r"(?!)"
-        self._suspect = re.compile(rf"[?&;#](?:[^&;?#=]*[%+ ]|(?:{names})=)", re.IGNORECASE).search
+        self._suspect = re.compile(rf"[?&;#](?:[^&;?#=]*[%+]|(?:{names})=)", re.IGNORECASE).search
 
     def __call__(self, text: str) -> str:
         """The text with these values masked; also where the name is percent-encoded."""
-        return text if self._suspect(text) is None else _PARAMETER.sub(self._pair, text)
+        return text if "=" not in text or self._suspect(text) is None else _PARAMETER.sub(self._pair, text)
 
     def _pair(self, match: re.Match[str]) -> str:
         name: str = match[1]
