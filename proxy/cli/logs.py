@@ -18,8 +18,9 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 class OneLine(logging.Formatter):
     """`2024-01-31T12:00:00.123Z WARNING passerelle: message [ValueError: reason; file.py:12 in function]`."""
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    def __init__(self, *, process: bool = False) -> None:
+        name = "%(name)s[%(process)d]" if process else "%(name)s"
+        super().__init__(f"%(asctime)s %(levelname)s {name}: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
         """The record; line ends inside it are escaped, so that nobody can write a line of his own."""
@@ -40,11 +41,12 @@ class OneLine(logging.Formatter):
         return f"[{'; '.join([f'{kind.__name__}: {error}', *places])}]"
 
 
-def log_to_stderr(level: str) -> None:
+def log_to_stderr(level: str, *, process: bool = False) -> None:
     """Send every record of that level and above to stderr.
 
     :param level: one of `LEVELS`.
+    :param process: name this process in every line, as one of several.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine())
+    handler.setFormatter(OneLine(process=process))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

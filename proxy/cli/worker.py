@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from proxy.cli.logs import log_to_stderr
 
+# A terminal and a service manager tell every process of a group. What is to be done the supervisor says, so that
+# requests under way are not cut.
+_OF_THE_GROUP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
 
 def main() -> int:
     """Be a worker until told to end."""
-    log_to_stderr("info")
+    for number in _OF_THE_GROUP:
+        signal.signal(number, signal.SIG_IGN)
+    log_to_stderr("info", process=True)
     from proxy.server.worker import main as work
 
     return work(sys.argv[1:])

@@ -50,8 +50,8 @@ class AdminTable(Protocol):
 class Gateway(Protocol):
     """What the listener needs of the gateway that it tells about."""
 
-    ready: bool
-
+    @property
+    def ready(self) -> bool: ...
     @property
     def routes(self) -> AdminTable: ...
 

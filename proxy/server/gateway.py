@@ -59,6 +59,7 @@ class Gateway:
     :param bind: gives the sockets for a listener.
     :param marks: those of the server that this is a process of.
     :param joins: given who probes, before anything is built.
+    :param shown: given the first configuration, before a listener accepts.
     :param upward: told of what concerns the whole server, when that is more than this process.
     :ivar doors: its listeners.
     :ivar reloader: what reloads it.
@@ -77,6 +78,7 @@ class Gateway:
         upward: Callable[[Event], None] | None = None,
         marks: Marks | None = None,
         joins: Callable[[Probing], None] = lambda _: None,
+        shown: Callable[[Built], None] = lambda _: None,
     ) -> None:
         self._loaded = loaded
         self._clock = clock
@@ -85,6 +87,7 @@ class Gateway:
         self._upward = upward
         self._marks = marks
         self._joins = joins
+        self._shown = shown
         self._began = 0.0
         self._admin: AdminServer | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -223,6 +226,7 @@ class Gateway:
         try:
             await self.built.start()
             self.built.show()
+            self._shown(self.built)
             self.scrub = Scrub(self.built)
             if self._admin is not None:
                 await self._admin.start()

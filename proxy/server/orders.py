@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from proxy.build import Marks
 from proxy.server.models import Level
 from proxy.server.sockets import CannotBind
+from proxy.server.steering import Steering
 from proxy.settings import Listener, Loaded, Problem
 
 
@@ -23,6 +24,7 @@ class Order:
     :ivar leads: whether this worker probes targets for all of them.
     :ivar levels: of loggers, by name.
     :ivar cause: of a reload.
+    :ivar steering: what operators asked for about targets.
     """
 
     loaded: Loaded
@@ -32,6 +34,7 @@ class Order:
     share: int = 1
     levels: tuple[tuple[str, Level | None], ...] = ()
     cause: str = "start"
+    steering: Steering = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

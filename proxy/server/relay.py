@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
 from proxy.body import Body
@@ -21,17 +22,23 @@ from proxy.server.orders import Question, Reply
 log = logging.getLogger("passerelle.admin")
 
 _WAITING = 256  # pieces of a stream that wait for a slow reader; what is beyond is lost and told of
-_SECONDS = 10.0  # for the workers' answers
+_SECONDS = 5.0  # for the workers' answers
 
 
 class _Flow:
     """One stream's pieces from several workers.
 
+    :ivar question: what the stream is the answer to.
+    :ivar joinable: whether workers that come later have a part in it, too.
     :ivar pieces: what came and was not read yet; None ends one worker's part.
+    :ivar parts: which workers' parts have not ended, with their numbers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, question: Question, *, joinable: bool) -> None:
+        self.question = question
+        self.joinable = joinable
         self.pieces: asyncio.Queue[bytes | None] = asyncio.Queue(_WAITING)
+        self.parts: dict[Member, int] = {}
         self.lost = 0
 
     def add(self, piece: bytes | None) -> None:
@@ -54,7 +61,7 @@ class Relay:
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self.own = AdminRoutes()
-        self._flows: dict[tuple[int, int], _Flow] = {}
+        self._flows: set[_Flow] = set()
 
     def welcome(self, member: Member) -> None:
         """Take what a worker sends for streams."""
@@ -70,10 +77,17 @@ class Relay:
 
     def forget(self, member: Member) -> None:
         """A worker is gone: its parts of streams end."""
-        for (index, number), flow in list(self._flows.items()):
-            if index == member.index:
-                del self._flows[(index, number)]
+        for flow in self._flows:
+            if flow.parts.pop(member, None) is not None:
                 flow.add(None)
+
+    async def join(self, member: Member) -> None:
+        """Have a worker that came later take part in the streams of events that are open."""
+        for flow in [flow for flow in self._flows if flow.joinable]:
+            with suppress(ChannelClosed, Refused, TimeoutError):
+                reply: Reply = await member.channel.ask("ask", flow.question, _SECONDS)
+                if flow in self._flows and reply.stream:
+                    self._begin(flow, member, reply)
 
     # in the place of AdminRoutes
 
@@ -92,7 +106,7 @@ class Relay:
 
     async def ask(self, request: AdminRequest) -> list[tuple[Member, Reply]]:
         """Every worker's reply, in the order of their indexes; those that could not give one are left out."""
-        question = Question(request.method, request.path, dict(request.query), request.body)
+        question = _question(request)
         members = self._crew.serving
         asked = (member.channel.ask("ask", question, _SECONDS) for member in members)
         found = await asyncio.gather(*asked, return_exceptions=True)
@@ -110,45 +124,58 @@ class Relay:
         if not replies:
             return problem(503, "no worker answers now", {"Retry-After": "1"})
         if any(reply.stream for _, reply in replies):
-            return self._stream(replies)
+            return self._stream(_question(request), replies)
         return merged([reply for _, reply in replies])
 
-    def _stream(self, replies: list[tuple[Member, Reply]]) -> Response:
-        flow = _Flow()
+    def _stream(self, question: Question, replies: list[tuple[Member, Reply]]) -> Response:
         replies = [(member, reply) for member, reply in replies if reply.stream]
-        for member, reply in replies:
-            self._flows[(member.index, reply.stream)] = flow
-            member.channel.tell("flow", reply.stream)
         first = replies[0][1]
+        flow = _Flow(question, joinable=_kind(first).startswith("text/event-stream"))
+        self._flows.add(flow)
+        for member, reply in replies:
+            self._begin(flow, member, reply)
         headers = {name: value for name, value in first.headers if name.lower() != "content-length"}
-        return Response(first.status, headers, Body.of(self._pieces(flow, replies)))
+        body = Body.of(self._pieces(flow))
+        body.on_end(lambda: self._end(flow))
+        return Response(first.status, headers, body)
 
-    async def _pieces(self, flow: _Flow, replies: list[tuple[Member, Reply]]) -> AsyncIterator[bytes]:
-        left = len(replies)
+    @staticmethod
+    def _begin(flow: _Flow, member: Member, reply: Reply) -> None:
+        flow.parts[member] = reply.stream
+        member.channel.tell("flow", reply.stream)
+
+    def _end(self, flow: _Flow) -> None:
+        """Nobody reads it any more."""
+        self._flows.discard(flow)
+        for member, number in flow.parts.items():
+            member.channel.tell("enough", number)
+        flow.parts.clear()
+
+    async def _pieces(self, flow: _Flow) -> AsyncIterator[bytes]:
         try:
-            while left:
+            while flow.parts or not flow.pieces.empty():
                 piece = await flow.pieces.get()
-                if piece is None:
-                    left -= 1
-                else:
+                if piece is not None:
                     yield piece
                 if flow.lost:
                     lost, flow.lost = flow.lost, 0
                     yield f": {lost} pieces were lost, since they were not read in time\n\n".encode()
         finally:
-            for member, reply in replies:
-                self._flows.pop((member.index, reply.stream), None)
-                member.channel.tell("enough", reply.stream)
+            self._end(flow)
 
     def _came(self, member: Member, number: int, piece: bytes | None) -> None:
-        flow = self._flows.get((member.index, number))
+        flow = next((flow for flow in self._flows if flow.parts.get(member) == number), None)
         if flow is None:
             if piece is not None:
                 member.channel.tell("enough", number)
             return
         if piece is None:
-            del self._flows[(member.index, number)]
+            del flow.parts[member]
         flow.add(piece)
+
+
+def _question(request: AdminRequest) -> Question:
+    return Question(request.method, request.path, dict(request.query), request.body)
 
 
 def merged(replies: list[Reply]) -> Response:
@@ -161,5 +188,8 @@ def merged(replies: list[Reply]) -> Response:
 
 
 def _json(reply: Reply) -> Any:
-    kind = next((value for name, value in reply.headers if name.lower() == "content-type"), "")
-    return json.loads(reply.body) if kind.startswith("application/json") and reply.body else None
+    return json.loads(reply.body) if _kind(reply).startswith("application/json") and reply.body else None
+
+
+def _kind(reply: Reply) -> str:
+    return next((value for name, value in reply.headers if name.lower() == "content-type"), "")

@@ -119,7 +119,7 @@ async def serve(gateway: Server, ready: Ready, watched: Source | None = None, no
     notifier = notifier or Notifier({})
     signals = Signals()
     signals.listen(gateway.reopen_logs)
-    if not await _unless(gateway.start(), signals.first):
+    if not await unless(gateway.start(), signals.first):
         return 0
     settle_memory()
     ready(gateway)
@@ -131,7 +131,7 @@ async def serve(gateway: Server, ready: Ready, watched: Source | None = None, no
         await signals.first.wait()
     log.info("told to end")
     notifier.stopping()
-    if not await _unless(gateway.drain(), signals.second):
+    if not await unless(gateway.drain(), signals.second):
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_MOMENT):
                 await gateway.stop()
@@ -186,7 +186,7 @@ def settle_memory() -> None:
     gc.set_threshold(*_COLLECT)
 
 
-async def _unless(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+async def unless(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
     """Do it to its end, or break it off when `stop` is set; tells whether it was done."""
     doing = asyncio.ensure_future(work)
     stopping = asyncio.ensure_future(stop.wait())

@@ -8,44 +8,41 @@ itself and loads no plugin; a configuration is tried by the first worker before 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import socket
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from proxy import __version__
 from proxy.build import Marks
 from proxy.clock import Clock
 from proxy.events import ConfigRejected, ConfigReloaded, Event, SystemDraining, SystemStarted, WorkerDied
-from proxy.message import Response
 from proxy.metrics import Metrics
-from proxy.plugin import AdminRequest
 from proxy.server.admin import AdminServer
 from proxy.server.changes import fixed
-from proxy.server.channel import Refused
-from proxy.server.controls import take
+from proxy.server.channel import ChannelClosed, Refused
 from proxy.server.crew import Crew, Member, cores, reason
 from proxy.server.doors import Bind, bind_listener
 from proxy.server.figures import ReloadFigures
-from proxy.server.levels import ROOT, levels, set_level
+from proxy.server.levels import ROOT, levels
 from proxy.server.logs import reopen_logs
-from proxy.server.merge import exposition, merge
-from proxy.server.models import Level, LevelWanted, ReloadAnswer
+from proxy.server.models import Level
+from proxy.server.operators import Operators
 from proxy.server.orders import Order, Outcome
-from proxy.server.relay import Relay, merged
+from proxy.server.relay import Relay
 from proxy.server.reload import Reload
 from proxy.server.sockets import CannotBind, url_of
 from proxy.server.source import Source
-from proxy.server.views import reload_answer
+from proxy.server.steering import Steering
 from proxy.server.wide import Once
 from proxy.settings import Listener, Loaded, Problem, Settings, SettingsError
 from proxy.upstream.probing import Finding
 
 log = logging.getLogger("passerelle")
 
-_STARTING = 60.0  # seconds for a worker to serve, or to go over to another configuration
+_STARTING = 65.0  # seconds for a worker to serve, or to go over to another configuration, for which it has 60 itself
+_PATIENCE = 10.0  # seconds for a worker to come up that could try a configuration
+_TRIES = 2  # workers that may die over a configuration, before it is to blame
 _CLOSING = 5.0  # seconds beyond the drain's own timeout, for a worker to end
 
 
@@ -59,7 +56,6 @@ class Supervisor:
 
     :param source: where the configuration is read again from; None when it came from no file.
     :param command: what a worker is started with; see `Crew`.
-    :ivar ready: whether it takes new work; what `/readyz` tells.
     :ivar urls: where clients reach it, with the ports really bound.
     """
 
@@ -74,7 +70,7 @@ class Supervisor:
     ) -> None:
         self._bind = bind
         self.loaded = loaded
-        self.ready = False
+        self._ready = False
         self.last: Reload | None = None
         self._source = source
         self._marks = Marks.new()
@@ -82,6 +78,7 @@ class Supervisor:
         self._clock = clock or Clock()
         self._began = 0.0
         self._levels: dict[str, Level | None] = {ROOT: levels()[ROOT]}
+        self._steering: Steering = {}
         self._turn = asyncio.Lock()
         self._sockets: dict[str, list[socket.socket]] = {}
         self._admin: AdminServer | None = None
@@ -90,10 +87,7 @@ class Supervisor:
         self._once = Once(self._clock, self._publish)
         self._crew = Crew(command, wanted(loaded.settings), self._clock, prepare=self._prepare, died=self._died)
         self.routes = Relay(self._crew)
-        own = self.routes.own.route
-        own("GET", "status", self._status)
-        own("POST", "config/reload", self._asked_to_reload)
-        own("PUT", "log-levels/{logger}", self._level)
+        self._operators = Operators(self, self._crew, self.routes)
         self._figures = ReloadFigures(self._metrics, lambda: self.revision, lambda: 1)
         self._metrics.gauge("passerelle_workers", "Processes that serve.", function=lambda: len(self._crew.serving))
         self._deaths = self._metrics.counter("passerelle_worker_deaths_total", "Workers that ended unasked.").child()
@@ -107,6 +101,11 @@ class Supervisor:
     def revision(self) -> str:
         """Short hash of the configuration being served."""
         return self.loaded.revision
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes new work; what `/readyz` tells."""
+        return self._ready and bool(self._crew.serving)
 
     @property
     def urls(self) -> list[str]:
@@ -142,13 +141,13 @@ class Supervisor:
         except BaseException:
             await self.stop()
             raise
-        self.ready = True
+        self._ready = True
         self._figures.started(self._clock.time())
         self._publish(SystemStarted(__version__, self.revision, tuple(self.urls)))
 
     async def drain(self) -> None:
         """End gracefully: see `Gateway.drain`; every worker does the same."""
-        self.ready = False
+        self._ready = False
         limits = self.settings.drain
         self._publish(SystemDraining(0, limits.timeout))
         self._close_sockets()
@@ -157,7 +156,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End at once."""
-        self.ready = False
+        self._ready = False
         self._close_sockets()
         await self._crew.kill()
         if self._admin is not None:
@@ -210,27 +209,50 @@ class Supervisor:
 
         member.channel.on("event", heard)
         member.channel.on("found", found)
-        outcome = await member.channel.ask("serve", self._order(member, self.loaded, self._sockets), _STARTING)
+        outcome = await self._order("serve", member, self.loaded, self._sockets, "start")
+        await self.routes.join(member)
+        while outcome.ok and member.holds is not self.loaded:  # the others went over to another one meanwhile
+            outcome = await self._order("reload", member, self.loaded, self._sockets, "start")
         if not outcome.ok:
             self._refused = outcome
             raise Refused("\n".join(problem.render() for problem in outcome.problems))
+        self._tell_wishes(member)
 
-    def _order(
-        self, member: Member, loaded: Loaded, sockets: dict[str, list[socket.socket]], cause: str = "start"
-    ) -> Order:
-        """An order, whose sockets are handed over before it arrives."""
-        for found in sockets.values():
-            member.hand_over(found)
-        counts = tuple((url, len(found)) for url, found in sockets.items())
-        return Order(
+    async def _order(
+        self, subject: str, member: Member, loaded: Loaded, sockets: dict[str, list[socket.socket]], cause: str
+    ) -> Outcome:
+        """Have a worker go over to a configuration; the sockets that it lacks are handed over before the order arrives.
+
+        :raises OSError: when they cannot be.
+        """
+        before = member.holds, member.urls
+        urls = frozenset(said.url for said in loaded.settings.listen)
+        member.holds = loaded
+        counts = []
+        for url in sorted(urls - member.urls):
+            member.hand_over(sockets[url])
+            counts.append((url, len(sockets[url])))
+        member.urls = urls
+        order = Order(
             loaded,
             self._marks,
             self._leader is member,
-            counts,
+            tuple(counts),
             wanted(loaded.settings),
             tuple(self._levels.items()),
             cause,
+            self._steering,
         )
+        outcome: Outcome = await member.channel.ask(subject, order, _STARTING)
+        if not outcome.ok:
+            member.holds, member.urls = before
+        return outcome
+
+    def _tell_wishes(self, member: Member) -> None:
+        """What operators asked for while it began."""
+        member.channel.tell("steer", self._steering)
+        for level in self._levels.items():
+            member.channel.tell("level", level)
 
     def _died(self, member: Member, code: int) -> None:
         self._deaths.value += 1
@@ -243,7 +265,7 @@ class Supervisor:
 
     def _publish(self, event: Event) -> None:
         """Have it told once: by the first worker that serves."""
-        for member in self._crew.serving[:1]:
+        for member in self._crew.lively[:1]:
             member.channel.tell("publish", event)
 
     # another configuration
@@ -259,6 +281,10 @@ class Supervisor:
                 outcome = await self._try(cause)
             except SettingsError as error:
                 outcome = Outcome(False, tuple(error.problems))
+                await self._log(error.problems)
+            except Exception as error:
+                log.exception("the reload failed")
+                outcome = Outcome(False, (Problem((), f"internal error: {type(error).__name__}: {error}"),))
             times = self._clock.time(), self._clock.monotonic() - began
             self.last = Reload(
                 outcome.ok, cause, *times, self.revision, before.revision, outcome.changes, outcome.problems
@@ -277,32 +303,49 @@ class Supervisor:
             added = self._bound(loaded.settings.listen, self._sockets)
         except CannotBind as error:
             raise SettingsError([loaded.document.problem(("listen", error.index), str(error))]) from error
-        outcome = await self._roll_out(loaded, added, cause)
+        outcome = await self._tried(loaded, self._sockets | added, cause)
         if not outcome.ok:
             for sockets in added.values():
                 _close(sockets)
             return outcome
         self._keep(loaded, added)
+        await self._follow(cause)
         return outcome
 
-    async def _roll_out(self, loaded: Loaded, added: dict[str, list[socket.socket]], cause: str) -> Outcome:
-        outcome: Outcome | None = None
-        found: Outcome
-        for member in self._crew.serving:
+    async def _tried(self, loaded: Loaded, sockets: dict[str, list[socket.socket]], cause: str) -> Outcome:
+        """What one worker makes of it; when that one dies meanwhile, which it may do for any reason, another one."""
+        for _ in range(_TRIES):
             try:
-                found = await member.channel.ask("reload", self._order(member, loaded, added, cause), _STARTING)
-            except Exception as error:
-                log.exception("worker %d did not reload", member.index)
-                found = Outcome(False, (Problem((), f"worker {member.index} did not reload: {error}"),))
-            if outcome is None:
-                if not found.ok:
-                    return found
-                outcome = found
-                self.loaded = loaded  # what a successor begins with from now on
-            elif not found.ok:
-                log.error("worker %d cannot follow, and is replaced", member.index)
-                member.kill()
-        return outcome or Outcome(False, (Problem((), "no worker serves now", "try again"),))
+                async with asyncio.timeout(_PATIENCE):
+                    member = await self._crew.one()
+            except TimeoutError:
+                break
+            try:
+                return await self._order("reload", member, loaded, sockets, cause)
+            except (ChannelClosed, OSError):
+                log.warning("worker %d died while it tried the configuration", member.index)
+                member.serving = False
+            except (Refused, TimeoutError) as error:
+                member.kill()  # nobody knows what it serves now; its successor begins with what was accepted
+                reason = str(error) or f"it is not ready to serve within {_STARTING:g} s"
+                return Outcome(False, (Problem((), f"worker {member.index} did not reload: {reason}"),))
+        return Outcome(False, (Problem((), "no worker lived to try it", "try again"),))
+
+    async def _follow(self, cause: str) -> None:
+        """Have all the others go over to what one has accepted, those included that come up meanwhile."""
+        while behind := [member for member in self._crew.serving if member.holds is not self.loaded]:
+            await asyncio.gather(*(self._bring(member, cause) for member in behind))
+
+    async def _bring(self, member: Member, cause: str) -> None:
+        try:
+            outcome = await self._order("reload", member, self.loaded, self._sockets, cause)
+        except (Refused, ChannelClosed, TimeoutError, OSError) as error:
+            log.error("worker %d cannot follow: %s", member.index, error or "it takes too long")
+            outcome = Outcome(False)
+        if not outcome.ok:
+            log.error("worker %d is replaced", member.index)
+            member.serving = False
+            member.kill()
 
     def _keep(self, loaded: Loaded, added: dict[str, list[socket.socket]]) -> None:
         self.loaded = loaded
@@ -312,6 +355,12 @@ class Supervisor:
             _close(self._sockets.pop(url))
         if self._admin is not None and loaded.settings.admin is not None:
             self._admin.renew(loaded.settings.admin)
+
+    async def _log(self, problems: Iterable[Problem]) -> None:
+        """Tell of what no worker has seen, without the secrets that they know by heart."""
+        for text in await self._operators.scrubbed([problem.render() for problem in problems]):
+            log.error("the configuration is refused: %s", text)
+        log.error("configuration %s is served on", self.revision)
 
     def _tell(self, done: Reload) -> None:
         self._figures.count(ok=done.ok, at=done.at)
@@ -324,47 +373,23 @@ class Supervisor:
 
     async def exposition(self) -> tuple[bytes, str]:
         """Everybody's figures as one, in Prometheus's text format."""
-        parts: list[Any] = await self._crew.ask("metrics")
-        return exposition(merge([*parts, list(self._metrics.collect())]))
+        return await self._operators.exposition(self._metrics)
 
-    async def _status(self, request: AdminRequest) -> Response:
-        """The workers' figures as one, and who they are."""
-        response = merged([reply for _, reply in await self.routes.ask(request)])
-        if response.status != 200:
-            return response
+    def status(self) -> dict[str, Any]:
+        """What the supervisor knows by itself."""
         now = self._clock.monotonic()
-        own = {
-            "ready": self.ready,
-            "uptime_seconds": round(now - self._began, 3),
-            "reload": None if self.last is None else await self._scrubbed(reload_answer(self.last)),
-            "workers": [
-                {"index": member.index, "pid": member.pid, "uptime_seconds": round(now - member.began, 3)}
-                for member in self._crew.serving
-            ],
-        }
-        return Response.json(200, json.loads(response.body.data or b"{}") | own)
+        workers = [
+            {"index": member.index, "pid": member.pid, "uptime_seconds": round(now - member.began, 3)}
+            for member in self._crew.serving
+        ]
+        return {"ready": self.ready, "uptime_seconds": round(now - self._began, 3), "workers": workers}
 
-    async def _asked_to_reload(self, _: AdminRequest) -> Response:
-        done = await self.reload("admin")
-        return Response.json(200 if done.ok else 409, await self._scrubbed(reload_answer(done)))
-
-    async def _scrubbed(self, answer: ReloadAnswer) -> Any:
-        """An answer without secrets, which the workers know by heart."""
-        data = answer.model_dump(mode="json", by_alias=True)
-        for scrubbed in await self._crew.ask("scrub", data):
-            data = scrubbed
-        return data
-
-    async def _level(self, request: AdminRequest) -> Response:
-        """Set a logger's level in every process, and in those to come."""
-        wanted = take(LevelWanted, request)
-        response = await self.routes.relay(request)
-        if response.status == 200:
-            name = request.params["logger"]
-            self._levels[name] = wanted.level
-            with suppress(KeyError):  # a logger that only workers have
-                set_level(name, wanted.level)
-        return response
+    def wish(self, *, levels: dict[str, Level | None] | None = None, steering: Steering | None = None) -> None:
+        """What operators asked for holds for workers to come as well."""
+        self._levels |= levels or {}
+        self._steering = self._steering if steering is None else steering
+        for member in self._crew.serving:
+            self._tell_wishes(member)
 
 
 def _close(sockets: Iterable[socket.socket]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import socket
 from contextlib import suppress
 from dataclasses import replace
@@ -26,9 +25,10 @@ from proxy.server.gateway import Gateway
 from proxy.server.levels import set_level
 from proxy.server.models import Level
 from proxy.server.orders import HandedOver, Order, Outcome, Question, Reply
-from proxy.server.run import fast_loop, raise_file_limit, settle_memory
+from proxy.server.run import fast_loop, raise_file_limit, settle_memory, unless
 from proxy.server.sockets import CannotBind
 from proxy.server.source import Source
+from proxy.server.steering import Steering, steer, steering
 from proxy.settings import Loaded, Problem, SettingsError
 from proxy.upstream.probing import Finding, Probing
 
@@ -39,6 +39,7 @@ class Worker:
     """Does what its supervisor tells.
 
     :ivar over: set when it is to end.
+    :ivar at_once: set when it is to wait for nobody.
     """
 
     def __init__(self, channel: Channel, handed: HandedOver) -> None:
@@ -48,6 +49,7 @@ class Worker:
         self._order: Order | None = None
         self._streams = Flows(channel)
         self.over = asyncio.Event()
+        self.at_once = asyncio.Event()
         for subject, handler in (
             ("serve", self.serve),
             ("reload", self.reload),
@@ -59,7 +61,11 @@ class Worker:
             ("publish", self.publish),
             ("level", self.level),
             ("reopen", self.reopen),
+            ("steering", self.steering),
+            ("steer", self.steer),
             ("drain", self.drain),
+            ("stop", self.stop),
+            ("ping", self.ping),
         ):
             channel.on(subject, handler)
 
@@ -84,6 +90,7 @@ class Worker:
             upward=self._tell,
             marks=order.marks,
             joins=lambda probing: self._join(probing, order.leads),
+            shown=lambda built: steer(built.snapshot.upstreams, order.steering),
         )
         try:
             await gateway.start()
@@ -157,6 +164,14 @@ class Worker:
         with suppress(KeyError):  # a plugin's logger that is not made yet
             set_level(*wanted)
 
+    async def steering(self, _: object) -> Steering:
+        """What operators asked for about targets."""
+        return steering(self.gateway.built.snapshot.upstreams)
+
+    async def steer(self, asked: Steering) -> None:
+        """Do to targets what operators asked of the others."""
+        steer(self.gateway.built.snapshot.upstreams, asked)
+
     async def reopen(self, _: object) -> None:
         """Open log files anew; one that does not serve yet has opened them just now."""
         if self._gateway is not None:
@@ -165,6 +180,15 @@ class Worker:
     async def drain(self, _: object) -> None:
         """End gracefully."""
         self.over.set()
+
+    async def stop(self, _: object) -> None:
+        """End at once."""
+        self.at_once.set()
+        self.over.set()
+
+    async def ping(self, _: object) -> None:
+        """Give a sign of life: that this process does what it is told."""
+        self._channel.tell("pong")
 
     def _tell(self, event: Event) -> None:
         self._channel.tell("event", event)
@@ -193,19 +217,18 @@ async def work(channel_socket: socket.socket, descriptors: socket.socket) -> Non
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for end in ends:
         end.cancel()
-    if worker._gateway is not None:
-        await worker._gateway.drain()
+    gateway = worker._gateway
+    if gateway is not None and not await unless(gateway.drain(), worker.at_once):
+        await gateway.stop()
     handed.close()
     await channel.close()
 
 
 def main(argv: list[str]) -> int:
-    """Be a worker. Signals for the whole group of processes are the supervisor's to act on.
+    """Be a worker.
 
     :param argv: the numbers of two descriptors: of the channel, and for sockets.
     """
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
     raise_file_limit()
     channel, descriptors = (socket.socket(fileno=int(number)) for number in argv)
     with asyncio.Runner(loop_factory=fast_loop()) as runner:

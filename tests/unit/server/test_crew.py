@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -28,13 +29,15 @@ async def main():
 
     async def pid(_): return os.getpid()
     async def drain(_): over.set()
+    async def stop(_): over.set()
+    async def ping(_): channel.tell('pong')
     async def die(code): os._exit(code)
     async def address(_):
         _, (fd,), _, _ = socket.recv_fds(handed, 1, 1)
         with socket.socket(fileno=fd) as sock:
             return sock.getsockname()
 
-    for handler in (pid, drain, die, address):
+    for handler in (pid, drain, stop, ping, die, address):
         channel.on(handler.__name__, handler)
     channel.listen()
     done, _ = await asyncio.wait([asyncio.ensure_future(channel.closed.wait()), asyncio.ensure_future(over.wait())],
@@ -60,11 +63,12 @@ async def make() -> AsyncIterator[Make]:
         prepare: Callable[[Member], Awaitable[None]] | None = None,
         died: Callable[[Member, int], None] = lambda _member, _code: None,
         command: tuple[str, ...] = COMMAND,
+        look_every: float = 1.0,
     ) -> Crew:
         async def answers(member: Member) -> None:
             await member.channel.ask("pid")
 
-        made.append(Crew(command, count, Clock(), prepare=prepare or answers, died=died))
+        made.append(Crew(command, count, Clock(), prepare=prepare or answers, died=died, look_every=look_every))
         return made[-1]
 
     yield crew
@@ -177,6 +181,58 @@ async def test_a_worker_that_does_not_drain_is_killed(make: Make) -> None:
     member.signal(signal.SIGSTOP)
     await crew.drain(0.05)
     assert member.process.returncode == -signal.SIGKILL
+
+
+async def test_one_that_hangs_is_replaced(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    crew = make(look_every=0.05)
+    await crew.start()
+    victim, other = crew.serving
+    victim.signal(signal.SIGSTOP)
+    await victim.channel.closed.wait()
+    assert f"worker 0 (pid {victim.pid}) hangs" in caplog.text
+    while len(crew.serving) < 2:
+        await asyncio.sleep(0)
+    assert crew.serving[1] is other, "one that gives signs of life is left alone"
+
+
+async def test_a_pause_of_the_supervisor_is_not_held_against_workers(make: Make) -> None:
+    crew = make(look_every=0.02)
+    await crew.start()
+    before = crew.serving
+    for _ in range(3):
+        time.sleep(0.4)
+        await asyncio.sleep(0.02)
+    assert crew.serving == before
+
+
+async def test_a_successor_is_loaded_in_advance(make: Make) -> None:
+    crew = make(1)
+    await crew.start()
+    while crew._spare is None:
+        await asyncio.sleep(0)
+    spare, victim = crew._spare, crew.serving[0]
+    victim.kill()
+    await victim.channel.closed.wait()
+    while not crew.serving or crew.serving[0] is victim:
+        await asyncio.sleep(0)
+    assert crew.serving == [spare]
+    assert (spare.index, spare.channel.name) == (0, "worker 0")
+
+
+async def test_a_preparation_that_breaks_in_the_middle_is_made_again(make: Make) -> None:
+    tried: list[int] = []
+
+    async def prepare(member: Member) -> None:
+        tried.append(member.index)
+        if len(tried) == 2:
+            raise BrokenPipeError
+        await member.channel.ask("pid")
+
+    crew = make(prepare=prepare)
+    await crew.start()
+    while len(crew.serving) < 2:
+        await asyncio.sleep(0)
+    assert tried == [0, 1, 1]
 
 
 async def test_workers_end_with_their_supervisor(make: Make) -> None:

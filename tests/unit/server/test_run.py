@@ -14,7 +14,7 @@ import pytest
 from proxy.registry import Registry
 from proxy.server.gateway import CannotBind, Gateway
 from proxy.server.logs import reopen_logs
-from proxy.server.run import Server, Signals, _unless, announce, fast_loop, raise_file_limit, serve
+from proxy.server.run import Server, Signals, announce, fast_loop, raise_file_limit, serve, unless
 from proxy.settings import load_text
 
 TEXT = """
@@ -83,9 +83,9 @@ async def test_work_is_done_unless_it_is_stopped() -> None:
         stop.set()
         await asyncio.Event().wait()
 
-    assert await _unless(short(), stop)
+    assert await unless(short(), stop)
     assert going.is_set()
-    assert not await _unless(endless(), stop)
+    assert not await unless(endless(), stop)
 
 
 def test_the_second_signal_is_another_one() -> None:
