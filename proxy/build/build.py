@@ -101,7 +101,7 @@ def _route(
         rewrite = None
         if not said.path.is_empty:
             rewrite = Rewrite(said.match.path, strip=said.path.strip or "", template=said.path.rewrite or "")
-        return Route(said.name, match, plan, priority=said.priority, rewrite=rewrite)
+        return Route(said.name, match, plan, priority=said.priority, rewrite=rewrite, allow=frozenset(said.allow))
     except ValueError as error:
         key = "match" if said.path.is_empty else "path"
         problems.append(document.problem(("routes", index, key), str(error)))

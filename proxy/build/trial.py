@@ -101,7 +101,7 @@ _NOWHERE = Endpoint("", "http", "", 80)
 def trial_route(route: Route[Plan]) -> Route[Plan]:
     """The same route with a plan that leaves no trace."""
     trial = _trial_plan(route.payload)
-    return Route(route.name, route.match, trial, priority=route.priority, rewrite=route.rewrite)
+    return Route(route.name, route.match, trial, priority=route.priority, rewrite=route.rewrite, allow=route.allow)
 
 
 def _trial_plan(plan: Plan) -> Plan:

@@ -86,6 +86,7 @@ def _upstream(name: str, said: UpstreamSettings, runtime: Runtime, tell: Tell) -
         via=f"1.1 passerelle ({runtime.token})",
         stats=Stats(runtime.metrics, name),
         randomness=runtime.random,
+        strict=said.strict,
     )
     follower = _follower(said, endpoints, runtime)
     targets = make_targets(name, said, endpoints, runtime)

@@ -14,7 +14,9 @@ from proxy.errors import BadRequest
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SPECIAL = re.compile(r"%[0-9A-Fa-f]{2}|//+|[\x80-\xff]")
+_NOTHING: frozenset[str] = frozenset()
 _SEPARATORS = re.compile(r"%2F|%5C|\\")
+_DOTS = re.compile(r"/\.\.?(?:[/;]|$)")
 
 
 def plain_path(target: str) -> str | None:
@@ -36,26 +38,30 @@ def matching_path(target: str) -> str:
     :raises BadRequest: for a raw control byte anywhere, `%00` in the path, or dot segments that climb above `/`.
     """
     path = plain_path(target)
-    return readings(target)[0] if path is None else path
+    if path is not None:
+        return path
+    kept, _, _, odd = readings(target)
+    if "nul" in odd:
+        raise BadRequest("the request path holds an encoded NUL")
+    return kept
 
 
-def readings(target: str) -> tuple[str, str, bool]:
-    """The path as `matching_path` gives it, its other reading, and whether `..` stood in it: see `resolved`.
+def readings(target: str) -> tuple[str, str, bool, frozenset[str]]:
+    """The path as `matching_path` gives it, its other reading and whether `..` stood in it: see `resolved`.
 
-    :raises BadRequest: as `matching_path` does.
+    :returns: these, and what is odd about it: `dots`, `slashes` (encoded ones, or backslashes), `nul` (encoded).
+    :raises BadRequest: for a raw control byte anywhere, or dot segments that climb above `/`.
     """
-    kept = _SPECIAL.sub(_normal, checked_path(target))
-    return kept, *resolved(kept)
-
-
-def checked_path(target: str) -> str:
-    """The raw path of a target. :raises BadRequest: for raw control bytes in the target and `%00` in the path."""
     if _CONTROL.search(target) is not None:
         raise BadRequest("the request target holds a control character")
     path = target.partition("?")[0]
-    if "%00" in path:
-        raise BadRequest("the request path holds an encoded NUL")
-    return path
+    kept = _SPECIAL.sub(_normal, path)
+    other, climbs = resolved(kept)
+    if other == kept and not climbs and "%00" not in kept:
+        return kept, other, climbs, _NOTHING
+    slashes, dots = _SEPARATORS.search(kept), _DOTS.search(_SEPARATORS.sub("/", kept))
+    found = (("slashes", slashes), ("dots", dots), ("nul", "%00" in kept))
+    return kept, other, climbs, frozenset(name for name, there in found if there)
 
 
 def aligned(path: str) -> tuple[str, list[int]]:

@@ -34,21 +34,41 @@ class Route(Generic[T]):
     :ivar name: its name in logs, metrics and `explain`.
     :ivar payload: what the engine hangs on it: the compiled chain, the upstream.
     :ivar rewrite: how the target changes on the way out, or None.
+    :ivar allow: what its paths may hold that is refused otherwise: `dots`, `slashes`, `nul`.
     :ivar pattern: the compiled path pattern.
     :ivar hosts: host patterns in the form they are looked up by.
     :raises ValueError: when a pattern is malformed.
     """
 
-    __slots__ = ("_fields", "hosts", "match", "name", "pattern", "payload", "priority", "rewrite", "unconditional")
+    __slots__ = (
+        "_fields",
+        "allow",
+        "hosts",
+        "match",
+        "name",
+        "pattern",
+        "payload",
+        "priority",
+        "rewrite",
+        "unconditional",
+    )
 
     def __init__(
-        self, name: str, match: Match, payload: T, *, priority: int = 0, rewrite: Rewrite | None = None
+        self,
+        name: str,
+        match: Match,
+        payload: T,
+        *,
+        priority: int = 0,
+        rewrite: Rewrite | None = None,
+        allow: frozenset[str] = frozenset(),
     ) -> None:
         self.name = name
         self.match = match
         self.payload = payload
         self.priority = priority
         self.rewrite = rewrite
+        self.allow = allow
         self.pattern = PathPattern(match.path)
         self.hosts = tuple(map(parse_host, match.hosts))
         self.unconditional = not match.methods and not match.headers  # spares nearly every look-up a call

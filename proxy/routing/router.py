@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from proxy.errors import BadRequest
 from proxy.message import Request
 from proxy.routing.index import Table
-from proxy.routing.paths import matching_path, plain_path, readings
+from proxy.routing.paths import plain_path, readings
 from proxy.routing.reasons import why_lost, why_not
 from proxy.routing.route import Considered, Route
 
@@ -59,7 +59,7 @@ class Router(Generic[T]):
         :raises BadRequest: as `find` does.
         """
         winner = self.find(request)
-        path = _rooted(matching_path(request.target))
+        path = _rooted(readings(request.target)[0])
         names = list(host_names(request))
 
         def place(route: Route[T]) -> int:
@@ -86,13 +86,16 @@ class Router(Generic[T]):
         return self._look("/", request) if path == "*" else None
 
     def _find_careful(self, request: Request) -> Route[T] | None:
-        path, other, climbs = readings(request.target)
+        path, other, climbs, odd = readings(request.target)
         route = self._look(path, request)
-        if other == path:
+        if not odd:
             return route
-        if self._look(other, request) is not route:
+        refused = odd if route is None else odd - route.allow
+        if "nul" in refused:
+            raise BadRequest("the request path holds an encoded NUL")
+        if refused and other != path and self._look(other, request) is not route:
             raise BadRequest("the request path can be read in two ways that lead to different routes")
-        if climbs and route is not None and route.rewrite is not None:
+        if climbs and "dots" in refused and route is not None and route.rewrite is not None:
             raise BadRequest("the request path holds '..' on a route that rewrites paths")
         return route
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
@@ -117,6 +117,9 @@ class OnError(Model):
         return frozenset((*self.when, *every)) - {"5xx"}
 
 
+Oddity: TypeAlias = Literal["dots", "slashes", "nul"]
+
+
 class Route(Model):
     """Requests that are treated alike."""
 
@@ -136,6 +139,10 @@ class Route(Model):
     """Error answers on this route, where they differ from those for all."""
     on_error: OnError | None = None
     """What to do instead of answering with the upstream's failure."""
+    allow: Annotated[tuple[Oddity, ...], *Listed] = ()
+    """What paths may hold that is refused otherwise: `dots` (`..` that would lead to another route, or on a route that
+    changes paths), `slashes` (`%2F`, `%5C` and backslashes that would), `nul` (`%00`). Only for an upstream that takes
+    paths literally: one that decodes them could be led past the rules of other routes."""
     priority: int = 0
     """Decides between routes whose paths are equally long; the higher one wins."""
 

@@ -209,6 +209,11 @@ class Upstream(Model):
     """The Host field sent: `pass` (the client's), `upstream` (the target's own), or a literal. Unless written, `pass`,
     but `upstream` for an https target that is named by DNS."""
 
+    strict: bool = True
+    """`false` for a legacy server: the heads of its answers may have lines that end in LF alone, folded lines, white
+    space before a colon, and control bytes in values, which become spaces. Clients get them in order. What tells the
+    framing of an answer, and NUL anywhere in a head, is held to the rules all the same."""
+
     def host_for(self, target: Target) -> str:
         """Return `pass`, `upstream`, or the literal Host to send to this target."""
         if self.host is not None:

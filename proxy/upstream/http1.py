@@ -34,6 +34,7 @@ from proxy.tunnel import Tunnel
 from proxy.upstream.condition import let_go
 from proxy.upstream.head import MAX_HEAD, AnswerParser, ResponseHead, read_head, tell_length, unfit
 from proxy.upstream.held import Held, is_held
+from proxy.upstream.lenient import Straightener
 from proxy.upstream.member import Member
 from proxy.upstream.sender import Sender
 from proxy.upstream.unread import unread
@@ -62,10 +63,13 @@ class Connection(Member):
         self._keep = True
         self._stopped = False  # reading is paused
         self._sender = Sender(self)
+        self._straightener: Straightener | None = None
 
     def adopt(self, pool: Pool, endpoint: Endpoint) -> bool:
         """:see: `Member.adopt`."""
         self._http = AnswerParser()
+        if not pool.strict:
+            self._straightener = Straightener(self.fail)
         return super().adopt(pool, endpoint)
 
     # an exchange begins
@@ -82,6 +86,8 @@ class Connection(Member):
         self._silent = True
         self._left = transport.left if isinstance(transport, Corked) else -1
         self._interims = 0
+        if self._straightener is not None:
+            self._straightener.begin()
         try:
             self._sender.send(exchange, transport, pool.via)
         except GatewayError as error:
@@ -143,7 +149,10 @@ class Connection(Member):
             self.fail(UpstreamReset("the upstream spoke before it was asked", retry=Retry.UNSENT))
         else:
             self._silent = False
-            self._heads(self._held + data if self._held else data)
+            if self._straightener is not None:
+                data = self._straightener.feed(data)
+            if data:
+                self._heads(self._held + data if self._held else data)
 
     def _heads(self, data: bytes) -> None:
         """Interim heads, then the final one."""

@@ -99,6 +99,7 @@ class Pool:
     :ivar open: connections open or opening.
     :ivar idle: those of them that wait for work.
     :ivar stats: what became of them.
+    :ivar strict: whether answers must keep to the grammar; :see: `proxy.upstream.lenient`.
     """
 
     def __init__(
@@ -114,8 +115,10 @@ class Pool:
         stats: Stats,
         randomness: random.Random,
         flusher: Flusher | None = None,
+        strict: bool = True,
     ) -> None:
         self.flusher = flusher
+        self.strict = strict
         self._connector = connector
         self._idle: dict[Endpoint, deque[Connection]] = {endpoint: deque() for endpoint in endpoints}
         self._all: set[Connection] = set()

@@ -31,7 +31,8 @@ def routed(written: WrittenRoute) -> Route[WrittenRoute]:
     match = Match(said.host, said.path, frozenset(said.methods), tuple(said.headers.items()))
     edit = written.path
     rewrite = None if edit.is_empty else Rewrite(said.path, strip=edit.strip or "", template=edit.rewrite or "")
-    return Route(written.name, match, written, priority=written.priority, rewrite=rewrite)
+    allow = frozenset(written.allow)
+    return Route(written.name, match, written, priority=written.priority, rewrite=rewrite, allow=allow)
 
 
 def router(settings: Settings) -> Router[WrittenRoute]:
