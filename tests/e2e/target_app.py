@@ -1,8 +1,8 @@
 """One of several targets, in a process of its own, that behaves in one way for as long as it lives.
 
-`target_app.py PORT WAY`: `ok` answers; `silent` takes requests and never answers; `half` sends half a head and closes;
-`resets` resets every other request, at the places where that can happen; `fails` answers 503. Except in tests of other
-ways, `/count` tells how many requests came before it.
+`target_app.py PORT WAY ADDRESS|PATH`: `ok` answers; `silent` takes requests and never answers; `half` sends half a head
+and closes; `resets` resets every other request, at the places where that can happen; `fails` answers 503. Except in
+tests of other ways, `/count` tells how many requests came before it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import socket
 import struct
 import sys
 import threading
+from pathlib import Path
 
 COUNT = itertools.count()
 BODY = b"x" * 1000
@@ -57,13 +58,25 @@ def serve(sock: socket.socket, way: str) -> None:
         pass
 
 
+def listener(at: str, port: int) -> socket.socket:
+    """On a port of an address, or at the path of a Unix socket, which one that died has left behind."""
+    if not at.startswith("/"):
+        return socket.create_server((at, port), backlog=128)
+    Path(at).unlink(missing_ok=True)
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(at)
+    server.listen(128)
+    return server
+
+
 def main() -> None:
     """Serve until the process is ended."""
-    server = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=128)
-    print(server.getsockname()[1], flush=True)
+    server = listener(sys.argv[3], int(sys.argv[1]))
+    print(server.getsockname()[1] if server.family == socket.AF_INET else 0, flush=True)
     while True:
         sock, _ = server.accept()
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.family == socket.AF_INET:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         threading.Thread(target=serve, args=(sock, sys.argv[2]), daemon=True).start()
 
 

@@ -30,19 +30,25 @@ routes: [{{name: all, upstream: app}}]
 
 
 class Target:
-    """One process, on a port that stays its own."""
+    """One process, on a port or a path that stays its own."""
 
-    def __init__(self, way: str = "ok") -> None:
-        self.port = 0
+    def __init__(self, way: str = "ok", at: str = "127.0.0.1", port: int = 0) -> None:
+        self.port = port
         self.way = way
+        self.at = at
         self.start()
 
     def start(self) -> None:
         """Run it, and wait until it listens."""
-        command = [sys.executable, str(TARGET), str(self.port), self.way]
+        command = [sys.executable, str(TARGET), str(self.port), self.way, self.at]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
+
+    @property
+    def url(self) -> str:
+        """As the configuration names it."""
+        return f"unix:{self.at}" if self.at.startswith("/") else f"http://{self.at}:{self.port}"
 
     def kill(self) -> None:
         """As `kill -9` does."""
@@ -53,7 +59,7 @@ class Target:
 
     def count(self) -> int:
         """Requests that it has seen before this one."""
-        with urlopen(f"http://127.0.0.1:{self.port}/count", timeout=PATIENCE) as answer:
+        with urlopen(f"{self.url}/count", timeout=PATIENCE) as answer:
             return int(answer.read())
 
 
@@ -64,7 +70,7 @@ class Traffic:
     :ivar failed: whatever else came.
     """
 
-    def __init__(self, port: int, clients: int = 2) -> None:
+    def __init__(self, port: int, clients: int = 8) -> None:
         self.done = 0
         self.failed: list[str] = []
         self._port = port
@@ -138,43 +144,43 @@ def test_killing_one_and_then_the_other(target: Callable[..., Target], tmp_path:
     """Kept connections die under requests; new ones are refused; nobody notices."""
     one, other = target(), target()
     with gateway(tmp_path, DEFAULTS, one, other) as gate, Traffic(gate.port) as traffic:
-        traffic.more(50)
+        traffic.more(200)
         one.kill()
-        traffic.more(60)
+        traffic.more(240)
         one.start()
-        traffic.more(50)
+        traffic.more(200)
         other.kill()
-        traffic.more(60)
-    assert (traffic.failed, traffic.done >= 220) == ([], True)
+        traffic.more(240)
+    assert (traffic.failed, traffic.done >= 880) == ([], True)
 
 
 def test_restarting_all_one_by_one(target: Callable[..., Target], tmp_path: Path) -> None:
     targets = [target(), target(), target()]
     with gateway(tmp_path, DEFAULTS, *targets) as gate, Traffic(gate.port) as traffic:
         for one in targets:
-            traffic.more(50)
+            traffic.more(200)
             one.kill()
             one.start()
-        traffic.more(100)
-    assert (traffic.failed, traffic.done >= 250) == ([], True)
+        traffic.more(400)
+    assert (traffic.failed, traffic.done >= 1000) == ([], True)
 
 
 def test_one_that_comes_and_goes(target: Callable[..., Target], tmp_path: Path) -> None:
     steady, flapping = target(), target()
     with gateway(tmp_path, DEFAULTS, steady, flapping) as gate, Traffic(gate.port) as traffic:
         for _ in range(4):
-            traffic.more(20)
+            traffic.more(80)
             flapping.kill()
-            traffic.more(20)
+            traffic.more(80)
             flapping.start()
-    assert (traffic.failed, traffic.done >= 160) == ([], True)
+    assert (traffic.failed, traffic.done >= 640) == ([], True)
 
 
 @pytest.mark.parametrize("way", ["half", "resets"])
 def test_one_of_two_that_breaks_its_answers(way: str, target: Callable[..., Target], tmp_path: Path) -> None:
     good, bad = target(), target(way)
     with gateway(tmp_path, DEFAULTS, good, bad) as gate, Traffic(gate.port) as traffic:
-        traffic.more(100)
+        traffic.more(400)
     assert (traffic.failed, bad.count() > 0) == ([], True)
 
 
