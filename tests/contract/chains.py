@@ -30,6 +30,7 @@ routes: [{{name: all, match: {{path: {path}}}, upstream: app}}]
 _HOOKS = ("on_request", "on_attempt", "on_response")
 _WIRE = frozenset({"content-length", "transfer-encoding", "date", "expect"})  # what depends on how bytes arrived
 _VARYING = (
+    (re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-"), b"00-<id>-<span>-"),
     (re.compile(rb"[0-9a-f]{32}"), b"<id>"),
     (re.compile(rb"\r\nDate: [^\r]+"), b"\r\nDate: <now>"),
     (re.compile(rb"X-Forwarded-Port: \d+"), b"X-Forwarded-Port: <port>"),
