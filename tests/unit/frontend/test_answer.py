@@ -1,0 +1,39 @@
+"""What the head of an answer says that no upstream said."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+import pytest
+
+from tests.unit.frontend.stage import Stage, fetch, get, plays
+
+TOLD = b"HTTP/1.1 200 OK\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("target", ["/", "/fixed", "/a%00"])
+async def test_date_is_added_where_it_is_missing(target: str, stage: Stage) -> None:
+    for _ in range(2):
+        reply = await fetch(stage, get(target))
+        assert reply.values("date") == [formatdate(int(stage.clock.time()), usegmt=True)]
+        stage.pass_time(61)
+
+
+async def test_date_is_kept_where_it_is_not(stage: Stage) -> None:
+    stage.script("/told", plays(TOLD))
+    assert (await fetch(stage, get("/told"))).values("date") == ["Tue, 15 Nov 1994 08:12:31 GMT"]
+
+
+async def test_the_id_is_echoed_and_the_same_one_the_upstream_gets(stage: Stage) -> None:
+    reply = await fetch(stage, get("/"))
+    assert reply.values("x-request-id") == stage.origin.record.requests[-1].values("x-request-id")
+
+
+@pytest.mark.parametrize(("method", "status"), [("TRACE", 405), ("CONNECT", 405)])
+async def test_methods_that_are_refused_are_told_which_are_not(method: str, status: int, stage: Stage) -> None:
+    target = "example.test:80" if method == "CONNECT" else "/"
+    reply = await fetch(stage, get(target, method=method))
+    assert reply.status == status
+    assert "GET" in reply.values("allow")[0]
+    assert method not in reply.values("allow")[0]
+    assert reply.values("connection") == ["close"]
