@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from proxy.headers import Headers
+from proxy.headers import Headers, dashed
 
 _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PROTOCOL = re.compile(rf"{_NAME}(?:/{_NAME})?")
@@ -32,7 +32,7 @@ VIA = 10
 DATE = 12  # passed on, and noted
 MAX_FORWARDS = 13  # how many more may pass on OPTIONS (RFC 9110 section 7.6.2)
 TRACE = 14  # of which trace it is (W3C Trace Context)
-UNDERSCORE = 11  # `X_Forwarded_For` and `X-Forwarded-For` are one name to CGI: dropped
+UNDERSCORE = 11  # `X_Forwarded_For`, `X.Forwarded.For` and `X-Forwarded-For` are one name to CGI: dropped
 
 
 _HOP_BY_HOP_KINDS = {
@@ -100,7 +100,8 @@ class Names:
         """The kind of a name that is not in `kinds` yet."""
         key = raw.decode("latin-1").lower()
         kind = self._special.get(key, PLAIN)
-        if "_" in key and self._underscores is not None and key not in self._underscores:
+        odd = "_" in key or (kind == PLAIN and dashed(key) in self._special)
+        if odd and self._underscores is not None and key not in self._underscores:
             kind = UNDERSCORE
         if len(raw) <= _MEMO_LENGTH:
             if len(self.kinds) >= _MEMO_NAMES:

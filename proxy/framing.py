@@ -11,7 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from proxy.headers import Headers
+from proxy.headers import Headers, dashed
 
 _DIGITS = 18  # of a Content-Length: more than any body has, and still a machine word
 
@@ -375,7 +375,7 @@ def writer(size: int | None, version: str) -> LengthWriter | ChunkedWriter | Clo
 
 def may_trail(key: str) -> bool:
     """Whether a field, by its lower-case name, may stand in a trailer section (RFC 9110 section 6.5.1)."""
-    plain = key.replace("_", "-")  # what CGI-like servers cannot tell apart is refused alike
+    plain = dashed(key)  # what CGI-like servers cannot tell apart is refused alike
     return plain not in _FORBIDDEN and not plain.startswith(_FORBIDDEN_FAMILIES)
 
 

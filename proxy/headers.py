@@ -9,6 +9,7 @@ from typing import Any
 _LINE = ": ".join
 _WIRE_LINE = b": ".join
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PUNCTUATION = re.compile(r"[^a-z0-9]")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
@@ -29,6 +30,11 @@ HOP_BY_HOP = frozenset(
     }
 )
 ENDS = HOP_BY_HOP | {"expect", "x-request-id"}
+
+
+def dashed(key: str) -> str:
+    """A lower-case name as CGI-like servers see it, to whom all that is no letter and no digit is alike."""
+    return _PUNCTUATION.sub("-", key)
 
 
 class Headers:

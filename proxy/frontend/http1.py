@@ -118,11 +118,11 @@ class Connection(RequestHandler):
             self._heads = self.listener.new_parser()
 
     def close(self) -> None:
-        """Drain: end after the exchange under way, at once when there is none."""
+        """Drain: end after the exchange under way or the head that is coming, at once when there is none."""
         self.keep = False
         if self._tunnel is not None:
             self._tunnel.leave()
-        elif self.outlet.exchange is None and not self._closing:
+        elif self.outlet.exchange is None and not self._closing and not self._heading:
             self._shut()
 
     def abort(self) -> None:
@@ -278,7 +278,8 @@ class Connection(RequestHandler):
         self.keep = False
         self._heading = False
         self._closing = self._talking = True
-        exchange = self._new_exchange(Request("GET", "/", scheme=self.listener.scheme))
+        method = "HEAD" if self._buffer.startswith(b"HEAD ") else "GET"  # RFC 9110 section 9.3.2: no content
+        exchange = self._new_exchange(Request(method, "/", scheme=self.listener.scheme))
         self.listener.engine.refuse(exchange, error)
 
     # called by the upload

@@ -27,6 +27,9 @@ from proxy.headers import Headers
         (b"X-Forwarded-For", fields.FORWARDED),
         (b"Forwarded", fields.FORWARDED),
         (b"X_Forwarded_For", fields.UNDERSCORE),
+        (b"X.Forwarded.For", fields.UNDERSCORE),
+        (b"Transfer!Encoding", fields.UNDERSCORE),
+        (b"X.Y", fields.PLAIN),
         (b"user_name", fields.PLAIN),
     ],
 )

@@ -347,6 +347,21 @@ async def test_draining_ends_connections_after_their_exchange(stage: Stage) -> N
         await asyncio.open_connection("127.0.0.1", stage.port)
 
 
+async def test_a_head_that_has_begun_is_still_served_by_a_drain(stage: Stage) -> None:
+    async with Client(stage.port) as client:
+        await client.send([get("/fixed")])
+        await client.answer()
+        await client.send([b"GET /fixed HT"])
+        await until(lambda: stage.ends[0]._heading)
+        draining = asyncio.ensure_future(stage.gateway.drain())
+        await until(lambda: stage.listener.draining)
+        await client.send([get("/fixed").removeprefix(b"GET /fixed HT")])
+        answer = await client.answer()
+        assert (answer.body, answer.values("connection")) == (b"fixed", ["close"])
+        assert await client.closed() == b""
+    await draining
+
+
 async def test_what_does_not_end_is_cut() -> None:
     holding = Holding()
     async with staged(top="drain: {timeout: 100ms}") as stage:
