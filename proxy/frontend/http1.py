@@ -77,10 +77,8 @@ class Connection(RequestHandler):
         self.outlet = Outlet(self)
         self.upload = Upload(self)
         self._heading = False  # part of a head is here, and the clock runs
-        self._parsing = False
+        self._parsing = self._closing = self._lingers = False
         self._scanned = 0  # bytes of a head that were looked at already, so that one sent byte by byte costs no more
-        self._closing = False
-        self._lingers = False
         self._stopped = False  # reading is paused
         self._talking = False  # the client may be in the middle of what was refused
         self._tunnel: Tunnel | None = None
@@ -109,7 +107,11 @@ class Connection(RequestHandler):
         self.outlet.lost()
 
     def eof_received(self) -> None:
-        """A client that closes its side has left (as in nginx): the transport closes, connection_lost follows."""
+        """A client that closes its side has left (as in nginx): what is under way ends, what is written leaves yet."""
+        self._closing, self.keep = True, False
+        self.upload.lost()
+        self.outlet.lost()
+        self._hang_up()
 
     def renew(self) -> None:
         """The listener goes by other limits, and believes others: from the next head on this counts here too."""
@@ -141,7 +143,7 @@ class Connection(RequestHandler):
             elif transport.is_closing() or self.outlet.full or transport.can_write_eof():
                 end(transport)
             else:
-                self._hang_up(transport)
+                self._hang_up()
         elif self.upload.reader is not None:
             self.upload.stop(RequestTimeout("the request body stopped arriving"))
         elif self.outlet.exchange is None:
@@ -251,8 +253,7 @@ class Connection(RequestHandler):
 
     def _begin(self, head: Head, reader: Reader | None) -> None:
         request = head.request
-        self._heading = False
-        self.keep = not head.close
+        self._heading, self.keep = False, not head.close
         exchange = self._new_exchange(request)
         if reader is not None:
             self.go_on_reading()  # which may have been stopped for what was held; the body has its own back-pressure
@@ -275,10 +276,9 @@ class Connection(RequestHandler):
 
     def _refuse(self, error: ClientError) -> None:
         """Answer what cannot be accepted, and close: nothing after it on this connection can be trusted."""
-        self.keep = False
-        self._heading = False
+        self.keep = self._heading = False
         self._closing = self._talking = True
-        method = "HEAD" if self._buffer.startswith(b"HEAD ") else "GET"  # RFC 9110 section 9.3.2: no content
+        method = "HEAD" if self._buffer.startswith(b"HEAD ", self._at) else "GET"  # RFC 9110 section 9.3.2: no content
         exchange = self._new_exchange(Request(method, "/", scheme=self.listener.scheme))
         self.listener.engine.refuse(exchange, error)
 
@@ -316,9 +316,8 @@ class Connection(RequestHandler):
         if transport is None:
             return
         listener.wheel.disarm(self._watch)
-        self._stopped = False
+        self._stopped, self._tunnel = False, tunnel
         early, self._buffer, self._at = self._buffer[self._at :], b"", 0
-        self._tunnel = tunnel
         tunnel.join(self, transport, early, full=full, patience=listener.limits.slow_reader)
         if listener.draining:
             tunnel.leave()
@@ -343,13 +342,11 @@ class Connection(RequestHandler):
 
     def cut(self, *, abrupt: bool) -> None:
         """End the connection in the middle of an answer."""
-        self._closing = True
-        self.keep = False
-        if self.transport is not None:
-            if abrupt:
-                reset(self.transport)
-            else:
-                self._hang_up(self.transport)
+        self._closing, self.keep = True, False
+        if abrupt and self.transport is not None:
+            reset(self.transport)
+        else:
+            self._hang_up()
 
     def pause_writing(self) -> None:
         """The transport holds more than the high-water mark."""
@@ -373,7 +370,7 @@ class Connection(RequestHandler):
         self.upload.lost()
         self._buffer = b""
         if not unread:
-            self._hang_up(transport)
+            self._hang_up()
             return
         self._lingers = True
         plain = transport.can_write_eof()  # with TLS the answer's Connection: close must do
@@ -385,10 +382,12 @@ class Connection(RequestHandler):
         else:
             self.listener.wheel.arm(self._watch, _LINGER)
 
-    def _hang_up(self, transport: asyncio.Transport) -> None:
+    def _hang_up(self) -> None:
         """Close once the client has taken what is written, and without that when it takes too long."""
-        transport.close()
-        if transport.can_write_eof():
+        if self.transport is None:
+            return
+        self.transport.close()
+        if self.transport.can_write_eof():
             self._await_reader()
         else:  # TLS waits for the client's close_notify: not for long when it has taken all
             self._pace.begin()

@@ -229,6 +229,7 @@ class Outlet(Room):
         if exchange is None:
             return
         if exchange.detached:
+            self._writer = None  # what is drained is not written to a transport that only waits to be empty
             exchange.left()
             if self._source is not None:
                 self._source.resume()

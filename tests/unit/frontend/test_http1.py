@@ -378,6 +378,33 @@ async def test_what_does_not_end_is_cut() -> None:
 # leaving
 
 
+async def test_a_client_that_closes_its_side_ends_what_is_under_way_before_its_buffer_is_empty(stage: Stage) -> None:
+    """What it does not take would else keep an endless answer alive, unseen by every deadline."""
+    holding = Holding()
+    stage.script("/held", holding)
+    async with Client(stage.port) as client:
+        await client.send([get("/held")])
+        await until(lambda: holding.asked)
+        (end,) = stage.ends
+        end.eof_received()
+        assert stage.gateway.engine.active == 0
+        assert end._watch.deadline < float("inf")
+    holding.let_go()
+
+
+async def test_an_answer_made_in_the_turn_in_which_the_client_closes_its_side_arrives(stage: Stage) -> None:
+    async with Client(stage.port) as client:
+        await client.send([get("/fixed")])
+        await client.answer()
+        (end,) = stage.ends
+        end.data_received(get("/fixed"))
+        transport = end.transport
+        end.eof_received()
+        transport._inner.close()  # as a loop does when this returns, past what is still held
+        assert (await client.answer()).body == b"fixed"
+        assert await client.closed() == b""
+
+
 async def test_a_half_closed_client_has_left(stage: Stage) -> None:
     holding = Holding()
     stage.script("/held", holding)
