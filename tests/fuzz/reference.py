@@ -29,6 +29,7 @@ _KNOWN = """ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKAC
 OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK
 UNSUBSCRIBE"""
 METHODS = frozenset(_KNOWN.split())
+_VITAL = {"content-length", "forwarded", "expect", "max-forwards", "traceparent", "tracestate"}
 _KEPT = {"authorization", "cache-control", "cookie", "host", "set-cookie", "via", "x-request-id", "x-real-ip"}
 _OPTIONS = {"close", "keep-alive", "te", "upgrade"}
 HOP = {"connection", "http2-settings", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"}
@@ -92,7 +93,10 @@ def stream(data: bytes) -> list[Read]:
             data = data[2:]
         if not data:
             return reads
+        is_head = data.startswith(b"HEAD ")  # whose refusal has no content either (RFC 9110 section 9.3.2)
         read, data = _request(data)
+        if read.kind in ("refuse", "partial"):
+            read.method = "HEAD" if is_head else "GET"
         reads.append(read)
         if read.kind in ("refuse", "broken", "partial") or read.close:
             return reads
@@ -169,13 +173,23 @@ def connection_options(fields: list[tuple[str, str]]) -> set[str]:
     return {option.strip(" \t").lower() for value in said for option in value.split(",")}
 
 
+def _looks_like_another(name: str) -> bool:
+    """Whether a CGI-like server takes it for a field that frames, routes or identifies."""
+    dashed = "".join(char if char.isalnum() else "-" for char in name)
+    return dashed != name and (
+        dashed in HOP or dashed in _KEPT or dashed in _VITAL or dashed.startswith("x-forwarded-")
+    )
+
+
 def end_to_end(fields: list[tuple[str, str]], options: set[str], *, underscores: bool = False) -> list[tuple[str, str]]:
     """The fields that an intermediary passes on."""
     named = {o for o in options - _OPTIONS - _KEPT if not o.startswith("x-forwarded-")}
     return [
         (name, value)
         for name, value in fields
-        if name.lower() not in HOP and name.lower() not in named and (underscores or "_" not in name)
+        if name.lower() not in HOP
+        and name.lower() not in named
+        and (underscores or not _looks_like_another(name.lower()))
     ]
 
 

@@ -17,7 +17,18 @@ from tests.wire import strict
 
 AFTER = b"GET /after HTTP/1.1\r\nHost: example.test\r\n\r\n"
 REFUSALS = (400, 405, 414, 417, 431, 501, 505)
-_OURS = {"host", "via", "x-request-id", "x-real-ip", "forwarded", "expect", "max-forwards", *reference.HOP}
+_OURS = {
+    "host",
+    "via",
+    "x-request-id",
+    "traceparent",
+    "tracestate",
+    "x-real-ip",
+    "forwarded",
+    "expect",
+    "max-forwards",
+    *reference.HOP,
+}
 
 
 @dataclass(frozen=True)
@@ -132,7 +143,7 @@ def check_answers(stage: Stage, client: MemoryClient, reads: list[Read]) -> byte
         if read.kind == "partial" or (gave_up and client.over and not data):
             break
         gave_up = gave_up or read.either
-        method = "GET" if read.kind == "refuse" else read.method
+        method = read.method
         answer, data = _strictly(data, method, ended=client.over == "end")
         if read.kind == "forward":
             line = f"{read.method} {read.target}"

@@ -52,6 +52,7 @@ TABLE: dict[type[GatewayError], tuple[int, str, str | None]] = {
     errors.ClientError: (400, "bad_request", "http_request_error"),
     errors.BadRequest: (400, "bad_request", "http_request_error"),
     errors.NoRoute: (404, "no_route", "destination_not_found"),
+    errors.Misdirected: (421, "misdirected_request", "http_request_error"),
     errors.MethodRefused: (405, "method_not_allowed", "http_request_denied"),
     errors.RequestTimeout: (408, "request_timeout", "http_request_error"),
     errors.BodyTooLarge: (413, "body_too_large", "http_request_error"),

@@ -39,7 +39,7 @@ async def play(pieces: list[bytes], reads: list[Read], port: int) -> None:
         for read in reads:
             if read.kind == "partial":
                 break
-            answer = await client.answer("GET" if read.kind == "refuse" else read.method)
+            answer = await client.answer(read.method)
             assert answer.status in ((200,) if read.kind == "forward" else REFUSALS), (answer, read)
         last = reads[-1] if reads else Read("forward")
         if last.kind in ("refuse", "broken") or (last.close and last.kind == "forward"):

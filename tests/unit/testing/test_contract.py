@@ -75,14 +75,6 @@ class Meddles(Plugin[PluginConfig]):
         asyncio.get_running_loop().call_soon(exchange.request.headers.add, "X-Late", "1")
 
 
-class Leaves(Plugin[PluginConfig]):
-    """Forgets what it fetched, where that is large."""
-
-    async def on_request(self, exchange: Exchange) -> None:
-        if exchange.parent is None:
-            await exchange.fetch(Request("GET", "/", host="test"))
-
-
 class Hangs(Plugin[PluginConfig]):
     async def on_response(self, exchange: Exchange) -> None:
         await asyncio.Event().wait()
@@ -122,7 +114,6 @@ class OnlyOnce(Plugin[PluginConfig]):
         (NoHost, "a request without Host: raises IndexError"),
         (Late, "on_complete is asynchronous"),
         (Meddles, "GET: changes the request or the answer after on_complete"),
-        (Leaves, "an answer that flows: leaves the upstream's answer neither read nor closed"),
         (Hangs, "GET: the exchange does not end"),
         (Describes, "GET: describe gives 'one\\ntwo', which is not one line"),
         (Describes, "GET: describe changes the request"),
