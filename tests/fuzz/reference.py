@@ -174,7 +174,9 @@ def connection_options(fields: list[tuple[str, str]]) -> set[str]:
 
 
 def _looks_like_another(name: str) -> bool:
-    """Whether a CGI-like server takes it for a field that frames, routes or identifies."""
+    """Whether a CGI-like server may take it for another: any with an underscore, and a special one in another spelling."""
+    if "_" in name:
+        return True
     dashed = "".join(char if char.isalnum() else "-" for char in name)
     return dashed != name and (
         dashed in HOP or dashed in _KEPT or dashed in _VITAL or dashed.startswith("x-forwarded-")

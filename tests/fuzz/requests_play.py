@@ -89,7 +89,7 @@ async def _stay(stage: Stage, client: MemoryClient, reads: list[Read]) -> None:
     if client.over and not rest and any(read.either for read in reads):
         return
     if last is not None and last.kind == "partial":
-        await _starve(stage, client, rest, last.method if last.why == "body" else "GET")
+        await _starve(stage, client, rest, last.method)
     elif last is not None and (last.kind in ("refuse", "broken") or last.close):
         check(client.over, "the connection stays open behind", last)
         check(rest == b"", "bytes behind the last answer", rest)
