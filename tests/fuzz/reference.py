@@ -31,6 +31,7 @@ UNSUBSCRIBE"""
 METHODS = frozenset(_KNOWN.split())
 _VITAL = {"content-length", "forwarded", "expect", "max-forwards", "traceparent", "tracestate"}
 _KEPT = {"authorization", "cache-control", "cookie", "host", "set-cookie", "via", "x-request-id", "x-real-ip"}
+_FORWARDED = {f"x-forwarded-{what}" for what in ["for", "host", "port", "prefix", "proto", "scheme", "server", "ssl"]}
 _OPTIONS = {"close", "keep-alive", "te", "upgrade"}
 HOP = {"connection", "http2-settings", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"}
 HOP |= {"te", "trailer", "transfer-encoding", "upgrade", "content-length"}
@@ -174,13 +175,11 @@ def connection_options(fields: list[tuple[str, str]]) -> set[str]:
 
 
 def _looks_like_another(name: str) -> bool:
-    """Whether a CGI-like server may take it for another: any with an underscore, and a special one in another spelling."""
+    """Whether a CGI-like server may take it for another: any with `_`, and a special one in another spelling."""
     if "_" in name:
         return True
     dashed = "".join(char if char.isalnum() else "-" for char in name)
-    return dashed != name and (
-        dashed in HOP or dashed in _KEPT or dashed in _VITAL or dashed.startswith("x-forwarded-")
-    )
+    return dashed != name and (dashed in HOP or dashed in _KEPT or dashed in _VITAL or dashed in _FORWARDED)
 
 
 def end_to_end(fields: list[tuple[str, str]], options: set[str], *, underscores: bool = False) -> list[tuple[str, str]]:
