@@ -3,6 +3,7 @@
 from proxy.body import Body, Filter
 from proxy.chain import Chain, Link
 from proxy.clock import Clock
+from proxy.codings import Accepted, accepted, applied, choose
 from proxy.errors import (
     BadRequest,
     BodyTooLarge,
@@ -22,6 +23,7 @@ from proxy.plugin import Admin, AdminRequest, Answer, Command, Http, Plugin, Plu
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
 
 __all__ = [
+    "Accepted",
     "Admin",
     "AdminRequest",
     "Answer",
@@ -62,4 +64,7 @@ __all__ = [
     "Services",
     "Size",
     "UpstreamError",
+    "accepted",
+    "applied",
+    "choose",
 ]

@@ -1,0 +1,9 @@
+"""Content codings without I/O: who takes which, what a message was coded with, coding and decoding.
+
+Below the plugins on purpose: `compress` makes coded answers, the cache keeps and chooses among them, and whatever
+reads a body has to undo what its sender did; all of them go by one reading of the fields.
+"""
+
+from proxy.codings.negotiation import IDENTITY, Accepted, accepted, applied, choose
+
+__all__ = ["IDENTITY", "Accepted", "accepted", "applied", "choose"]
