@@ -1,6 +1,7 @@
 """All that a plugin may import. Whatever is not here may change without notice."""
 
 from proxy.body import Body, Filter
+from proxy.cache import Cache, CacheStats, Codec, CorruptEntry, LevelStats
 from proxy.chain import Chain, Link
 from proxy.clock import Clock
 from proxy.codings import Accepted, accepted, applied, choose
@@ -31,12 +32,16 @@ __all__ = [
     "BadRequest",
     "Body",
     "BodyTooLarge",
+    "Cache",
+    "CacheStats",
     "Chain",
     "ClientCertificate",
     "ClientError",
     "ClientLeft",
     "Clock",
+    "Codec",
     "Command",
+    "CorruptEntry",
     "Duration",
     "DurationOrZero",
     "Endpoint",
@@ -50,6 +55,7 @@ __all__ = [
     "Headers",
     "Http",
     "Key",
+    "LevelStats",
     "Link",
     "LogsRotated",
     "Metrics",

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeAlias, T
 
 from pydantic import BaseModel, ConfigDict
 
+from proxy.cache import DEFAULT_MEMORY, MAX_OBJECT, Cache, Codec
 from proxy.clock import Clock
 from proxy.events import EventBus
 from proxy.exchange import Exchange
@@ -48,6 +49,7 @@ class PluginConfig(BaseModel):
 
 
 C = TypeVar("C", bound=PluginConfig)
+T = TypeVar("T")
 
 
 class Http(Protocol):
@@ -127,6 +129,29 @@ class Admin(Protocol):
         ...
 
 
+class CacheLender(Protocol):
+    """Where a plugin gets caches."""
+
+    def __call__(
+        self,
+        name: str,
+        codec: Codec[T],
+        *,
+        memory: int = DEFAULT_MEMORY,
+        redis: bool | None = None,
+        max_object: int = MAX_OBJECT,
+    ) -> Cache[T]:
+        """The plugin's own cache of that name; what it holds outlives a reload that leaves it in use.
+
+        :param codec: sizes, writes and reads its values.
+        :param memory: bytes in memory, overhead included; of all processes of the server together.
+        :param redis: whether it has a level that gateways share: None when there is a Redis, True if it must.
+        :param max_object: bytes that one value may take, by its codec; larger ones are not stored.
+        :raises ValueError: when `redis` is True and none is configured.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A subcommand that a plugin adds to `passerelle`: `passerelle NAME ARGS…`.
@@ -150,6 +175,7 @@ class Services:
     :ivar http: the pooled client.
     :ivar metrics: counters, gauges and histograms.
     :ivar admin: adds admin routes.
+    :ivar cache: gives caches, bounded in bytes.
     :ivar spawn: runs a coroutine in the background; it is cancelled at the end, and an error in it is logged.
     :ivar buffered_body: bytes that one body may have to be held as a whole (`limits.buffered_body`):
         `await body.read(services.buffered_body)` makes a larger one a 413, or a 502 where it is an answer's.
@@ -162,6 +188,7 @@ class Services:
     http: Http
     metrics: Metrics
     admin: Admin
+    cache: CacheLender
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     buffered_body: int = 10 * 1024 * 1024
 

@@ -103,7 +103,7 @@ class Built:
             await running.start()
         except Exception as error:
             log.error("the plugin %s does not start", link.id, exc_info=error)
-            await running.end_tasks()
+            await running.end()
             reason = f'the plugin "{link.id}" does not start: {type(error).__name__}: {error}'
             raise SettingsError([self.loaded.document.problem(self._places[link.id], reason, key=True)]) from error
         return Held(running, running.stop)

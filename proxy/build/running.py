@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from proxy.build.runtime import AdminTable, Runtime
+from proxy.cache import DEFAULT_MEMORY, MAX_OBJECT, Cache, Codec
 from proxy.chain import Link
 from proxy.plugin import Services
+
+T = TypeVar("T")
 
 log = logging.getLogger("passerelle")
 
@@ -35,6 +38,7 @@ class Running:
         self.routes = runtime.admin.layer(beside)
         self._runtime = runtime
         self._tasks: set[asyncio.Task[None]] = set()
+        self._caches: list[Cache[Any]] = []
 
     async def start(self) -> None:
         """Start it. :raises Exception: whatever it raises."""
@@ -49,14 +53,17 @@ class Running:
             log.error("the plugin %s did not stop within %g s", self.link.id, _STOPPING)
         except Exception as error:
             log.error("the plugin %s did not stop cleanly", self.link.id, exc_info=error)
-        await self.end_tasks()
+        await self.end()
 
-    async def end_tasks(self) -> None:
-        """Cancel what it left in the background."""
+    async def end(self) -> None:
+        """Cancel what it left in the background, and take back the caches that it was lent."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for cache in self._caches:
+            self._runtime.caches.release(cache)
+        self._caches.clear()
 
     def _services(self) -> Services:
         runtime = self._runtime
@@ -68,6 +75,7 @@ class Running:
             http=runtime.http,
             metrics=runtime.metrics,
             admin=self.routes,
+            cache=self._cache,
             spawn=self._spawn,
             buffered_body=self._buffered_body,
         )
@@ -77,3 +85,17 @@ class Running:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def _cache(
+        self,
+        name: str,
+        codec: Codec[T],
+        *,
+        memory: int = DEFAULT_MEMORY,
+        redis: bool | None = None,
+        max_object: int = MAX_OBJECT,
+    ) -> Cache[T]:
+        caches = self._runtime.caches
+        cache = caches.lend(self.link.id, name, codec, memory=memory, redis=redis, max_object=max_object)
+        self._caches.append(cache)
+        return cache

@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from proxy.cache import Caches
 from proxy.clock import Clock
 from proxy.corked import Flusher
 from proxy.events import EventBus
@@ -66,6 +67,7 @@ class Runtime:
     :ivar secret: what is hashed with when nothing was configured for that; lasts as long as the server.
     :ivar probing: whether this process probes targets, or another one does for it.
     :ivar admin: where plugins and rooms add admin routes.
+    :ivar caches: all caches of this process.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Runtime:
         self.session = open_session(self.connector)
         self.client = Client(self.session)
         self.http: Http = self.client
+        self.caches = Caches(self.clock, self.spawn)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something in the background; its error is logged, and it is cancelled by `close`."""

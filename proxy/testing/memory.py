@@ -8,8 +8,10 @@ import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from proxy.cache import Caches
 from proxy.chain import Chain, Link
 from proxy.clock import ManualClock
 from proxy.engine import Engine
@@ -79,6 +81,7 @@ class Bench:
     :ivar services: what the plugins' `start` was given.
     :ivar events: everything that was published, oldest first.
     :ivar clock: the manual clock of all this.
+    :ivar caches: those that plugins were lent.
     """
 
     def __init__(self, plugins: tuple[Plugin[Any], ...]) -> None:
@@ -91,6 +94,7 @@ class Bench:
         self.bus.subscribe("*", self.events.append)
         self.tasks = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self.caches = Caches(self.clock, self._background)
         self.upstream = MemoryUpstream(self._background)
         self.plugins = plugins
         self.engine = Engine(
@@ -112,6 +116,7 @@ class Bench:
             http=self.http,
             metrics=self.metrics,
             admin=self.admin,
+            cache=partial(self.caches.lend, name),
             spawn=self._background,
         )
 

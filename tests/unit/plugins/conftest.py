@@ -6,11 +6,13 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
+from proxy.cache import Caches
 from proxy.chain import Chain, Link
 from proxy.clock import ManualClock
 from proxy.engine import Engine
@@ -173,6 +175,7 @@ async def gateway() -> AsyncIterator[Gateway]:
             http=Client(session),
             metrics=Metrics(),
             admin=NoAdmin(),
+            cache=partial(Caches(clock, asyncio.ensure_future).lend, "test"),
             spawn=asyncio.create_task,
         )
         yield Gateway(services, clock)

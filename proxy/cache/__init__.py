@@ -1,0 +1,20 @@
+"""Cache levels: memory, bounded in bytes, and what caches of several processes tell each other."""
+
+from proxy.cache.cache import MAX_OBJECT, Cache
+from proxy.cache.caches import Caches
+from proxy.cache.codec import Codec, CorruptEntry
+from proxy.cache.memory import DEFAULT_MEMORY
+from proxy.cache.purge import Purge
+from proxy.cache.stats import CacheStats, LevelStats
+
+__all__ = [
+    "DEFAULT_MEMORY",
+    "MAX_OBJECT",
+    "Cache",
+    "CacheStats",
+    "Caches",
+    "Codec",
+    "CorruptEntry",
+    "LevelStats",
+    "Purge",
+]
