@@ -24,6 +24,7 @@ from proxy.events import EventBus
 from proxy.exchange import Exchange
 from proxy.message import Response
 from proxy.metrics import Metrics
+from proxy.store import MemoryStore, Store
 
 Answer: TypeAlias = Response | None
 
@@ -164,6 +165,11 @@ class Command:
     run: Callable[[Sequence[str]], int]
 
 
+def _in_memory(_: str) -> Store:
+    """What there is where nothing is to outlast the process: a test."""
+    return MemoryStore()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the gateway lends a plugin; everything that a test wants to control comes through here.
@@ -177,6 +183,8 @@ class Services:
     :ivar admin: adds admin routes.
     :ivar cache: gives caches, bounded in bytes.
     :ivar spawn: runs a coroutine in the background; it is cancelled at the end, and an error in it is logged.
+    :ivar store: opens the outbox of that name, kept below `state`; what the plugin has not closed is closed when it is
+        stopped.
     :ivar buffered_body: bytes that one body may have to be held as a whole (`limits.buffered_body`):
         `await body.read(services.buffered_body)` makes a larger one a 413, or a 502 where it is an answer's.
     """
@@ -191,6 +199,7 @@ class Services:
     cache: CacheLender
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     buffered_body: int = 10 * 1024 * 1024
+    store: Callable[[str], Store] = _in_memory
 
 
 class Plugin(Generic[C]):

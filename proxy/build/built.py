@@ -98,7 +98,8 @@ class Built:
 
     async def _begun(self, link: Link) -> Held[Running]:
         beside = [held.thing.routes for held in self.plugins.values()]
-        running = Running(link, self._runtime, beside, self.loaded.settings.limits.buffered_body)
+        settings = self.loaded.settings
+        running = Running(link, self._runtime, beside, settings.limits.buffered_body, settings.state)
         try:
             await running.start()
         except Exception as error:

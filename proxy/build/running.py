@@ -8,32 +8,44 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Coroutine, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from proxy.build.runtime import AdminTable, Runtime
 from proxy.cache import DEFAULT_MEMORY, MAX_OBJECT, Cache, Codec
 from proxy.chain import Link
 from proxy.plugin import Services
+from proxy.store import SqliteStore, Store
 
 T = TypeVar("T")
 
 log = logging.getLogger("passerelle")
 
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _STOPPING = 10.0  # seconds that a plugin's stop() may take
 
 
 class Running:
     """One instance.
 
+    :param state: directory of what must outlast the process.
     :ivar link: the instance with its id.
     :ivar routes: the admin routes that it has added.
     """
 
     def __init__(
-        self, link: Link, runtime: Runtime, beside: Iterable[AdminTable] = (), buffered_body: int = 10 * 1024 * 1024
+        self,
+        link: Link,
+        runtime: Runtime,
+        beside: Iterable[AdminTable] = (),
+        buffered_body: int = 10 * 1024 * 1024,
+        state: Path = Path(".passerelle"),
     ) -> None:
         self.link = link
+        self._state = state
+        self._stores: list[Store] = []
         self._buffered_body = buffered_body
         self.routes = runtime.admin.layer(beside)
         self._runtime = runtime
@@ -56,7 +68,7 @@ class Running:
         await self.end()
 
     async def end(self) -> None:
-        """Cancel what it left in the background, and take back the caches that it was lent."""
+        """Cancel what it left in the background, and take back the caches and close the stores that it was lent."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -64,6 +76,9 @@ class Running:
         for cache in self._caches:
             self._runtime.caches.release(cache)
         self._caches.clear()
+        stores, self._stores = self._stores, []
+        for store in stores:
+            await store.close()
 
     def _services(self) -> Services:
         runtime = self._runtime
@@ -78,7 +93,16 @@ class Running:
             cache=self._cache,
             spawn=self._spawn,
             buffered_body=self._buffered_body,
+            store=self._store,
         )
+
+    def _store(self, name: str) -> Store:
+        """:raises NotUsable: when no file can be kept in the directory. :raises ValueError: for what is no name."""
+        if _NAME.fullmatch(name) is None:
+            raise ValueError(f"not a name for a store: {name!r}")
+        store = SqliteStore(self._state / f"{name}.sqlite3")
+        self._stores.append(store)
+        return store
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._runtime.spawn(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from proxy.build.running import Running
 from proxy.chain import Link
 from proxy.message import Response
 from proxy.plugin import AdminRequest, Plugin, PluginConfig, Services
+from proxy.store import Store, StoreUnavailable
 
 
 class Busy(Plugin[PluginConfig]):
@@ -72,3 +74,30 @@ async def test_its_admin_routes_are_its_own_until_they_are_shown(runtime: Runtim
         await third.start()
     for one in (first, second):
         await one.stop()
+
+
+class Keeping(Plugin[PluginConfig]):
+    """Opens a store, and does not close it."""
+
+    name = "outbox"
+
+    async def start(self, services: Services) -> None:
+        self.store: Store = services.store(self.name)
+
+
+async def test_a_store_is_below_the_directory_for_state_and_closed_in_the_end(runtime: Runtime, tmp_path: Path) -> None:
+    plugin = Keeping(PluginConfig())
+    one = Running(Link("keeping", "keeping", plugin), runtime, state=tmp_path / "state")
+    await one.start()
+    await plugin.store.endpoints.save("a", "")
+    assert (tmp_path / "state" / "outbox.sqlite3").exists()
+    await one.stop()
+    with pytest.raises(StoreUnavailable):
+        await plugin.store.endpoints.save("a", "")
+
+
+async def test_a_store_has_a_name_that_leads_nowhere_else(runtime: Runtime, tmp_path: Path) -> None:
+    plugin = Keeping(PluginConfig())
+    plugin.name = "../outbox"
+    with pytest.raises(ValueError, match="not a name"):
+        await Running(Link("keeping", "keeping", plugin), runtime, state=tmp_path).start()
