@@ -68,7 +68,11 @@ class EventBus:
             self._tell(subscribers, event)
 
     def publish_here(self, event: Event) -> None:
-        """Tell those who listen in this process, also of what `divert` sends elsewhere."""
+        """Tell those who listen in this process, also of what `divert` sends elsewhere.
+
+        An event that was published elsewhere before keeps its time.
+        """
+        event.time = event.time or self._time()
         self._tell(self._wanting(type(event)), event)
 
     def divert(self, kinds: Iterable[type[Event]], to: Callable[[Event], None]) -> None:

@@ -156,7 +156,10 @@ async def _reloads(gateway: Server, signals: Signals, notifier: Notifier) -> Non
         await signals.hangup.wait()
         signals.hangup.clear()
         notifier.reloading(time.monotonic())
-        await gateway.reload("signal")
+        try:
+            await gateway.reload("signal")
+        except Exception:  # whatever becomes of one reload, the next HUP is heard
+            log.exception("the reload failed")
         notifier.ready(_status(gateway))
 
 

@@ -329,6 +329,14 @@ class TestDivert:
         bus.publish_here(event := OrderPaid(1))
         assert here == [event]
 
+    def test_what_comes_back_keeps_its_time_and_what_has_none_is_given_it(self) -> None:
+        bus = EventBus(ManualClock(epoch=5.0))
+        published, made_elsewhere = OrderPaid(1), OrderPaid(2)
+        published.time = 3.0
+        bus.publish_here(published)
+        bus.publish_here(made_elsewhere)
+        assert (published.time, made_elsewhere.time) == (3.0, 5.0)
+
     def test_a_subscriber_that_raises_does_not_keep_the_others(self) -> None:
         bus = EventBus(ManualClock())
         here: list[Event] = []

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import resource
+import signal
 from collections.abc import Iterator
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from proxy.registry import Registry
 from proxy.server.gateway import CannotBind, Gateway
 from proxy.server.logs import reopen_logs
-from proxy.server.run import Server, Signals, announce, fast_loop, raise_file_limit, serve, unless
+from proxy.server.run import Loop, Server, Signals, announce, fast_loop, raise_file_limit, serve, unless
 from proxy.settings import load_text
 
 TEXT = """
@@ -94,6 +97,67 @@ def test_the_second_signal_is_another_one() -> None:
     assert (signals.first.is_set(), signals.second.is_set()) == (True, False)
     signals.stop()
     assert signals.second.is_set()
+
+
+class Reading:
+    """A server whose reload reads a file as it begins, and then takes as long as the test says.
+
+    :ivar read: what reloads have found in the file.
+    :ivar go: lets the reload under way end; an error that it is given, by raising that.
+    """
+
+    urls: tuple[str, ...] = ()
+    revision = "abc"
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.read: asyncio.Queue[str] = asyncio.Queue()
+        self.go: asyncio.Queue[Exception | None] = asyncio.Queue()
+
+    async def start(self) -> None: ...
+    async def drain(self) -> None: ...
+    def reopen_logs(self) -> None: ...
+
+    async def reload(self, _: str) -> None:
+        self.read.put_nowait(self.file.read_text())
+        error = await self.go.get()
+        if error is not None:
+            raise error
+
+
+def hang_up(served: Reading, text: str) -> None:
+    """Change the file, then tell this process, as an operator would."""
+    served.file.write_text(text)
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
+async def _hangs_up(served: Reading) -> None:
+    up = asyncio.Event()
+    serving = asyncio.ensure_future(serve(cast("Any", served), lambda _: up.set()))
+    await up.wait()
+    hang_up(served, "1")
+    assert await served.read.get() == "1"
+    hang_up(served, "2")  # the file was read already, and the reload goes on
+    hang_up(served, "3")
+    served.go.put_nowait(ValueError("it breaks"))
+    assert await served.read.get() == "3"
+    hang_up(served, "4")
+    served.go.put_nowait(None)
+    assert await served.read.get() == "4"
+    served.go.put_nowait(None)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await serving == 0
+    assert served.read.empty(), "two signals during one reload are one reload more"
+
+
+@pytest.mark.parametrize("loop", [None, fast_loop()], ids=["asyncio", "uvloop"])
+def test_a_hangup_during_a_reload_leads_to_another_one_with_the_newest_file(loop: Loop | None, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(10):
+            await _hangs_up(Reading(tmp_path / "p.yaml"))
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(main())
 
 
 @pytest.fixture
