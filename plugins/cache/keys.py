@@ -1,0 +1,85 @@
+"""Cache keys: `SCHEME://HOST/TARGET ROUTE EXTRAS`.
+
+The URL comes first, so that a prefix of it purges; a space parts it from what follows, since no target holds one. The
+route is part of the key, for another route may lead to another upstream by a field that only it looks at.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from urllib.parse import quote
+
+from plugins.cache.config import Allow, Config, Deny, KeyParts
+from proxy.api import Headers, Request
+
+_PORTS = {"http": ":80", "https": ":443"}
+
+
+def key_of(request: Request, route: str, config: Config, body: bytes = b"") -> str:
+    """The key of a request.
+
+    :param body: of a request whose method has one, for example a POST that only reads.
+    """
+    key = config.key
+    url = url_of(request, key)
+    if key.headers or key.cookies or request.method not in ("GET", "HEAD"):
+        return f"{url} {route} {_extras(request, key, body)}"
+    return f"{url} {route} "
+
+
+def url_of(request: Request, key: KeyParts) -> str:
+    """The part of the key that is the URL."""
+    target = request.target
+    if key.query != "all":
+        target = _target(target, key)
+    if not key.host:
+        return f"{request.scheme}://*{target}"
+    return f"{request.scheme}://{host_of(request.scheme, request.host)}{target}"
+
+
+def host_of(scheme: str, host: str) -> str:
+    """The authority in its normal form (RFC 9110 section 4.2.3)."""
+    return host.lower().removesuffix(_PORTS.get(scheme, ""))
+
+
+def _target(target: str, key: KeyParts) -> str:
+    path, _, query = target.partition("?")
+    how = key.query
+    if how == "none" or not query:
+        return path
+    pairs = query.split("&")
+    if how == "sorted":
+        pairs = sorted(pairs)
+    elif isinstance(how, Allow):
+        pairs = sorted(pair for pair in pairs if pair.partition("=")[0] in how.allow)
+    elif isinstance(how, Deny):
+        pairs = [pair for pair in pairs if pair.partition("=")[0] not in how.deny]
+    return f"{path}?{'&'.join(pairs)}" if pairs else path
+
+
+def _extras(request: Request, key: KeyParts, body: bytes) -> str:
+    """Everything else, each part escaped so that no value can be taken for another part."""
+    headers = request.headers
+    parts = [f"h:{name}={_text(','.join(headers.getall(name)))}" for name in key.headers if name in headers.keys]
+    if key.cookies:
+        given = cookies(headers)
+        parts += [f"c:{_text(name)}={_text(given[name])}" for name in key.cookies if name in given]
+    if request.method not in ("GET", "HEAD"):
+        kind = headers.get("content-type") or ""
+        parts.append(f"{request.method}:{_text(kind)}:{sha256(body).hexdigest()}")
+    return "&".join(parts)
+
+
+def _text(value: str) -> str:
+    return quote(value, safe="", encoding="latin-1", errors="replace")
+
+
+def cookies(headers: Headers) -> dict[str, str]:
+    """A request's cookies by name (RFC 6265 section 4.2.1); the first of a name counts."""
+    found: dict[str, str] = {}
+    for line in headers.getall("cookie"):
+        for pair in line.split(";"):
+            name, equals, value = pair.strip().partition("=")
+            if equals:
+                found.setdefault(name, value)
+    return found

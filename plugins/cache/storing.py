@@ -1,0 +1,126 @@
+"""Which answers may be stored, and without which of their fields (RFC 9111 section 3)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from plugins.cache.config import Config
+from plugins.cache.directives import OWN, TARGETED, Directives
+from plugins.cache.freshness import HEURISTIC, Lifetime
+from plugins.cache.parsing import members
+from proxy.api import Headers, Request, Response
+
+_UNDERSTOOD = frozenset(status.value for status in HTTPStatus if status >= 200)
+_PARTIAL = frozenset({206, 304})  # parts and mere confirmations
+
+# Never with a stored answer: the connection's own, what is written anew, and what was said of another request
+_UNSTORED = frozenset(
+    {
+        "age",
+        "cache-status",
+        "content-length",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "proxy-authorization",
+        "proxy-status",
+        OWN,
+    }
+)
+
+# Fields that make some origins answer another request than the one that the key tells of: a way to poison a cache
+_OVERRIDES = frozenset(
+    {
+        "x-forwarded-prefix",
+        "x-host",
+        "x-http-host-override",
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+        "x-original-host",
+        "x-original-url",
+        "x-override-url",
+        "x-rewrite-url",
+    }
+)
+
+
+def unkeyed(request: Request, config: Config) -> str:
+    """The field by which a request may mean another one than its key tells; `""` for none."""
+    keys = request.headers.keys
+    if _OVERRIDES.isdisjoint(keys):
+        return ""
+    return next((key for key in keys if key in _OVERRIDES and key not in config.key.headers), "")
+
+
+def refusal(request: Request, response: Response, told: Directives, life: Lifetime, config: Config) -> str:
+    """Why an answer is not stored; `""` when it may be.
+
+    :param request: as it was sent.
+    :param told: what `directives.of_response` found in the answer.
+    """
+    status, headers = response.status, response.headers
+    if status in _PARTIAL or status < 200 or response.tunnel is not None:
+        return "partial" if status == 206 else "status"
+    if config.statuses is not None and status not in config.statuses:
+        return "status"
+    if config.force_ttl is None:
+        why = _forbidden(request, status, told) or _not_permitted(status, told, life)
+        if why:
+            return why
+    elif _personal(request, told):
+        return "authorization"
+    return _unfit(headers, told, life, config)
+
+
+def _forbidden(request: Request, status: int, told: Directives) -> str:
+    if "must-understand" in told:
+        if status not in _UNDERSTOOD:
+            return "must-understand"
+    elif "no-store" in told:
+        return "no-store"
+    if told.whole("private"):
+        return "private"
+    return "authorization" if _personal(request, told) else ""
+
+
+def _personal(request: Request, told: Directives) -> bool:
+    """Section 3.5: an answer to a request with credentials is its own client's, unless it says otherwise."""
+    if "authorization" not in request.headers:
+        return False
+    return not ("public" in told or "s-maxage" in told or "must-revalidate" in told)
+
+
+def _not_permitted(status: int, told: Directives, life: Lifetime) -> str:
+    if status in HEURISTIC or "public" in told or life.explicit or life.source == "ttl":
+        return ""
+    return "status"
+
+
+def _unfit(headers: Headers, told: Directives, life: Lifetime, config: Config) -> str:
+    """What this cache does not store although it could."""
+    if "*" in members(headers.getall("vary")):
+        return "vary-star"
+    if config.set_cookie == "refuse" and "set-cookie" in headers and not _for_all(told, "set-cookie"):
+        return "set-cookie"
+    if (headers.get("content-type") or "").lower().startswith("text/event-stream"):
+        return "event-stream"
+    useless = life.seconds <= 0 and not told.seconds("stale-while-revalidate") and not told.seconds("stale-if-error")
+    if useless and "etag" not in headers and "last-modified" not in headers:
+        return "no-freshness"
+    return ""
+
+
+def _for_all(told: Directives, name: str) -> bool:
+    """Whether an answer is marked as everybody's although it has such a field, or is stored without it."""
+    return "public" in told or "s-maxage" in told or name in told.fields("no-cache") | told.fields("private")
+
+
+def kept_fields(headers: Headers, told: Directives) -> list[tuple[str, str]]:
+    """The fields that are stored (section 3.1): not those that the answer takes out of the cache by name."""
+    left_out = _UNSTORED | told.fields("no-cache") | told.fields("private")
+    return [pair for key, pair in zip(headers.keys, headers.pairs, strict=True) if key not in left_out]
+
+
+def is_ours(name: str) -> bool:
+    """Whether a field is meant for caches like this one."""
+    return name.lower() in TARGETED
