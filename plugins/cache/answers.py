@@ -9,8 +9,8 @@ from plugins.cache.freshness import Lifetime, initial_age
 from plugins.cache.parsing import members
 from plugins.cache.ranges import Span, Unsatisfiable, span_of
 from plugins.cache.selecting import selecting, vary_names
-from plugins.cache.storing import kept_fields
 from plugins.cache.stored import DATED, MUST_REVALIDATE, NO_CACHE, Stored, variant_of
+from plugins.cache.storing import kept_fields
 from proxy.api import Body, Headers, Request, Response
 
 _MOST_TAGS = 64

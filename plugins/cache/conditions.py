@@ -11,7 +11,7 @@ CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-un
 
 def opaque(tag: str) -> str:
     """An entity tag without its mark of weakness, by which weak comparison goes (RFC 9110 section 8.8.3.2)."""
-    return tag[2:] if tag.startswith("W/") else tag
+    return tag.removeprefix("W/")
 
 
 def is_strong(tag: str) -> bool:

@@ -19,7 +19,7 @@ class Use(Enum):
     STALE = "stale"  # it is used although it is stale, and refreshed in the background
     VALIDATE = "validate"  # the origin is asked whether it still holds
     MISS = "miss"  # there is none: the answer is fetched and stored
-    PASS = "pass"  # the cache stands aside
+    ASIDE = "aside"  # the cache has nothing to do with it
     NOTHING = "nothing"  # the client wants a stored answer or none (only-if-cached)
 
 
@@ -75,7 +75,7 @@ def judge(entry: Entry | None, request: Request, wants: Directives, now: float, 
     :param now: seconds since the epoch.
     """
     if "no-store" in wants and not config.ignore_client_no_cache:
-        return Verdict(Use.PASS, "request")
+        return Verdict(Use.ASIDE, "request")
     verdict = _MISS if entry is None else _chosen(entry, request.headers, wants, now, config)
     if verdict.use in (Use.MISS, Use.VALIDATE) and "only-if-cached" in wants:
         return _NOTHING
@@ -119,8 +119,9 @@ def _refused(stored: Stored, wants: Directives, left: int, now: float) -> str:
     if "no-cache" in wants:
         return "request"
     age = wants.seconds("max-age")
-    if age is not None and stored.age_at(now) >= age and not (left > 0 and stored.age_at(now) == age != 0):
-        return "request" if not _bears(wants, stored.age_at(now) - age) else ""
+    older = stored.age_at(now) - (age or 0)
+    if age is not None and (older > 0 or age == 0) and not _bears(wants, older):  # 0 is how browsers say no-cache
+        return "request"
     fresh = wants.seconds("min-fresh")
     return "request" if fresh is not None and left < fresh else ""
 

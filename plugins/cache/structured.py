@@ -44,13 +44,11 @@ def dictionary(values: Iterable[str]) -> dict[str, Bare | Inner]:
     at = 0
     while at < len(text):
         key, at = _take(_KEY, text, at)
-        if text[at : at + 1] == "=":
-            value, at = _item(text, at + 1)
-        else:
-            value, at = True, at
-        at = _parameters(text, at)
         found.pop(key, None)
-        found[key] = value
+        found[key] = True
+        if text[at : at + 1] == "=":
+            found[key], at = _item(text, at + 1)
+        at = _parameters(text, at)
         if at < len(text):
             _, at = _take(_COMMA, text, at)
             if at == len(text):

@@ -9,8 +9,8 @@ from plugins.cache.conditions import is_strong, opaque
 from plugins.cache.config import Config
 from plugins.cache.directives import of_response
 from plugins.cache.freshness import initial_age, lifetime
-from plugins.cache.storing import kept_fields
 from plugins.cache.stored import DATED, SOFT, Stored
+from plugins.cache.storing import kept_fields
 from proxy.api import Headers, Response
 
 # What tells how the stored bytes are to be read, which a 304 cannot change

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plugins.cache.config import Config
+from plugins.cache.keys import cookies, host_of, key_of, url_of
+from proxy.api import Headers, Request
+
+
+def key(
+    target: str = "/", fields: dict[str, str] | None = None, method: str = "GET", body: bytes = b"", **parts: Any
+) -> str:
+    request = Request(method, target, host="Shop.example:80", headers=Headers(fields or {}))
+    return key_of(request, "all", Config.model_validate({"key": parts}), body)
+
+
+def test_the_url_comes_first_and_the_route_behind_it() -> None:
+    assert key("/a?b=1") == "http://shop.example/a?b=1 all "
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("all", "/a?c=3&b=1&b=2"),
+        ("none", "/a"),
+        ("sorted", "/a?b=1&b=2&c=3"),
+        ({"allow": ["b"]}, "/a?b=1&b=2"),
+        ({"allow": ["x"]}, "/a"),
+        ({"deny": ["b"]}, "/a?c=3"),
+    ],
+)
+def test_the_part_of_the_query_that_counts(query: object, expected: str) -> None:
+    assert key("/a?c=3&b=1&b=2", query=query) == f"http://shop.example{expected} all "
+
+
+def test_hosts_can_be_one_site() -> None:
+    assert key(host=False) == "http://*/ all "
+
+
+def test_fields_and_cookies_that_count() -> None:
+    one = key(fields={"X-A": "1"}, headers=["X-A"], cookies=["lang"])
+    assert one == key(fields={"X-A": "1", "Cookie": "session=9"}, headers=["X-A"], cookies=["lang"])
+    assert one != key(fields={"X-A": "2"}, headers=["X-A"], cookies=["lang"])
+    assert one != key(fields={"X-A": "1", "Cookie": "lang=de"}, headers=["X-A"], cookies=["lang"])
+    assert one != key(headers=["X-A"], cookies=["lang"])
+
+
+def test_no_value_can_be_taken_for_another_part() -> None:
+    assert key(fields={"X-A": "1&h:x-b=2"}, headers=["X-A", "X-B"]) != key(
+        fields={"X-A": "1", "X-B": "2"}, headers=["X-A", "X-B"]
+    )
+
+
+def test_the_body_counts_where_a_method_has_one() -> None:
+    posts = {key(method="POST", body=body, fields={"Content-Type": kind}) for body in (b"a", b"b") for kind in "xy"}
+    assert len(posts) == 4
+    assert key() not in posts
+    assert key(method="HEAD") == key()
+
+
+def test_hosts_in_their_normal_form() -> None:
+    assert host_of("https", "A.Example:443") == "a.example"
+    assert host_of("http", "a.example:443") == "a.example:443"
+    assert url_of(Request("GET", "/x", host="a"), Config().key) == "http://a/x"
+
+
+def test_cookies_by_name() -> None:
+    assert cookies(Headers([("Cookie", "a=1; b=2"), ("Cookie", "a=3; c")])) == {"a": "1", "b": "2"}

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plugins.cache.stored import KEEP, SOFT, Entry, EntryCodec, Stored
+from proxy.api import CorruptEntry
+
+NOW = 1_700_000_000.0
+ONE = Stored(
+    200,
+    "OK",
+    ((b"ETag", b'"a"'), (b"X", b"\xff")),
+    b"body",
+    NOW,
+    5,
+    60,
+    1,
+    2,
+    (("foo", None), ("bar", "1")),
+    "gzip",
+    16,
+    ("t",),
+)
+CODEC = EntryCodec()
+
+
+def test_age_and_freshness() -> None:
+    assert ONE.age_at(NOW + 10) == 15
+    assert ONE.fresh_for(NOW + 10) == 45
+    assert ONE.fresh_for(NOW + 100) == -45
+    assert ONE.useful_for(NOW) == 55 + KEEP
+    assert replace(ONE, fields=(), memo={}).useful_for(NOW) == 57
+    assert ONE.age_at(NOW - 50) == 5  # a clock that was set back makes nothing younger
+
+
+def test_a_soft_purge_makes_it_stale() -> None:
+    soft = ONE.soft()
+    assert soft.flags & SOFT
+    assert soft.fresh_for(NOW) == -5
+
+
+def test_another_variant_comes_first_and_takes_its_own_place() -> None:
+    other = replace(ONE, coding="br")
+    entry = Entry((ONE,)).adding(other, 16, 10**6)
+    assert entry.variants == (other, ONE)
+    newer = replace(ONE, body=b"new")
+    assert entry.adding(newer, 16, 10**6).variants == (newer, other)
+    assert entry.adding(newer, 16, 10**6, newest=False).variants == (other, newer)
+
+
+def test_too_many_variants_push_the_oldest_out() -> None:
+    entry = Entry(())
+    for number in range(5):
+        entry = entry.adding(replace(ONE, coding=str(number)), 3, 10**6)
+    assert [one.coding for one in entry.variants] == ["4", "3", "2"]
+    big = replace(ONE, coding="big", body=bytes(1000))
+    assert Entry((ONE,)).adding(big, 3, 2000).variants == (big,)
+
+
+def test_an_entry_is_sized_and_tagged_by_its_variants() -> None:
+    entry = Entry((ONE, replace(ONE, tags=("u",), memo={})))
+    assert entry.tags == {"t", "u"}
+    assert CODEC.size(entry) > 2 * len(ONE.body)
+    assert entry.useful_for(NOW) == ONE.useful_for(NOW)
+
+
+def test_an_entry_survives_its_way_through_bytes() -> None:
+    entry = Entry((ONE, Stored(404, "", (), b"", NOW, 0, 0)))
+    assert CODEC.decode(CODEC.encode(entry)) == entry
+
+
+@given(st.binary(max_size=300))
+def test_garbage_is_corrupt(data: bytes) -> None:
+    try:
+        entry = CODEC.decode(data)
+    except CorruptEntry:
+        return
+    assert CODEC.encode(entry) == data
+
+
+def test_a_cut_or_lengthened_entry_is_corrupt() -> None:
+    data = CODEC.encode(Entry((ONE,)))
+    for broken in (data[:-1], data + b"x", b"\x02" + data[1:], data[: len(data) // 2], b""):
+        with pytest.raises(CorruptEntry):
+            CODEC.decode(broken)
