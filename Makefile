@@ -1,13 +1,14 @@
 # What a developer does, by name. Works with GNU make 3.81 (which macOS has) and later.
 #
 #   make run     the gateway in front of a sample upstream, and what to try      make run ARGS=--help
-#   make test    every test                                                      make test ARGS="tests/unit -k retry"
+#   make test    every test, two at a time (JOBS=1: in this process)             make test ARGS="tests/unit -k retry"
 #   make lint    style, types, import rules, security, sizes
 #
 # The first of these makes .venv and installs what the lock files pin. PYTHON=/path/to/python3.12 chooses another Python.
 
 VENV ?= .venv
 ARGS ?=
+JOBS ?= 2
 SOAK_SECONDS ?= 900
 FUZZ_SECONDS ?= 3600
 BIN := $(VENV)/bin
@@ -63,7 +64,7 @@ run: $(VENV)/.base
 	@$(BIN)/passerelle demo $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(if $(filter 1,$(JOBS)),0,$(JOBS)) --dist worksteal $(ARGS)
 
 soak: $(VENV)/.dev
 	SOAK_SECONDS=$(SOAK_SECONDS) FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -m soak -s $(ARGS)

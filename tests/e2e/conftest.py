@@ -16,7 +16,7 @@ import pytest
 
 COMMAND = Path(sys.executable).with_name("passerelle")
 READY = "passerelle listening on "
-_PATIENCE = 20.0  # seconds for anything that a process is waited for
+_PATIENCE = 50.0  # seconds for anything that a process is waited for
 
 
 class Process:

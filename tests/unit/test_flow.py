@@ -258,7 +258,7 @@ async def passing(given: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def test_what_came_before_the_failure_goes_as_slowly_as_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow, "PARTING", 0.001)
+    monkeypatch.setattr(flow, "PARTING", 0.2)
     taker, stream = Taker(), Stream(Peer(), None)
     pump = flow.send(stream.through(passing), taker, asyncio.get_running_loop().create_task)
     assert pump is not None
@@ -270,7 +270,7 @@ async def test_what_came_before_the_failure_goes_as_slowly_as_it_is_taken(monkey
     async with asyncio.timeout(5):
         while "waits" not in taker.diary:
             await asyncio.sleep(0)
-    looks = asyncio.get_running_loop().time() + 0.02
+    looks = asyncio.get_running_loop().time() + 0.3
     while asyncio.get_running_loop().time() < looks:
         await asyncio.sleep(0)
     assert not pump.done()

@@ -153,7 +153,7 @@ class TestDecoding:
         with pytest.raises(BodyTooLarge):
             await self.get(stage, gzip.compress(b"0" * 10_000_000), limit=100_000)
 
-    @pytest.mark.parametrize("body", [b"nonsense", gzip.compress(b"hello")[:-6]])
+    @pytest.mark.parametrize("body", [b"nonsense", gzip.compress(b"hello")[:-6]], ids=["nonsense", "cut"])
     async def test_what_is_not_what_it_says(self, body: bytes, stage: Stage) -> None:
         with pytest.raises(BadResponse):
             await self.get(stage, body)
