@@ -4,7 +4,22 @@ from proxy.body import Body, Filter
 from proxy.cache import Cache, CacheStats, Codec, CorruptEntry, LevelStats
 from proxy.chain import Chain, Link
 from proxy.clock import Clock
-from proxy.codings import Accepted, accepted, applied, choose
+from proxy.codings import (
+    Accepted,
+    CodingError,
+    Limits,
+    Malformed,
+    TooMuch,
+    accepted,
+    applied,
+    blame,
+    can_decode,
+    choose,
+    decode,
+    decoded,
+    decoding,
+    installed,
+)
 from proxy.errors import (
     BadRequest,
     BodyTooLarge,
@@ -21,6 +36,7 @@ from proxy.message import Request, Response
 from proxy.metrics import Metrics
 from proxy.peer import ClientCertificate, Peer
 from proxy.plugin import Admin, AdminRequest, Answer, Command, Http, Plugin, PluginConfig, Rank, Services
+from proxy.routing import PathSet
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
 
 __all__ = [
@@ -40,6 +56,7 @@ __all__ = [
     "ClientLeft",
     "Clock",
     "Codec",
+    "CodingError",
     "Command",
     "CorruptEntry",
     "Duration",
@@ -56,9 +73,12 @@ __all__ = [
     "Http",
     "Key",
     "LevelStats",
+    "Limits",
     "Link",
     "LogsRotated",
+    "Malformed",
     "Metrics",
+    "PathSet",
     "Peer",
     "Percent",
     "Plugin",
@@ -69,8 +89,15 @@ __all__ = [
     "Response",
     "Services",
     "Size",
+    "TooMuch",
     "UpstreamError",
     "accepted",
     "applied",
+    "blame",
+    "can_decode",
     "choose",
+    "decode",
+    "decoded",
+    "decoding",
+    "installed",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 _LINE = ": ".join
@@ -132,6 +133,12 @@ class Headers:
             return []
         return [pair[1] for k, pair in zip(self.keys, self.pairs, strict=True) if k == key]
 
+    def any_of(self, names: frozenset[str]) -> bool:
+        """Whether there is a field of one of these lower-case names. Leaves unread fields unread."""
+        if self.wire is None:
+            return not names.isdisjoint(self.keys)
+        return not _on_the_wire(names).isdisjoint([raw.lower() for raw, _ in self.wire])
+
     def add(self, name: str, value: str) -> None:
         """Append a field, whatever is there already."""
         check_field(name, value)
@@ -217,6 +224,11 @@ class Headers:
 
     def __repr__(self) -> str:
         return f"Headers({self.pairs!r})"
+
+
+@lru_cache(maxsize=64)
+def _on_the_wire(names: frozenset[str]) -> frozenset[bytes]:
+    return frozenset(name.encode("latin-1") for name in names)
 
 
 def check_field(name: str, value: str) -> None:

@@ -14,9 +14,9 @@ A route whose methods or fields do not fit is passed over and the next one in th
 """
 
 from proxy.routing.paths import matching_path
-from proxy.routing.patterns import PathPattern, parse_host
+from proxy.routing.patterns import PathPattern, PathSet, parse_host
 from proxy.routing.rewrite import Rewrite
 from proxy.routing.route import Considered, Match, Route
 from proxy.routing.router import Router
 
-__all__ = ["Considered", "Match", "PathPattern", "Rewrite", "Route", "Router", "matching_path", "parse_host"]
+__all__ = ["Considered", "Match", "PathPattern", "PathSet", "Rewrite", "Route", "Router", "matching_path", "parse_host"]

@@ -7,10 +7,12 @@ when it is written rather than wondered about when a request gets 404.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import IntEnum
 from functools import cached_property
 
-from proxy.routing.paths import aligned, plain_path
+from proxy.errors import BadRequest
+from proxy.routing.paths import aligned, plain_path, readings
 
 _PARAMETER = re.compile(r"\{([^{}/]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -99,6 +101,32 @@ class PathPattern:
 
     def __repr__(self) -> str:
         return f"PathPattern({self.text!r})"
+
+
+class PathSet:
+    """Paths for which something holds, for who would rather take one too many than miss one.
+
+    :param patterns: as in a route's `match.path`.
+    :raises ValueError: for one that is malformed.
+    """
+
+    __slots__ = ("_patterns",)
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._patterns = tuple(PathPattern(text) for text in patterns)
+
+    def covers(self, target: str) -> bool:
+        """Whether a target's path fits one of the patterns in any honest reading: decoded, its dots resolved or not.
+
+        One that cannot be read counts as covered.
+        """
+        if not self._patterns:
+            return False
+        try:
+            kept, other, _, _ = readings(target)
+        except BadRequest:
+            return True
+        return any(pattern.matches(kept) or pattern.matches(other) for pattern in self._patterns)
 
 
 def parse_host(text: str) -> str:

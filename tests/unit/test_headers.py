@@ -173,3 +173,13 @@ def test_all_values_of_a_field_can_be_had_without_reading_the_others() -> None:
     assert headers.getall("B") == ["\xe9"]
     assert headers.getall("c") == headers.getall("\u20ac") == []
     assert headers.wire is not None
+
+
+def test_any_of_leaves_unread_fields_unread() -> None:
+    unread = Headers.unread([(b"X-One", b"1"), (b"IF-MATCH", b"*")])
+    names = frozenset({"if-match", "if-range"})
+    assert unread.any_of(names)
+    assert not unread.any_of(frozenset({"if-range"}))
+    assert unread.wire is not None
+    assert Headers({"If-Match": "*"}).any_of(names)
+    assert not Headers({"X-One": "*"}).any_of(names)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.routing.patterns import Kind, PathPattern, parse_host
+from proxy.routing.patterns import Kind, PathPattern, PathSet, parse_host
 
 
 @pytest.mark.parametrize(
@@ -154,3 +154,25 @@ def test_hosts_are_looked_up_in_one_form(text: str, host: str) -> None:
 def test_what_is_no_host_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a host"):
         parse_host(text)
+
+
+class TestPathSet:
+    COVERED = ("/account", "/account/x", "/%61ccount", "//account", "/a/../account", "/./account/x?y", "/account%2fx")
+
+    @pytest.mark.parametrize("target", COVERED)
+    def test_every_honest_reading_counts(self, target: str) -> None:
+        assert PathSet(["/account", "/account/*"]).covers(target)
+
+    @pytest.mark.parametrize("target", ["/accounts", "/", "/a?/account", "/Account", "*"])
+    def test_others_do_not(self, target: str) -> None:
+        assert not PathSet(["/account", "/account/*"]).covers(target)
+
+    def test_what_cannot_be_read_counts(self) -> None:
+        assert PathSet(["/account"]).covers("/../x")
+
+    def test_nothing_covers_nothing(self) -> None:
+        assert not PathSet([]).covers("/../x")
+
+    def test_a_malformed_pattern_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="begins with"):
+            PathSet(["account"])

@@ -1,0 +1,59 @@
+"""What coding does to an answer's fields, and what answers must not be touched."""
+
+from __future__ import annotations
+
+from plugins.compress.tags import Style, clients_form, of_coded
+from proxy.api import Headers
+
+# They are about bytes that go out no more (RFC 9110 section 14.3, RFC 9530, RFC 1864, RFC 3230).
+OF_THE_BYTES = frozenset({"accept-ranges", "content-digest", "content-length", "content-md5", "digest", "repr-digest"})
+DIGESTS = OF_THE_BYTES - {"accept-ranges", "content-length"}
+
+IDENTITY = "identity"
+_FIELD = "Accept-Encoding"
+
+
+def vary(headers: Headers) -> None:
+    """Say that the answer depends on Accept-Encoding, unless that is said already (RFC 9110 section 12.5.5)."""
+    values = headers.getall("vary")
+    named = {name.strip(" \t").lower() for value in values for name in value.split(",")}
+    if "*" in named or "accept-encoding" in named:
+        return
+    if len(values) == 1 and values[0].strip(" \t,"):
+        headers["Vary"] = f"{values[0]}, {_FIELD}"
+    else:
+        headers.add("Vary", _FIELD)
+
+
+def recoded(headers: Headers, coding: str, style: Style) -> None:
+    """The fields of an answer whose content goes out in another coding than it came in."""
+    headers.remove_all(OF_THE_BYTES | {"content-encoding"})
+    if coding != IDENTITY:
+        headers.add("Content-Encoding", coding)
+    tag = headers.get("etag")
+    if tag is not None:
+        headers["ETag"] = of_coded(tag, coding, style)
+
+
+def unchanged(headers: Headers, asked: list[str], coding: str, style: Style) -> bool:
+    """Give a 304 the entity tag that its 200 had.
+
+    :param asked: the tags of the client's If-None-Match.
+    :param coding: what a 200 would be coded in, as far as can be known: the fallback where the client named no tag.
+    :returns: whether the client's representation was coded here.
+    """
+    tag = headers.get("etag")
+    if tag is None:
+        return False
+    known = clients_form(tag, asked, style) if asked else of_coded(tag, coding, style) if coding != IDENTITY else tag
+    if known == tag:
+        return False
+    headers["ETag"] = known
+    headers.remove_all(OF_THE_BYTES)
+    return True
+
+
+def says(headers: Headers, directive: str) -> bool:
+    """Whether Cache-Control holds a directive, such as `no-transform` (RFC 9111 section 5.2)."""
+    values = headers.getall("cache-control")
+    return bool(values) and any(part.strip(" \t").lower() == directive for value in values for part in value.split(","))

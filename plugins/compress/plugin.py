@@ -1,0 +1,217 @@
+"""Answers go out coded: three quarters of their bytes fewer, and nothing held back.
+
+    plugins:
+      - compress: {}
+
+stands inside the cache, so that what is stored is coded and a hit costs no compression. An answer is coded when its
+media type is on the list, its length is 500 bytes or unknown, the client takes a coding that is offered, and nobody
+forbids it (`Cache-Control: no-transform`). See docs/compression.md.
+"""
+
+from __future__ import annotations
+
+from mimetypes import guess_type
+from typing import ClassVar
+
+from plugins.compress.coders import Coder
+from plugins.compress.config import Config
+from plugins.compress.filters import Threads, coding
+from plugins.compress.heads import DIGESTS, IDENTITY, recoded, says, unchanged, vary
+from plugins.compress.kinds import Kind, Kinds
+from plugins.compress.tags import is_ours, tags_in, widened
+from proxy.api import (
+    Answer,
+    Body,
+    Exchange,
+    Headers,
+    Key,
+    Limits,
+    Malformed,
+    PathSet,
+    Plugin,
+    Rank,
+    Request,
+    Response,
+    TooMuch,
+    applied,
+    blame,
+    can_decode,
+    choose,
+    decode,
+    decoding,
+    installed,
+)
+
+_CONDITIONS = frozenset({"if-match", "if-none-match", "if-range"})
+_ENTITY_CONDITIONS = ("if-match", "if-none-match")
+_NO_CONTENT = frozenset({204, 205})
+
+_AT_ONCE = 8192  # coded bytes of a body in memory that are undone on the loop, and what they may become
+_LITTLE = Limits(size=262144)
+
+# What the client said, where the upstream is told something else.
+_ACCEPTED: Key[list[str]] = Key("compress.accepted")
+_ASKED: Key[list[str]] = Key("compress.asked")
+
+
+class Compress(Plugin[Config]):
+    """Codes answers for clients that take them coded."""
+
+    rank = Rank.COMPRESS
+    pure: ClassVar[bool] = True
+
+    def __init__(self, config: Config) -> None:
+        self._threads = Threads()
+        super().__init__(config)
+
+    def configured(self) -> None:
+        config = self.config
+        self._offered = config.offered
+        self._kinds = Kinds(config)
+        self._off = PathSet(config.off)
+        self._limits = Limits(size=config.decode.size, ratio=config.decode.ratio)
+        self._asks = {"pass": None, "identity": IDENTITY, "recode": ", ".join(installed())}[config.upstream]
+
+    async def stop(self) -> None:
+        self._threads.release()
+
+    def describe(self, exchange: Exchange) -> str:
+        request = exchange.request
+        if self._off.covers(request.target):
+            return "off for this path"
+        wanted = choose(request.headers.getall("accept-encoding"), self._offered)
+        return "would leave the answer as it is" if wanted == IDENTITY else f"would code the answer as {wanted}"
+
+    # the way in
+
+    def on_request(self, exchange: Exchange) -> Answer:
+        request = exchange.request
+        headers = request.headers
+        if headers.any_of(_CONDITIONS):
+            self._translate(exchange, headers)
+        if self._asks is not None and not self._off.covers(request.target):
+            exchange[_ACCEPTED] = headers.getall("accept-encoding")
+            headers["Accept-Encoding"] = self._asks
+        if self.config.requests == "decode":
+            self._decode_request(request)
+        return None
+
+    def _translate(self, exchange: Exchange, headers: Headers) -> None:
+        """Conditions name tags as they went out; the upstream knows its own."""
+        style = self.config.etag
+        exchange[_ASKED] = tags_in(headers.getall("if-none-match"))
+        for name in _ENTITY_CONDITIONS:
+            values = headers.getall(name)
+            field = widened(values, style) if values else None
+            if field is not None:
+                headers[name] = field
+        ranges = tags_in(headers.getall("if-range"))
+        if ranges and is_ours(ranges[0], style):  # there is no range of what is coded here: the whole (section 14.2)
+            headers.remove_all({"range", "if-range"})
+
+    def _decode_request(self, request: Request) -> None:
+        codings = applied(request.headers)
+        if codings and can_decode(codings):
+            request.body = request.body.through(decoding(codings, self._limits, "request"))
+            request.headers.remove_all(DIGESTS | {"content-encoding"})
+
+    # the way out
+
+    def on_response(self, exchange: Exchange) -> Answer:
+        response, request = exchange.response, exchange.request
+        if response is None or response.status < 200 or response.status in _NO_CONTENT:
+            return None
+        if response.status == 304:
+            self._unchanged(exchange, response)
+            return None
+        kind = self._kind(response.headers)
+        if kind is None or self._off.covers(request.target):
+            return None
+        vary(response.headers)
+        if response.status == 206 or says(response.headers, "no-transform") or says(request.headers, "no-transform"):
+            return None
+        self._recode(exchange, response, kind)
+        return None
+
+    def _kind(self, headers: Headers) -> Kind | None:
+        types = headers.getall("content-type")
+        return self._kinds.find(types[0]) if types else None
+
+    def _wanted(self, exchange: Exchange, available: tuple[str, ...]) -> str:
+        accepted = exchange.get(_ACCEPTED)
+        if accepted is None:
+            accepted = exchange.request.headers.getall("accept-encoding")
+        return choose(accepted, available)
+
+    def _unchanged(self, exchange: Exchange, response: Response) -> None:
+        """A 304 seldom tells its type: then the path's ending does, and what has none is taken for an API's."""
+        headers, request = response.headers, exchange.request
+        kind = self._kind(headers)
+        if kind is None and "content-type" not in headers:
+            kind = self._kinds.find(guess_type(request.path)[0] or "application/json")
+        coding = IDENTITY if kind is None else self._wanted(exchange, self._offered)
+        covered = self._off.covers(request.target)
+        ours = not covered and unchanged(headers, exchange.get(_ASKED) or [], coding, self.config.etag)
+        if ours or (kind is not None and not covered):
+            vary(headers)
+
+    def _recode(self, exchange: Exchange, response: Response, kind: Kind) -> None:
+        """Bring an answer from the coding that it has into the one that the client wants."""
+        had = applied(response.headers)
+        wanted = self._wanted(exchange, self._offered)
+        if had:
+            if not can_decode(had) or had == (wanted,) or not self._may_recode(exchange, had):
+                return
+        elif wanted == IDENTITY or self._is_small(exchange, response):
+            return
+        body = source = response.body
+        source.on_end(lambda: _drop_digests(source))
+        if exchange.request.method != "HEAD" or body.data:
+            if had:
+                body = self._decoded(body, had)
+            if wanted != IDENTITY:
+                body = self._encoded(body, kind, kind.coders[wanted])
+            response.body = body
+        recoded(response.headers, wanted, self.config.etag)
+
+    def _may_recode(self, exchange: Exchange, had: tuple[str, ...]) -> bool:
+        """Whether a body that is coded already is undone: always by `recode`, else for clients that cannot take it."""
+        return self.config.upstream == "recode" or any(self._wanted(exchange, (one,)) != one for one in had)
+
+    def _is_small(self, exchange: Exchange, response: Response) -> bool:
+        size = response.body.size
+        if exchange.request.method == "HEAD" and not size:
+            told = response.headers.get("content-length")
+            size = int(told) if told is not None and told.isdecimal() else None
+        return size is not None and size < max(self.config.min_size, 1)
+
+    def _decoded(self, body: Body, codings: tuple[str, ...]) -> Body:
+        data = body.data
+        if data is not None and len(data) <= _AT_ONCE:
+            try:
+                return _like(body, decode(data, codings, _LITTLE))
+            except TooMuch:
+                pass  # for the loop, perhaps not for the limits: as it flows
+            except Malformed as error:
+                raise blame(error, "response") from error
+        return body.through(decoding(codings, self._limits, "response"))
+
+    def _encoded(self, body: Body, kind: Kind, coder: Coder) -> Body:
+        data = body.data
+        if data is not None and len(data) <= coder.inline:
+            return _like(body, coder.whole(data))
+        ends_event = None if kind.events is None else kind.events()
+        return body.through(coding(coder, body.size, self._threads, ends_event))
+
+
+def _like(body: Body, data: bytes) -> Body:
+    """Other bytes in memory, with the same trailers."""
+    made = Body(data)
+    made.trailers = body.trailers
+    return made
+
+
+def _drop_digests(body: Body) -> None:
+    """Digests of the bytes that went in may also come as trailers (RFC 9530 section 2)."""
+    if body.trailers is not None:
+        body.trailers.remove_all(DIGESTS)
