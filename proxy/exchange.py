@@ -7,7 +7,7 @@ none of them knows another.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from enum import IntEnum
 from math import inf
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -177,6 +177,9 @@ class Exchange:
     :ivar first_byte: clock reading at the answer's head, 0.0 before.
     :ivar bytes_in: content bytes of the request seen so far.
     :ivar bytes_out: content bytes of the answer written so far.
+    :ivar recoder: what brings an answer, in place, into the coding that suits the client of a request, or None. It is
+        set with answers that could be coded, and holds for each answer of the route: a cache that has kept one without
+        a coding can have it coded for the next client, and needs not ask the upstream again.
     :ivar parent: the exchange whose plugin fetched this one, or None.
     :ivar detached: whether the answer is drained although its client left.
     """
@@ -211,6 +214,7 @@ class Exchange:
         "phase",
         "plan",
         "received_id",
+        "recoder",
         "request",
         "response",
         "route",
@@ -239,10 +243,9 @@ class Exchange:
         self.fallback = ""
         self.deadline = inf
         self.started = started
-        self.first_byte = 0.0
-        self.finished = 0.0
-        self.bytes_in = 0
-        self.bytes_out = 0
+        self.first_byte = self.finished = 0.0
+        self.bytes_in = self.bytes_out = 0
+        self.recoder: Callable[[Request, Response], None] | None = None
         self.parent: Exchange | None = None
         self.detached = False
         # the engine's own: where the chain stands, who waits

@@ -49,9 +49,8 @@ _NO_CONTENT = frozenset({204, 205})
 _AT_ONCE = 8192  # coded bytes of a body in memory that are undone on the loop, and what they may become
 _LITTLE = Limits(size=262144)
 
-# What the client said, where the upstream is told something else.
-_ACCEPTED: Key[list[str]] = Key("compress.accepted")
-_ASKED: Key[list[str]] = Key("compress.asked")
+# The request as the client sent it, where the upstream gets another: those further out see their own again.
+_CLIENTS: Key[Request] = Key("compress.request")
 
 
 class Compress(Plugin[Config]):
@@ -79,27 +78,29 @@ class Compress(Plugin[Config]):
         request = exchange.request
         if self._off.covers(request.target):
             return "off for this path"
-        wanted = choose(request.headers.getall("accept-encoding"), self._offered)
+        wanted = _wanted(request, self._offered)
         return "would leave the answer as it is" if wanted == IDENTITY else f"would code the answer as {wanted}"
 
     # the way in
 
     def on_request(self, exchange: Exchange) -> Answer:
         request = exchange.request
-        headers = request.headers
-        if headers.any_of(_CONDITIONS):
-            self._translate(exchange, headers)
-        if self._asks is not None and not self._off.covers(request.target):
-            exchange[_ACCEPTED] = headers.getall("accept-encoding")
-            headers["Accept-Encoding"] = self._asks
+        conditional = request.headers.any_of(_CONDITIONS)
+        asks = self._asks is not None and not self._off.covers(request.target)
+        if conditional or asks or self.config.requests == "decode":
+            exchange[_CLIENTS] = request
+            exchange.request = request = request.copy()
+        if conditional:
+            self._translate(request.headers)
+        if asks and self._asks is not None:
+            request.headers["Accept-Encoding"] = self._asks
         if self.config.requests == "decode":
             self._decode_request(request)
         return None
 
-    def _translate(self, exchange: Exchange, headers: Headers) -> None:
+    def _translate(self, headers: Headers) -> None:
         """Conditions name tags as they went out; the upstream knows its own."""
         style = self.config.etag
-        exchange[_ASKED] = tags_in(headers.getall("if-none-match"))
         for name in _ENTITY_CONDITIONS:
             values = headers.getall(name)
             field = widened(values, style) if values else None
@@ -118,55 +119,44 @@ class Compress(Plugin[Config]):
     # the way out
 
     def on_response(self, exchange: Exchange) -> Answer:
-        response, request = exchange.response, exchange.request
+        response = exchange.response
+        clients = exchange.get(_CLIENTS)
+        if clients is not None:
+            exchange.request = clients
         if response is None or response.status < 200 or response.status in _NO_CONTENT:
             return None
+        request = exchange.request
         if response.status == 304:
-            self._unchanged(exchange, response)
+            self._unchanged(request, response)
             return None
         kind = self._kind(response.headers)
         if kind is None or self._off.covers(request.target):
             return None
         vary(response.headers)
-        if response.status == 206 or says(response.headers, "no-transform") or says(request.headers, "no-transform"):
+        if response.status == 206 or says(response.headers, "no-transform"):
             return None
-        self._recode(exchange, response, kind)
+        exchange.recoder = self.recode
+        self.recode(request, response)
         return None
 
-    def _kind(self, headers: Headers) -> Kind | None:
-        types = headers.getall("content-type")
-        return self._kinds.find(types[0]) if types else None
+    def recode(self, request: Request, response: Response) -> None:
+        """Bring an answer from the coding that it has into the one that suits the client.
 
-    def _wanted(self, exchange: Exchange, available: tuple[str, ...]) -> str:
-        accepted = exchange.get(_ACCEPTED)
-        if accepted is None:
-            accepted = exchange.request.headers.getall("accept-encoding")
-        return choose(accepted, available)
-
-    def _unchanged(self, exchange: Exchange, response: Response) -> None:
-        """A 304 seldom tells its type: then the path's ending does, and what has none is taken for an API's."""
-        headers, request = response.headers, exchange.request
-        kind = self._kind(headers)
-        if kind is None and "content-type" not in headers:
-            kind = self._kinds.find(guess_type(request.path)[0] or "application/json")
-        coding = IDENTITY if kind is None else self._wanted(exchange, self._offered)
-        covered = self._off.covers(request.target)
-        ours = not covered and unchanged(headers, exchange.get(_ASKED) or [], coding, self.config.etag)
-        if ours or (kind is not None and not covered):
-            vary(headers)
-
-    def _recode(self, exchange: Exchange, response: Response, kind: Kind) -> None:
-        """Bring an answer from the coding that it has into the one that the client wants."""
+        :see: `Exchange.recoder`.
+        """
+        kind = self._kind(response.headers)
+        if kind is None or says(request.headers, "no-transform") or self._off.covers(request.target):
+            return
         had = applied(response.headers)
-        wanted = self._wanted(exchange, self._offered)
+        wanted = _wanted(request, self._offered)
         if had:
-            if not can_decode(had) or had == (wanted,) or not self._may_recode(exchange, had):
+            if not can_decode(had) or had == (wanted,) or not self._may_recode(request, had):
                 return
-        elif wanted == IDENTITY or self._is_small(exchange, response):
+        elif wanted == IDENTITY or self._is_small(request, response):
             return
         body = source = response.body
         source.on_end(lambda: _drop_digests(source))
-        if exchange.request.method != "HEAD" or body.data:
+        if request.method != "HEAD" or body.data:
             if had:
                 body = self._decoded(body, had)
             if wanted != IDENTITY:
@@ -174,13 +164,30 @@ class Compress(Plugin[Config]):
             response.body = body
         recoded(response.headers, wanted, self.config.etag)
 
-    def _may_recode(self, exchange: Exchange, had: tuple[str, ...]) -> bool:
-        """Whether a body that is coded already is undone: always by `recode`, else for clients that cannot take it."""
-        return self.config.upstream == "recode" or any(self._wanted(exchange, (one,)) != one for one in had)
+    def _kind(self, headers: Headers) -> Kind | None:
+        types = headers.getall("content-type")
+        return self._kinds.find(types[0]) if types else None
 
-    def _is_small(self, exchange: Exchange, response: Response) -> bool:
+    def _unchanged(self, request: Request, response: Response) -> None:
+        """A 304 seldom tells its type: then the path's ending does, and what has none is taken for an API's."""
+        headers = response.headers
+        kind = self._kind(headers)
+        if kind is None and "content-type" not in headers:
+            kind = self._kinds.find(guess_type(request.path)[0] or "application/json")
+        if self._off.covers(request.target):
+            return
+        coding = IDENTITY if kind is None else _wanted(request, self._offered)
+        asked = tags_in(request.headers.getall("if-none-match"))
+        if unchanged(headers, asked, coding, self.config.etag) or kind is not None:
+            vary(headers)
+
+    def _may_recode(self, request: Request, had: tuple[str, ...]) -> bool:
+        """Whether a body that is coded already is undone: always by `recode`, else for clients that cannot take it."""
+        return self.config.upstream == "recode" or any(_wanted(request, (one,)) != one for one in had)
+
+    def _is_small(self, request: Request, response: Response) -> bool:
         size = response.body.size
-        if exchange.request.method == "HEAD" and not size:
+        if request.method == "HEAD" and not size:
             told = response.headers.get("content-length")
             size = int(told) if told is not None and told.isdecimal() else None
         return size is not None and size < max(self.config.min_size, 1)
@@ -202,6 +209,10 @@ class Compress(Plugin[Config]):
             return _like(body, coder.whole(data))
         ends_event = None if kind.events is None else kind.events()
         return body.through(coding(coder, body.size, self._threads, ends_event))
+
+
+def _wanted(request: Request, available: tuple[str, ...]) -> str:
+    return choose(request.headers.getall("accept-encoding"), available)
 
 
 def _like(body: Body, data: bytes) -> Body:

@@ -130,3 +130,46 @@ async def test_a_client_that_leaves_frees_everything() -> None:
     )
     assert driven.reply is not None
     assert driven.exchange.attempt is None
+
+
+class TestOutside:
+    """What those see who stand further out: the cache above all."""
+
+    @pytest.mark.parametrize("mode", ["pass", "identity", "recode"])
+    async def test_the_clients_own_request_on_the_way_out(self, mode: str) -> None:
+        sent = request({"Accept-Encoding": "br;q=0.5", "If-None-Match": 'W/"a"'})
+        driven = await drive(compress(upstream=mode, requests="decode"), request=sent, answer=answer())
+        assert driven.exchange.request is sent
+        assert sent.headers["accept-encoding"] == "br;q=0.5"
+        assert sent.headers["if-none-match"] == 'W/"a"'
+
+    async def test_a_stored_answer_can_be_coded_later(self) -> None:
+        driven = await ask(answer(headers={"ETag": '"abc"'}), {})
+        assert driven.response.body == TEXT
+        assert driven.exchange.recoder is not None
+        stored = Response(200, driven.response.headers.copy(), driven.response.body)
+        driven.exchange.recoder(request(GZIP), stored)
+        assert gzip.decompress(await stored.body.read(10**6)) == TEXT
+        assert stored.headers["content-encoding"] == "gzip"
+        assert stored.headers["etag"] == 'W/"abc"'
+        assert stored.headers.getall("vary") == ["Accept-Encoding"]
+
+    async def test_for_who_takes_none_it_stays_as_it_is(self) -> None:
+        recoder = (await ask(answer())).exchange.recoder
+        assert recoder is not None
+        stored = answer()
+        recoder(request({"Accept-Encoding": "identity"}), stored)
+        assert stored.body.data == TEXT
+
+    @pytest.mark.parametrize(
+        "sent", [answer(kind="image/png"), answer(headers={"Cache-Control": "no-transform"}), answer(status=206)]
+    )
+    async def test_what_is_never_coded_has_none(self, sent: Response) -> None:
+        assert (await ask(sent)).exchange.recoder is None
+
+    async def test_paths_that_are_off_stay_off(self) -> None:
+        recoder = (await ask(answer(), options={"off": ["/account"]})).exchange.recoder
+        assert recoder is not None
+        stored = answer()
+        recoder(request(GZIP, target="/account"), stored)
+        assert stored.body.data == TEXT
