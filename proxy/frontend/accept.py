@@ -193,15 +193,18 @@ class Steps:
     :param ended: called once, with the error or None.
     """
 
-    __slots__ = ("_ended", "_future", "_work")
+    __slots__ = ("_ended", "_future", "_over", "_work")
 
     def __init__(self, work: Coroutine[Any, Any, Any], ended: Callable[[BaseException | None], None]) -> None:
         self._work = work
         self._ended = ended
         self._future: asyncio.Future[Any] | None = None
+        self._over = False
 
     def step(self, _: object = None) -> None:
         """Go on to where it waits next; the first call begins."""
+        if self._over:  # it was broken off when this call was under way already
+            return
         try:
             self._future = self._work.send(None)
         except StopIteration:
@@ -213,7 +216,15 @@ class Steps:
 
     def cancel(self) -> None:
         """Break it off, so that it closes what it holds."""
+        self._over = True
         if self._future is not None:
             self._future.remove_done_callback(self.step)
+            self._future.add_done_callback(_unasked)
         self._work.close()
         self._ended(asyncio.CancelledError())
+
+
+def _unasked(future: asyncio.Future[Any]) -> None:
+    """What becomes of a future that nobody waits for any more: whatever it is, it is no news."""
+    if not future.cancelled():
+        future.exception()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from proxy.build import Built
+from proxy.server.sockets import CannotBind
 from proxy.settings import Loaded, Problem, Settings, dump
 
 _NAMED = ("upstreams", "routes", "plugins", "listen")  # told of one by one
@@ -35,6 +36,14 @@ def fixed(before: Settings, loaded: Loaded) -> list[Problem]:
     if (before.admin is None) != (after.admin is None):
         return [_restart(loaded, ("admin",))]
     return [_restart(loaded, path) for path in _FIXED if _at(before, path) != _at(after, path)]
+
+
+def taken(before: Settings, loaded: Loaded, error: CannotBind) -> Problem:
+    """An address that cannot be had; when it is in the way that this server listens beside it, how to do it."""
+    said = loaded.settings.listen[error.index]
+    rival = next((other for other in before.listen if other.port == said.port != 0), None)
+    remedy = "" if rival is None else f"restart the server, which listens on {rival.url} until then"
+    return loaded.document.problem(("listen", error.index), str(error), remedy)
 
 
 def _restart(loaded: Loaded, path: tuple[str, ...]) -> Problem:

@@ -107,11 +107,12 @@ class Doors:
         """
         left = list(self._doors)
         kept = [_take(left, said) for said in wanted]
+        ending = list(left)
         doors: list[Door] = []
         added: list[Door] = []
         try:
             for index, (said, found) in enumerate(zip(wanted, kept, strict=True)):
-                door = found or self._bound(index, said, left, known)
+                door = found or self._bound(index, said, ending, known)
                 doors.append(door)
                 if found is None:
                     added.append(door)
@@ -154,11 +155,10 @@ class Doors:
             door.listener.abort()
             _shut(door)
 
-    def _bound(self, index: int, said: ListenerSettings, removed: Sequence[Door], known: Known) -> Door:
-        """A door on sockets of its own, or on those of one that is removed and listened on the same address."""
-        same = next((door for door in removed if door.said.url == said.url), None)
+    def _bound(self, index: int, said: ListenerSettings, ending: list[Door], known: Known) -> Door:
+        """A door on sockets of its own, or on those of one that ends and listened on the same address."""
         try:
-            sockets = self._bind(said) if same is None else [sock.dup() for sock in same.sockets]
+            sockets = _inherited(said, ending) or self._bind(said)
         except CannotBind as error:
             raise CannotBind(str(error), index) from error
         certificates = None if said.tls is None else known[said.tls]
@@ -186,6 +186,15 @@ def _take(doors: list[Door], said: ListenerSettings) -> Door | None:
     if found is not None:
         doors.remove(found)
     return found
+
+
+def _inherited(said: ListenerSettings, ending: list[Door]) -> list[socket.socket]:
+    """The sockets of a door that ends where another one begins, with other settings or another scheme."""
+    for door in sorted(ending, key=lambda door: door.said.url != said.url):
+        if (door.said.host, door.said.port) == (said.host, said.port):
+            ending.remove(door)
+            return [sock.dup() for sock in door.sockets]
+    return []
 
 
 def _shut(door: Door) -> None:

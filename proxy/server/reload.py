@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from proxy.build import Built, build
 from proxy.build.selftests import run_tests
 from proxy.events import ConfigRejected, ConfigReloaded
-from proxy.server.changes import changes, fixed
+from proxy.server.changes import changes, fixed, taken
 from proxy.server.doors import Change
 from proxy.server.figures import ReloadFigures
 from proxy.server.scrub import Scrub
@@ -174,7 +174,7 @@ class Reloader:
         try:
             change = gateway.doors.prepare(loaded.settings.listen, built.certificates)
         except CannotBind as error:
-            raise SettingsError([loaded.document.problem(("listen", error.index), str(error))]) from error
+            raise SettingsError([taken(gateway.settings, loaded, error)]) from error
         undo.callback(change.undo)
         await built.start(before)
         await change.open()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,11 +18,12 @@ from proxy.clock import Clock
 from proxy.events import ConfigRejected, ConfigReloaded, Event, SystemDraining, SystemStarted, WorkerDied
 from proxy.metrics import Metrics
 from proxy.server.admin import AdminServer
-from proxy.server.changes import fixed
+from proxy.server.changes import fixed, taken
 from proxy.server.channel import ChannelClosed, Refused
 from proxy.server.crew import Crew, Member, cores, reason
 from proxy.server.doors import Bind, bind_listener
 from proxy.server.figures import ReloadFigures
+from proxy.server.held import Held, Sockets, close
 from proxy.server.levels import ROOT, levels
 from proxy.server.logs import reopen_logs
 from proxy.server.models import Level
@@ -31,11 +31,11 @@ from proxy.server.operators import Operators
 from proxy.server.orders import Order, Outcome
 from proxy.server.relay import Relay
 from proxy.server.reload import Reload
-from proxy.server.sockets import CannotBind, url_of
+from proxy.server.sockets import CannotBind
 from proxy.server.source import Source
 from proxy.server.steering import Steering
 from proxy.server.wide import Once
-from proxy.settings import Listener, Loaded, Problem, Settings, SettingsError
+from proxy.settings import Loaded, Problem, Settings, SettingsError
 from proxy.upstream.probing import Finding
 
 log = logging.getLogger("passerelle")
@@ -68,7 +68,6 @@ class Supervisor:
         clock: Clock | None = None,
         bind: Bind = bind_listener,
     ) -> None:
-        self._bind = bind
         self.loaded = loaded
         self._ready = False
         self.last: Reload | None = None
@@ -80,7 +79,7 @@ class Supervisor:
         self._levels: dict[str, Level | None] = {ROOT: levels()[ROOT]}
         self._steering: Steering = {}
         self._turn = asyncio.Lock()
-        self._sockets: dict[str, list[socket.socket]] = {}
+        self._held = Held(bind)
         self._admin: AdminServer | None = None
         self._refused: Outcome | None = None  # why the first worker would not serve
         self._metrics = Metrics()
@@ -110,7 +109,7 @@ class Supervisor:
     @property
     def urls(self) -> list[str]:
         """Where clients reach it, with the ports really bound."""
-        return [url_of(said.host, self._sockets[said.url][0], said.scheme) for said in self.settings.listen]
+        return [self._held.url(said) for said in self.settings.listen]
 
     @property
     def admin_url(self) -> str | None:
@@ -127,7 +126,7 @@ class Supervisor:
         """
         self._began = self._clock.monotonic()
         try:
-            self._sockets = self._bound(self.settings.listen, {})
+            self._held.keep(self.settings.listen, self._held.lacking(self.settings.listen))
             if self.settings.admin is not None:
                 self._admin = AdminServer(self, self.settings.admin)
                 self._admin.bind()
@@ -150,47 +149,23 @@ class Supervisor:
         self._ready = False
         limits = self.settings.drain
         self._publish(SystemDraining(0, limits.timeout))
-        self._close_sockets()
+        self._held.close()
         await self._crew.drain(limits.delay + limits.timeout + _CLOSING)
         await self.stop()
 
     async def stop(self) -> None:
         """End at once."""
         self._ready = False
-        self._close_sockets()
+        self._held.close()
         await self._crew.kill()
         if self._admin is not None:
             await self._admin.stop()
-
-    def _close_sockets(self) -> None:
-        for sockets in self._sockets.values():
-            for sock in sockets:
-                sock.close()
 
     def reopen_logs(self) -> None:
         """Have every process open its log files anew."""
         reopen_logs()
         for member in self._crew.serving:
             member.channel.tell("reopen")
-
-    def _bound(
-        self, listeners: Iterable[Listener], known: dict[str, list[socket.socket]]
-    ) -> dict[str, list[socket.socket]]:
-        """Sockets for the listeners that have none yet, by URL as it is written.
-
-        :raises CannotBind: with the index of what cannot be had; none is left bound then.
-        """
-        added: dict[str, list[socket.socket]] = {}
-        for index, said in enumerate(listeners):
-            if said.url in known:
-                continue
-            try:
-                added[said.url] = self._bind(said)
-            except CannotBind as error:
-                for sockets in added.values():
-                    _close(sockets)
-                raise CannotBind(str(error), index) from error
-        return added
 
     # workers
 
@@ -209,18 +184,16 @@ class Supervisor:
 
         member.channel.on("event", heard)
         member.channel.on("found", found)
-        outcome = await self._order("serve", member, self.loaded, self._sockets, "start")
+        outcome = await self._order("serve", member, self.loaded, self._held.all, "start")
         await self.routes.join(member)
         while outcome.ok and member.holds is not self.loaded:  # the others went over to another one meanwhile
-            outcome = await self._order("reload", member, self.loaded, self._sockets, "start")
+            outcome = await self._order("reload", member, self.loaded, self._held.all, "start")
         if not outcome.ok:
             self._refused = outcome
             raise Refused("\n".join(problem.render() for problem in outcome.problems))
         self._tell_wishes(member)
 
-    async def _order(
-        self, subject: str, member: Member, loaded: Loaded, sockets: dict[str, list[socket.socket]], cause: str
-    ) -> Outcome:
+    async def _order(self, subject: str, member: Member, loaded: Loaded, sockets: Sockets, cause: str) -> Outcome:
         """Have a worker go over to a configuration; the sockets that it lacks are handed over before the order arrives.
 
         :raises OSError: when they cannot be.
@@ -300,19 +273,18 @@ class Supervisor:
         if problems:
             raise SettingsError([*loaded.warnings, *problems])
         try:
-            added = self._bound(loaded.settings.listen, self._sockets)
+            added = self._held.lacking(loaded.settings.listen)
         except CannotBind as error:
-            raise SettingsError([loaded.document.problem(("listen", error.index), str(error))]) from error
-        outcome = await self._tried(loaded, self._sockets | added, cause)
+            raise SettingsError([taken(self.settings, loaded, error)]) from error
+        outcome = await self._tried(loaded, {**self._held.all, **added}, cause)
         if not outcome.ok:
-            for sockets in added.values():
-                _close(sockets)
+            close(added)
             return outcome
         self._keep(loaded, added)
         await self._follow(cause)
         return outcome
 
-    async def _tried(self, loaded: Loaded, sockets: dict[str, list[socket.socket]], cause: str) -> Outcome:
+    async def _tried(self, loaded: Loaded, sockets: Sockets, cause: str) -> Outcome:
         """What one worker makes of it; when that one dies meanwhile, which it may do for any reason, another one."""
         for _ in range(_TRIES):
             try:
@@ -338,7 +310,7 @@ class Supervisor:
 
     async def _bring(self, member: Member, cause: str) -> None:
         try:
-            outcome = await self._order("reload", member, self.loaded, self._sockets, cause)
+            outcome = await self._order("reload", member, self.loaded, self._held.all, cause)
         except (Refused, ChannelClosed, TimeoutError, OSError) as error:
             log.error("worker %d cannot follow: %s", member.index, error or "it takes too long")
             outcome = Outcome(False)
@@ -347,12 +319,9 @@ class Supervisor:
             member.serving = False
             member.kill()
 
-    def _keep(self, loaded: Loaded, added: dict[str, list[socket.socket]]) -> None:
+    def _keep(self, loaded: Loaded, added: Sockets) -> None:
         self.loaded = loaded
-        self._sockets |= added
-        urls = {said.url for said in loaded.settings.listen}
-        for url in [url for url in self._sockets if url not in urls]:
-            _close(self._sockets.pop(url))
+        self._held.keep(loaded.settings.listen, added)
         if self._admin is not None and loaded.settings.admin is not None:
             self._admin.renew(loaded.settings.admin)
 
@@ -390,8 +359,3 @@ class Supervisor:
         self._steering = self._steering if steering is None else steering
         for member in self._crew.serving:
             self._tell_wishes(member)
-
-
-def _close(sockets: Iterable[socket.socket]) -> None:
-    for sock in sockets:
-        sock.close()

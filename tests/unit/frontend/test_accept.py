@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -216,6 +217,20 @@ async def test_steps_that_are_broken_off_end_once() -> None:
     one.set_result(1)
     await turns(3)
     assert [type(error) for error in ended] == [asyncio.CancelledError]
+
+
+async def test_steps_that_are_broken_off_when_they_were_to_go_on_end_once(caplog: pytest.LogCaptureFixture) -> None:
+    one, two = (asyncio.get_running_loop().create_future() for _ in range(2))
+    ended: list[BaseException | None] = []
+    steps = Steps(waits(one, two, []), ended.append)
+    steps.step()
+    one.set_exception(ConnectionResetError("gone"))  # the next step is due in the next turn of the loop
+    steps.cancel()
+    await turns(3)
+    assert [type(error) for error in ended] == [asyncio.CancelledError]
+    del steps, one
+    gc.collect()
+    assert caplog.text == "", "an error that nobody waits for is no news"
 
 
 # a whole gateway

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, cast
@@ -90,3 +94,49 @@ async def test_listeners_with_certificates_come_and_go(gateway: Gateway, pki: Pk
     write(TLS, PLAIN)
     assert (await gateway.reload()).ok
     assert await serial(pki, gateway.urls[0])
+
+
+async def connects(port: int, over: asyncio.Event) -> int:
+    """Connect again and again; tells how often. :raises ConnectionRefusedError: when nobody listens for an instant."""
+    count = 0
+    while not over.is_set():
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        count += 1
+    return count
+
+
+async def test_a_listener_goes_over_to_tls_and_back_on_its_port_and_refuses_nobody(
+    gateway: Gateway, pki: Pki, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    plain, secure = PLAIN.replace(":0", f":{port}"), TLS.replace(":0", f":{port}")
+    write(plain)
+    assert (await gateway.reload()).ok
+    over = asyncio.Event()
+    connecting = asyncio.ensure_future(connects(port, over))
+    for _ in range(3):
+        write(secure)
+        assert (await gateway.reload()).ok
+        assert await serial(pki, gateway.urls[0])
+        write(plain)
+        assert (await gateway.reload()).ok
+        async with Client(port) as client:
+            await client.send([b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"])
+            assert (await client.answer()).status == 200
+    over.set()
+    assert await connecting > 6
+    gc.collect()
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_another_address_on_the_same_port_is_refused_with_a_remedy(gateway: Gateway, write: Write) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    write(f"http://127.0.0.1:{port}")
+    assert (await gateway.reload()).ok
+    write(f"http://0.0.0.0:{port}")
+    (problem,) = (await gateway.reload()).problems
+    assert problem.message == f"cannot listen on 0.0.0.0:{port}: Address already in use"
+    assert problem.remedy == f"restart the server, which listens on http://127.0.0.1:{port} until then"
