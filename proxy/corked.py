@@ -68,24 +68,29 @@ class Corked(asyncio.Transport):
             if len(self._held) > _MOST:
                 self.flush()
         elif len(data) > _MOST:
-            self.left += 1
-            self._inner.write(data)
+            self._pass(data)
         else:
             self._held = bytes(data)
             self._flusher.add(self)
 
     def flush(self) -> None:
-        """Write what is held, unless the connection has ended meanwhile."""
+        """Write what is held."""
         held, self._held = self._held, b""
-        if held and not self._inner.is_closing():
+        if held:
+            self._pass(held)
+
+    def _pass(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        """Write, unless the connection has ended: its end is told in a later turn, and till then both loops log writes."""
+        if not self._inner.is_closing():
             self.left += 1
-            self._inner.write(held)
+            self._inner.write(data)
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
         """Write now, behind what is held."""
         self.flush()
-        self.left += 1
-        self._inner.writelines(list_of_data)
+        if not self._inner.is_closing():
+            self.left += 1
+            self._inner.writelines(list_of_data)
 
     def write_eof(self) -> None:
         """End our side behind what is held."""

@@ -8,9 +8,12 @@ import traceback
 from datetime import UTC, datetime
 from types import TracebackType
 
+from proxy.frontend.seldom import Damped
+
 LEVELS = ("debug", "info", "warning", "error")
 
 _FRAMES = 4  # how many of the innermost are named
+_DAMPED = Damped()
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -42,7 +45,7 @@ class OneLine(logging.Formatter):
 
 
 def log_to_stderr(level: str, *, process: bool = False) -> None:
-    """Send every record of that level and above to stderr.
+    """Send every record of that level and above to stderr, but the event loop's own at most once a minute by kind.
 
     :param level: one of `LEVELS`.
     :param process: name this process in every line, as one of several.
@@ -50,3 +53,4 @@ def log_to_stderr(level: str, *, process: bool = False) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine(process=process))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("asyncio").addFilter(_DAMPED)  # once, however often it is added

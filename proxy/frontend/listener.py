@@ -26,6 +26,7 @@ from proxy.frontend.answer import Dates
 from proxy.frontend.head import HeadReader
 from proxy.frontend.http1 import Connection
 from proxy.frontend.identity import Identity, Trust
+from proxy.frontend.seldom import Seldom
 from proxy.message import Response
 from proxy.metrics import Metrics
 from proxy.timers import Wheel
@@ -125,6 +126,7 @@ class Listener:
 
     :ivar url: where clients reach it, with the port that was really bound.
     :ivar draining: whether connections end after the exchange under way.
+    :ivar cuts: tells of answers that were cut.
     """
 
     def __init__(
@@ -150,6 +152,7 @@ class Listener:
         self.spawn = spawn
         self.limits = limits
         self.draining = False
+        self.cuts = Seldom(log, engine.clock.monotonic)
         self._token = token
         self.reader = self._new_reader()
         self.server = _Server(self)

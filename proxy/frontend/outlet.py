@@ -20,8 +20,6 @@ from proxy.tunnel import Tunnel
 if TYPE_CHECKING:
     from proxy.frontend.http1 import Connection
 
-log = logging.getLogger("passerelle.http")
-
 
 class Outlet(Room):
     """Writes one connection's answers, one after the other.
@@ -194,9 +192,9 @@ class Outlet(Room):
         abrupt = isinstance(self._writer, CloseWriter)  # there a plain end would look like a whole body
         self._source = self._pump = self._writer = None
         self._head = b""
-        log.info("an answer was cut: %s", error)
         self._connection.cut(abrupt=abrupt)
-        if exchange is not None:
+        if exchange is not None:  # else the client left, which is no news
+            self._connection.listener.cuts.tell("an answer was cut: %s", error, level=logging.INFO)
             exchange.delivered(error)
 
     def _done(self) -> None:

@@ -133,10 +133,13 @@ def test_nothing_overtakes_what_is_held(turn: Turn, end: Callable[[Corked], None
 
 def test_nothing_is_written_to_a_connection_that_ended_meanwhile(turn: Turn) -> None:
     wire = Wire()
-    Corked(wire, turn.flusher).write(b"a")
+    corked = Corked(wire, turn.flusher)
+    corked.write(b"a")
     wire.closing = True
     turn.end()
-    assert wire.calls == []
+    corked.write(bytes(16385))
+    corked.writelines([b"b", b"c"])
+    assert (wire.calls, corked.left) == ([], 0)
 
 
 def test_one_that_fails_is_cut_and_does_not_keep_the_others(turn: Turn, caplog: pytest.LogCaptureFixture) -> None:

@@ -56,3 +56,11 @@ def test_records_of_the_level_go_to_stderr(root: logging.Logger, capsys: pytest.
     err = capsys.readouterr().err
     assert err.endswith("WARNING passerelle: loud\n")
     assert "quiet" not in err
+
+
+def test_a_flood_of_the_event_loop_s_lines_is_one(root: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        log_to_stderr("warning")
+    for _ in range(100):
+        logging.getLogger("asyncio").warning("this test wrote to a connection that is lost")
+    assert capsys.readouterr().err.count("\n") == 1
