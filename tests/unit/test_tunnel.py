@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.unit.frontend.stage import Holding, Stage, get, staged, until
-from tests.unit.tunnels import ASK, LARGE, SWITCHED, Peer, arrives, gone, switched
+from tests.unit.tunnels import ASK, LARGE, SWITCHED, Peer, arrives, gone, narrow, switched
 from tests.wire.client import Client
 from tests.wire.origin import Script, Wire
 
@@ -225,6 +225,20 @@ async def test_a_101_before_the_request_is_whole_is_a_bad_gateway(stage: Stage) 
         assert (await client.answer()).status == 502
 
 
+async def test_a_101_in_front_of_a_reset_is_a_bad_gateway(stage: Stage) -> None:
+    holding = Holding()
+    stage.script("/t", holding)
+    async with Client(stage.port) as client:
+        await client.send([get("/t", *ASK)])
+        await until(lambda: holding.asked)
+        (connection,) = stage.gateway.runtime.connector._opened
+        connection.transport.abort()  # what is left in the socket is still read before the end is told
+        connection.data_received(SWITCHED % b"chat")
+        assert (await client.answer()).status == 502
+        holding.let_go()
+    await until(lambda: not stage.gateway.engine.active and not stage.pool.open)
+
+
 # ---- the pace ----
 
 
@@ -233,7 +247,7 @@ async def test_who_takes_nothing_is_waited_for_and_little_is_held(stage: Stage) 
     async with Client(stage.port) as client:
         await switched(stage, client, peer)
         client.stop_reading()
-        assert peer.wire is not None
+        narrow(stage, peer)
         saying = asyncio.create_task(peer.say(b"x" * LARGE))
         side = stage.ends[0]._tunnel._client
         await until(lambda: side.full)
@@ -250,6 +264,7 @@ async def test_an_upstream_that_takes_nothing_stops_the_client(stage: Stage) -> 
     peer = Peer(reads=False)
     async with Client(stage.port) as client:
         await switched(stage, client, peer)
+        narrow(stage, peer)
         sending = asyncio.create_task(client.send([b"y" * LARGE]))
         side = stage.ends[0]._tunnel._upstream
         await until(lambda: side.full)
@@ -264,6 +279,7 @@ async def test_a_client_that_takes_nothing_for_too_long_is_cut(stage: Stage) -> 
     async with Client(stage.port) as client:
         await switched(stage, client, peer)
         client.stop_reading()
+        narrow(stage, peer)
         saying = asyncio.create_task(peer.say(b"x" * LARGE))
         side = stage.ends[0]._tunnel._client
         await until(lambda: side.full)

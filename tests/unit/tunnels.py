@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 from tests.unit.frontend.stage import Stage, get, until
 from tests.wire.client import Client
@@ -12,7 +13,8 @@ ASK = ("Connection: Upgrade", "Upgrade: chat")
 SOCKET = ("Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==")
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %b\r\nX-Own: 1\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-LARGE = 12 << 20  # bytes: more than the sockets between two ends take
+LARGE = 12 << 20  # bytes: more than narrow sockets between two ends take
+_NARROW = 65536
 
 
 class Peer:
@@ -51,6 +53,15 @@ async def switched(stage: Stage, client: Client, peer: Peer, *fields: str, behin
     head, _, client.data = client.data.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101 ")
     return head
+
+
+def narrow(stage: Stage, peer: Peer) -> None:
+    """Keep the system from taking ever more in front of those who do not read: its buffers grow to 36 MiB by themselves."""
+    assert peer.wire is not None
+    tunnel = stage.ends[0]._tunnel
+    for end in (peer.wire._writer, tunnel._client._transport, tunnel._upstream._transport):
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, _NARROW)
 
 
 async def arrives(client: Client, data: bytes) -> None:
