@@ -202,6 +202,8 @@ class Connection(Member):
         if pool is None or exchange is None or transport is None:
             return
         error = unfit(head, exchange.request, whole=self._sender.sent)
+        if error is None and transport.is_closing():  # a tunnel would never be told of its end
+            error = UpstreamReset("the upstream switched protocols and closed", retry=Retry.IDEMPOTENT)
         if error is not None:
             self.fail(error)
             return
@@ -339,9 +341,12 @@ class Connection(Member):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The upstream closed, or we did."""
-        if exc is not None and self._exchange is not None and self.transport is not None and not self._stopped:
+        exchange = self._exchange
+        if exc is not None and exchange is not None and self.transport is not None and not self._stopped:
             for data in unread(self.transport):  # such as a 413 in front of the reset on which our writing failed
                 self.data_received(data)
+                if self._exchange is not exchange:
+                    break
         super().connection_lost(exc)
         exchange, reader = self._exchange, self._reader
         if self._pool is None or exchange is None:

@@ -146,8 +146,12 @@ async def test_a_body_that_ends_by_closing_reaches_both_kinds_of_clients(stage: 
             assert reply.values("transfer-encoding") == (["chunked"] if version == "1.1" else [])
 
 
-@pytest.mark.parametrize("answer", [TOO_LARGE, TOO_LARGE[:-4]], ids=["whole", "half"])
-async def test_an_answer_in_front_of_a_reset_is_read_although_writing_failed_first(answer: bytes) -> None:
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [(TOO_LARGE, "not_reusable"), (TOO_LARGE[:-4], ""), (TOO_LARGE + bytes(200_000), "not_reusable")],
+    ids=["whole", "half", "and-more"],
+)
+async def test_an_answer_in_front_of_a_reset_is_read_although_writing_failed_first(answer: bytes, reason: str) -> None:
     """More of the upload is written, and fails, before the loop gets to read what the upstream said."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
@@ -159,15 +163,17 @@ async def test_an_answer_in_front_of_a_reset_is_read_although_writing_failed_fir
             await loop.sock_recv(raw, 65536)
             await client.send([PIECE])
             await until(lambda: stage.ends[0].upload._exchange.bytes_in == len(PIECE))
-            raw.send(answer)
+            assert raw.send(answer) == len(answer)
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raw.close()
             for _ in range(4):
                 stage.ends[0].data_received(PIECE)
-            if answer is TOO_LARGE:
+            if answer.startswith(TOO_LARGE):
                 reply = await client.answer()
                 assert (reply.status, reply.body) == (413, b"too large")
             else:
                 await client.closed()
                 assert client.data.startswith((b"HTTP/1.1 413", b"HTTP/1.1 502"))
             await until(lambda: not stage.pool.open)
+            if reason:
+                await until(lambda: stage.figure("connections_closed_total", reason=reason) == 1)
