@@ -80,7 +80,7 @@ class Corked(asyncio.Transport):
             self._pass(held)
 
     def _pass(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        """Write, unless the connection has ended: its end is told in a later turn, and till then both loops log writes."""
+        """Write, unless the connection has ended: its end is told a turn later, and loops log writes till then."""
         if not self._inner.is_closing():
             self.left += 1
             self._inner.write(data)

@@ -10,8 +10,9 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
-from proxy.body import Body, Filtered, Sink, Stream
+from proxy.body import Body, Filtered
 from proxy.errors import GatewayError, PluginFailed
+from proxy.stream import Sink, Stream
 
 log = logging.getLogger("passerelle.flow")
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from proxy.body import Source, Stream
 from proxy.errors import GatewayError
 from proxy.headers import Headers
+from proxy.stream import Source, Stream
 
 
 class Room:
@@ -103,7 +103,7 @@ class Kept(Stream):
     # the sink of the client's stream
 
     def body_data(self, data: bytes) -> None:
-        """:see: `proxy.body.Sink`."""
+        """:see: `proxy.stream.Sink`."""
         if self._kept is not None:
             self._keep(data)
         self.feed(data)
@@ -118,10 +118,10 @@ class Kept(Stream):
         self._room.used += size
 
     def body_end(self, trailers: Headers | None) -> None:
-        """:see: `proxy.body.Sink`."""
+        """:see: `proxy.stream.Sink`."""
         self.finish(trailers)
 
     def body_failed(self, error: GatewayError) -> None:
-        """:see: `proxy.body.Sink`."""
+        """:see: `proxy.stream.Sink`."""
         self.forget()
         self.fail(error)

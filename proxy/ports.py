@@ -77,12 +77,12 @@ class Drain:
         """There is always room."""
 
     def body_data(self, data: bytes) -> None:
-        """:see: `proxy.body.Sink`."""
+        """:see: `proxy.stream.Sink`."""
 
     def body_end(self, trailers: Headers | None) -> None:
-        """:see: `proxy.body.Sink`."""
+        """:see: `proxy.stream.Sink`."""
         self._exchange.delivered()
 
     def body_failed(self, error: GatewayError) -> None:
-        """:see: `proxy.body.Sink`."""
+        """:see: `proxy.stream.Sink`."""
         self._exchange.delivered(error)

@@ -7,7 +7,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from proxy import flow
-from proxy.body import Stream
 from proxy.errors import ClientLeft, GatewayError
 from proxy.exchange import Exchange
 from proxy.flow import Room
@@ -15,6 +14,7 @@ from proxy.framing import ChunkedWriter, CloseWriter, FramingError, LengthWriter
 from proxy.frontend import answer
 from proxy.headers import Headers
 from proxy.message import Response
+from proxy.stream import Stream
 from proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Outlet(Room):
     # the body's sink
 
     def body_data(self, data: bytes) -> None:
-        """:see: `proxy.body.Sink`."""
+        """:see: `proxy.stream.Sink`."""
         transport, framing = self._connection.transport, self._writer
         if transport is None or framing is None:
             return  # the client left and the exchange is detached: drained into nothing
@@ -169,7 +169,7 @@ class Outlet(Room):
         flow.put(transport, buffers, len(data))
 
     def body_end(self, trailers: Headers | None) -> None:
-        """:see: `proxy.body.Sink`."""
+        """:see: `proxy.stream.Sink`."""
         transport, framing = self._connection.transport, self._writer
         if transport is not None and framing is not None:
             try:
@@ -183,7 +183,7 @@ class Outlet(Room):
         self._done()
 
     def body_failed(self, error: GatewayError) -> None:
-        """:see: `proxy.body.Sink`."""
+        """:see: `proxy.stream.Sink`."""
         self._cut(error)
 
     def _cut(self, error: GatewayError) -> None:

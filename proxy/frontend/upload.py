@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.body import Body, Stream
+from proxy.body import Body
 from proxy.errors import BadRequest, ClientError, ClientLeft
 from proxy.exchange import Exchange
 from proxy.framing import FramingError, Reader
+from proxy.stream import Stream
 
 if TYPE_CHECKING:
     from proxy.frontend.http1 import Connection
@@ -142,11 +143,11 @@ class Upload:
     # the stream's source: back-pressure on the client
 
     def pause(self) -> None:
-        """:see: `proxy.body.Source`."""
+        """:see: `proxy.stream.Source`."""
         self._connection.stop_reading()
 
     def resume(self) -> None:
-        """:see: `proxy.body.Source`."""
+        """:see: `proxy.stream.Source`."""
         self._connection.go_on_reading()
 
     def wanted(self) -> None:

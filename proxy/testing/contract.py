@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from proxy.body import HIGH_WATER
 from proxy.errors import ConnectFailed, UpstreamReset
 from proxy.events import PluginError
 from proxy.exchange import Exchange, Key
 from proxy.message import Body, Request, Response
 from proxy.plugin import Plugin, PluginConfig, config_of
+from proxy.stream import HIGH_WATER
 from proxy.testing.ends import Answer, Leaves
 from proxy.testing.memory import PEER, Bench, bench
 

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from proxy import flow
-from proxy.body import Body, Stream
+from proxy.body import Body
 from proxy.errors import ClientLeft, GatewayError, Retry
 from proxy.exchange import Endpoint, Exchange
 from proxy.headers import Headers
 from proxy.message import Request, Response
+from proxy.stream import Stream
 from proxy.testing.client import Reply
 
 Answer: TypeAlias = Response | GatewayError

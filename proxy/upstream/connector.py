@@ -17,6 +17,7 @@ from yarl import URL
 
 from proxy.errors import ConnectTimeout, DnsTimeout, GatewayError
 from proxy.exchange import Endpoint
+from proxy.upstream.carrier import Carrier
 from proxy.upstream.failures import connect_error
 from proxy.upstream.http1 import Connection
 from proxy.upstream.tls import ClientTls
@@ -45,7 +46,7 @@ class Connector(TCPConnector):
             loop=loop,
         )
         self._factory = lambda: Connection(loop)  # type: ignore[assignment]  # aiohttp has a partial of its own class
-        self._opened: set[Connection] = set()
+        self._opened: set[Carrier] = set()
         self._resolving: dict[asyncio.Task[Any] | None, bool] = {}  # of the tasks in `open`: which have no address yet
 
     async def open(self, endpoint: Endpoint, seconds: float) -> Connection:
@@ -76,7 +77,7 @@ class Connector(TCPConnector):
             return (await self._loop.create_unix_connection(self._factory, endpoint.path))[1]
         return await self._create_connection(self._request(endpoint), [], _NO_TIMEOUT)
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: Carrier) -> None:
         """A connection of ours is gone."""
         self._opened.discard(connection)
 

@@ -1,6 +1,6 @@
 """A connection as its pool sees it: taken over, idle, given back, gone.
 
-Together with `proxy.upstream.http1`, which carries the exchanges, the only place that touches aiohttp's
+Together with `proxy.upstream.carrier` and `http1`, which carry the exchanges, the only place that touches aiohttp's
 ResponseHandler.
 """
 
@@ -17,7 +17,7 @@ from proxy.exchange import Endpoint
 from proxy.timers import Timer
 
 if TYPE_CHECKING:
-    from proxy.upstream.http1 import Connection
+    from proxy.upstream.carrier import Carrier
     from proxy.upstream.pool import Pool
 
 _HIGH_WATER = 65536  # bytes written that the upstream has not taken yet
@@ -104,7 +104,7 @@ class Member(ResponseHandler):
         """Count no more as the pool's."""
         if self._pool is not None and self._member:
             self._member = False
-            self._pool.lost(cast("Connection", self))  # what it keeps are those that carry exchanges
+            self._pool.lost(cast("Carrier", self))  # what it keeps are those that carry exchanges
 
     def _discard(self, why: str) -> None:
         self.why = why

@@ -13,8 +13,8 @@ from proxy.errors import ConnectFailed, GatewayError, PoolFull, Retry, UpstreamR
 from proxy.exchange import Endpoint, Exchange
 from proxy.flow import Spawn
 from proxy.timers import Timer, Wheel
+from proxy.upstream.carrier import Carrier
 from proxy.upstream.connector import Connector
-from proxy.upstream.http1 import Connection
 from proxy.upstream.queue import Queue
 from proxy.upstream.resolve import Addresses
 from proxy.upstream.stats import Stats
@@ -120,8 +120,8 @@ class Pool:
         self.flusher = flusher
         self.strict = strict
         self._connector = connector
-        self._idle: dict[Endpoint, deque[Connection]] = {endpoint: deque() for endpoint in endpoints}
-        self._all: set[Connection] = set()
+        self._idle: dict[Endpoint, deque[Carrier]] = {endpoint: deque() for endpoint in endpoints}
+        self._all: set[Carrier] = set()
         self._addresses: dict[Endpoint, Addresses] = {}  # of those that are followed
         self._queue = Queue(
             limits.queue, limits.queue_timeout, clock=clock, wheel=wheel, waited=stats.wait, refused=stats.failed
@@ -159,7 +159,7 @@ class Pool:
         """Exchanges that wait for a connection."""
         return len(self._queue)
 
-    def take(self, endpoint: Endpoint) -> Connection | None:
+    def take(self, endpoint: Endpoint) -> Carrier | None:
         """An idle connection, the one used last, so that the others can time out; None when there is none."""
         idle = self._idle.get(endpoint)
         while idle:
@@ -225,7 +225,7 @@ class Pool:
 
     # connections come back
 
-    def put(self, connection: Connection) -> None:
+    def put(self, connection: Carrier) -> None:
         """A connection is free: for the first in the queue who can use it, else idle."""
         idle = self._idle.get(connection.endpoint)
         spent = self._spent(connection, idle is not None)
@@ -240,7 +240,7 @@ class Pool:
         if self.idle > self.limits.max_idle and self._trim.deadline == inf:
             self._trim_in(_TRIM_AFTER)
 
-    def _spent(self, connection: Connection, known: bool) -> str:
+    def _spent(self, connection: Carrier, known: bool) -> str:
         """Why a connection is not to be used again; empty when it is."""
         if self._closed:
             return "stopping"
@@ -254,7 +254,7 @@ class Pool:
             return "upstream"
         return "lifetime" if connection.expires <= self._now() else ""
 
-    def _hand_on(self, connection: Connection) -> bool:
+    def _hand_on(self, connection: Carrier) -> bool:
         """Let the next one have it, or its room; False when it is not free any more."""
         waiter = self._queue.next_for(connection.endpoint)
         if waiter is None:
@@ -266,7 +266,7 @@ class Pool:
             connection.leave("room")  # which makes room for the first in the queue
         return False
 
-    def lost(self, connection: Connection) -> None:
+    def lost(self, connection: Carrier) -> None:
         """A connection is gone, idle or busy."""
         self._connector.forget(connection)
         self._all.discard(connection)
@@ -305,7 +305,7 @@ class Pool:
             if connection.endpoint is endpoint:
                 self._verify(connection)
 
-    def _verify(self, connection: Connection) -> None:
+    def _verify(self, connection: Carrier) -> None:
         """Whether a connection leads to where its endpoint is."""
         addresses = self._addresses.get(connection.endpoint)
         if addresses is None or connection.peer in addresses:

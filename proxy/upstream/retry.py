@@ -10,11 +10,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from proxy.body import Stream
 from proxy.clock import Clock
 from proxy.errors import GatewayError, Retry, cause_of
 from proxy.exchange import Exchange
 from proxy.kept import Kept, Room
+from proxy.stream import Stream
 
 _SPAN = 10  # seconds
 _FREE = 32  # tries a second as the last resort that are always allowed

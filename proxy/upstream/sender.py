@@ -7,17 +7,17 @@ import re
 from typing import TYPE_CHECKING
 
 from proxy import flow
-from proxy.body import Stream
 from proxy.errors import GatewayError
 from proxy.exchange import Exchange
 from proxy.flow import Room
 from proxy.framing import FramingError, LengthWriter
 from proxy.headers import Headers
 from proxy.kept import Kept
+from proxy.stream import Stream
 from proxy.upstream.head import Writer, request_framing, request_head
 
 if TYPE_CHECKING:
-    from proxy.upstream.http1 import Connection
+    from proxy.upstream.carrier import Carrier
 
 _EXPECT = re.compile(rb"\r\nexpect:", re.IGNORECASE)
 
@@ -32,7 +32,7 @@ class Sender(Room):
 
     __slots__ = ("_connection", "_exchange", "_head", "_pump", "_writer", "expects", "sent")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Carrier) -> None:
         super().__init__()
         self._connection = connection
         self._exchange: Exchange | None = None
@@ -72,7 +72,7 @@ class Sender(Room):
                 transport.write(head)
 
     def body_data(self, data: bytes) -> None:
-        """:see: `proxy.body.Sink`."""
+        """:see: `proxy.stream.Sink`."""
         transport, framing = self._connection.transport, self._writer
         if transport is None or framing is None:
             return
@@ -90,7 +90,7 @@ class Sender(Room):
         flow.put(transport, buffers, len(data))
 
     def body_end(self, trailers: Headers | None) -> None:
-        """:see: `proxy.body.Sink`."""
+        """:see: `proxy.stream.Sink`."""
         transport, framing = self._connection.transport, self._writer
         if transport is None or framing is None:
             return
@@ -106,7 +106,7 @@ class Sender(Room):
         self._connection.request_over()
 
     def body_failed(self, error: GatewayError) -> None:
-        """:see: `proxy.body.Sink`."""
+        """:see: `proxy.stream.Sink`."""
         self._connection.fail(error)
 
     def pause(self) -> None:

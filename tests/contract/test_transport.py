@@ -12,7 +12,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from proxy.body import Stream
 from proxy.errors import GatewayError, UpstreamError
 from proxy.exchange import Endpoint, Exchange
 from proxy.headers import Headers
@@ -23,6 +22,7 @@ from proxy.ports import FetchPort
 from proxy.registry import Registry
 from proxy.server.gateway import Gateway
 from proxy.settings import load_text
+from proxy.stream import Stream
 from proxy.testing.upstream import Conversation, FakeUpstream
 
 Far = FakeUpstream

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from proxy.body import HIGH_WATER
+from proxy.stream import HIGH_WATER
 from tests.e2e import peers
 from tests.e2e.origin_app import PIECE, content_hash
 from tests.e2e.peers import MIB, Client, Gateway, Origin

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from proxy.body import Body, Stream
+from proxy.body import Body
 from proxy.chain import Chain, Link
 from proxy.clock import ManualClock
 from proxy.engine import Engine
@@ -19,6 +19,7 @@ from proxy.peer import Peer
 from proxy.plan import Plan, Snapshot
 from proxy.plugin import Plugin, PluginConfig
 from proxy.routing import Match, Route, Router
+from proxy.stream import Stream
 
 ENDPOINT = Endpoint("http://127.0.0.1:9001", "http", "127.0.0.1", 9001)
 Hook = Callable[[Exchange], Any]

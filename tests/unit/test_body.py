@@ -7,9 +7,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 
-from proxy.body import EMPTY, HIGH_WATER, Body, Stream
+from proxy.body import EMPTY, Body
 from proxy.errors import BodyTooLarge, UpstreamReset
 from proxy.headers import Headers
+from proxy.stream import HIGH_WATER, Stream
 
 TRAILERS = Headers([("Digest", "x")])
 

@@ -7,9 +7,10 @@ from typing import NoReturn
 
 import pytest
 
-from proxy.body import Body, Stream
+from proxy.body import Body
 from proxy.errors import BodyTooLarge, ClientLeft
 from proxy.headers import Headers
+from proxy.stream import Stream
 
 
 class Peer:

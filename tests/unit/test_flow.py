@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from proxy import flow
-from proxy.body import EMPTY, Body, Stream
+from proxy.body import EMPTY, Body
 from proxy.errors import GatewayError, PluginFailed, UpstreamReset
 from proxy.headers import Headers
+from proxy.stream import Stream
 
 
 class Taker:

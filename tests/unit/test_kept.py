@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.body import HIGH_WATER, Stream
 from proxy.errors import ClientLeft, GatewayError
 from proxy.headers import Headers
 from proxy.kept import Kept, Room
+from proxy.stream import HIGH_WATER, Stream
 
 
 class Source:

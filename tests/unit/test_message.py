@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from proxy.body import EMPTY, Body, Stream
+from proxy.body import EMPTY, Body
 from proxy.headers import Headers
 from proxy.message import Request, Response
+from proxy.stream import Stream
 
 
 class Tunnel:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from proxy.body import Stream
 from proxy.errors import BadRequest, ClientLeft, UpstreamReset
 from proxy.exchange import Exchange, Phase
 from proxy.message import Response
+from proxy.stream import Stream
 from tests.unit.stage import Acting, Gate, Stage
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from proxy.body import Body, Stream
+from proxy.body import Body
 from proxy.errors import ClientLeft, GatewayError
 from proxy.exchange import Exchange
 from proxy.message import Response
 from proxy.ports import Drain, FetchPort
+from proxy.stream import Stream
 from proxy.testing import drive
 
 

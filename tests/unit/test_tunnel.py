@@ -232,6 +232,7 @@ async def test_a_101_in_front_of_a_reset_is_a_bad_gateway(stage: Stage) -> None:
         await client.send([get("/t", *ASK)])
         await until(lambda: holding.asked)
         (connection,) = stage.gateway.runtime.connector._opened
+        assert connection.transport is not None
         connection.transport.abort()  # what is left in the socket is still read before the end is told
         connection.data_received(SWITCHED % b"chat")
         assert (await client.answer()).status == 502

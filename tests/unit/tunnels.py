@@ -56,7 +56,7 @@ async def switched(stage: Stage, client: Client, peer: Peer, *fields: str, behin
 
 
 def narrow(stage: Stage, peer: Peer) -> None:
-    """Keep the system from taking ever more in front of those who do not read: its buffers grow to 36 MiB by themselves."""
+    """Keep the system's buffers from growing (to 36 MiB) in front of those who do not read."""
     assert peer.wire is not None
     tunnel = stage.ends[0]._tunnel
     for end in (peer.wire._writer, tunnel._client._transport, tunnel._upstream._transport):

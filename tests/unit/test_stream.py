@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.body import HIGH_WATER, Body, Stream
+from proxy.body import Body
 from proxy.errors import ClientLeft, GatewayError, UpstreamReset
 from proxy.headers import Headers
+from proxy.stream import HIGH_WATER, Stream
 
 TRAILERS = Headers([("Digest", "x")])
 
