@@ -90,6 +90,7 @@ def _completed(exchange: Exchange) -> RequestCompleted:
         bytes_out=exchange.bytes_out,
         attempts=exchange.attempts,
         fallback=exchange.fallback,
+        cache=exchange.cache,
     )
 
 

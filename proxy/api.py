@@ -38,6 +38,7 @@ from proxy.peer import ClientCertificate, Peer
 from proxy.plugin import Admin, AdminRequest, Answer, Command, Http, Plugin, PluginConfig, Rank, Services
 from proxy.routing import PathSet
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
+from proxy.shared import Budget, Shared
 
 __all__ = [
     "Accepted",
@@ -48,6 +49,7 @@ __all__ = [
     "BadRequest",
     "Body",
     "BodyTooLarge",
+    "Budget",
     "Cache",
     "CacheStats",
     "Chain",
@@ -88,6 +90,7 @@ __all__ = [
     "RequestCompleted",
     "Response",
     "Services",
+    "Shared",
     "Size",
     "TooMuch",
     "UpstreamError",

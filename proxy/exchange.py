@@ -171,6 +171,8 @@ class Exchange:
         comes before those that are.
     :ivar upstream_status: status that the last try was answered with, whatever became of that answer; 0 without one.
     :ivar fallback: what `on_error` gave in the place of the upstream: the name of another one, `respond`, or `""`.
+    :ivar cache: what the cache did with it, as its statistics count it: `hit`, `stale`, `revalidated`, `collapsed`,
+        `miss`, `bypass` and so on; `""` when no cache looked at it.
     :ivar deadline: clock reading by which the answer must be whole, seconds; `inf` without one. A plugin may bring it
         forward before the first try.
     :ivar started: clock reading at its head's arrival, seconds.
@@ -191,6 +193,7 @@ class Exchange:
         "before",
         "bytes_in",
         "bytes_out",
+        "cache",
         "claim",
         "client",
         "cursor",
@@ -241,6 +244,7 @@ class Exchange:
         self.upstream_status = 0
         self.tried: tuple[Endpoint, ...] = ()
         self.fallback = ""
+        self.cache = ""
         self.deadline = inf
         self.started = started
         self.first_byte = self.finished = 0.0
@@ -304,6 +308,12 @@ class Exchange:
     def detach(self) -> None:
         """Let the answer be drained to its end although its client has left (a shared cache fill)."""
         self.detached = True
+
+    def hand_over(self) -> None:
+        """The answer's body belongs to a plugin now, which gives others of it too: when this client leaves, only its
+        own share ends. To be called when what stands in the answer is such a share (`Shared.reader`)."""
+        self.detached = False
+        self.attempt = None
 
     # for the engine
 

@@ -117,5 +117,3 @@ class Config(PluginConfig):
     """Answers that are refreshed in the background at the same time, at most."""
     purgers: tuple[str, ...] = ()
     """Networks whose clients may send PURGE; nobody by default."""
-    status: bool = True
-    """Whether every answer carries Cache-Status (RFC 9211)."""

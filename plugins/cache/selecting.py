@@ -6,11 +6,11 @@ compared at all: what counts is whether the coding that an answer has is one tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from plugins.cache.parsing import members, normal
-from proxy.api import Headers
+from proxy.api import Accepted, Headers, accepted
 
 CODINGS = ("zstd", "br", "gzip", "deflate")  # the better first, where a client likes them equally
 ENCODING = "accept-encoding"
@@ -67,31 +67,14 @@ def selecting(headers: Headers, names: Sequence[str]) -> tuple[tuple[str, str | 
     return tuple((name, normalised(name, headers)) for name in names if name != ENCODING)
 
 
-def accepted(headers: Headers) -> Mapping[str, float] | None:
-    """The weight of each coding by Accept-Encoding (RFC 9110 section 12.5.3); None when the client says nothing."""
-    values = headers.getall(ENCODING)
-    if not values:
-        return None
-    told = dict(weights(values))
-    if "x-gzip" in told:
-        told.setdefault("gzip", told["x-gzip"])
-    return told
+def liking(coding: str, told: Accepted) -> float:
+    """How much a client wants a coding: 0 when it does not take it.
 
-
-def liking(coding: str, told: Mapping[str, float] | None) -> float:
-    """How much a client wants a coding: 0 when it does not take it. `""` is the identity.
-
-    One that says nothing takes every coding; identity is wanted least of what is liked equally, and goes unless it was
-    refused.
+    Identity (`""`) is wanted least of what is liked equally, and goes unless it was refused. Who says nothing gets it.
     """
-    if told is None:
-        return 1.0 if coding == "" else 0.0  # every coding is allowed then, but who says nothing rarely decodes
     if coding == "":
-        weight = told.get("identity", told.get("*"))
-        return 1e-6 if weight is None else weight
-    if "," in coding:
-        return min(liking(one, told) for one in coding.split(","))
-    return told.get(coding, told.get("*", 0.0))
+        return 0.0 if told.refuses_identity else max(told.weight("identity"), 0.5)
+    return min(told.weight(one) for one in coding.split(","))
 
 
 class Variant(Protocol):
@@ -124,7 +107,7 @@ def select(variants: Sequence[V], headers: Headers) -> V | None:
 
 def _by_liking(variants: Sequence[V], headers: Headers) -> list[V]:
     """Those whose coding the client takes, the one that it likes best first."""
-    told = accepted(headers)
+    told = accepted(headers.getall(ENCODING))
     ranked = [(liking(variant.coding, told), variant) for variant in variants]
     liked = [(-like, _place(variant.coding), variant) for like, variant in ranked if like > 0.0]
     return [variant for _, _, variant in sorted(liked, key=lambda one: one[:2])]

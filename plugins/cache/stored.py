@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from plugins.cache.selecting import ENCODING
-from proxy.api import CorruptEntry, Headers
+from proxy.api import CorruptEntry, Headers, applied
 
 Wire = tuple[tuple[bytes, bytes], ...]
 Selecting = tuple[tuple[str, "str | None"], ...]
@@ -244,5 +244,4 @@ def variant_of(headers: Headers, names: Sequence[str]) -> tuple[str, int]:
 
     :param names: of its Vary.
     """
-    coding = ",".join(headers.getall("content-encoding")).replace(" ", "").lower()
-    return ("" if coding == "identity" else coding), (BY_CODING if ENCODING in names else 0)
+    return ",".join(applied(headers)), (BY_CODING if ENCODING in names else 0)

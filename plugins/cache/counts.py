@@ -1,0 +1,94 @@
+"""What the cache did, counted by route and reason, and what it loses by each reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from proxy.api import Metrics
+
+SERVED = frozenset({"hit", "stale", "collapsed", "revalidated", "stale-error"})
+
+_MOST = 2000  # pairs of route and reason
+_OTHER = "other"
+
+# What can be done about a miss of that reason; those that are not here are as they should be
+REMEDIES = {
+    "no-freshness": "send Cache-Control: max-age, or set ttl on the route",
+    "no-store": "send no-store only where it is meant, or target gateways with CDN-Cache-Control",
+    "private": "send private only for answers that are one person's, or target gateways with CDN-Cache-Control",
+    "authorization": "send public or s-maxage where an answer is the same for everybody",
+    "set-cookie": "do not set cookies on answers that are everybody's, or mark them as public",
+    "vary-star": "name the fields that matter in Vary",
+    "vary-miss": "vary on fewer fields: User-Agent and Cookie have a value for each client",
+    "uri-miss": "leave parameters that make no difference out of the key (key.query), or give more memory",
+    "stale": "make answers fresh for longer, and send validators and stale-while-revalidate",
+    "request": "clients ask for new answers: ignore_client_no_cache",
+    "too-large": "raise max_object",
+    "status": "name the status in statuses, or send a lifetime with it",
+    "method": "let a route store answers to POST where it only reads (methods)",
+    "event-stream": "",
+    "unkeyed": "remove the field before the cache, or make it part of the key (key.headers)",
+    "bypass": "a field named in bypass came with the request",
+}
+
+
+class Counts:
+    """Counters of one process."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._requests = metrics.counter(
+            "passerelle_cache_requests_total", "Requests by what the cache did with them.", ("route", "result")
+        )
+        self._results: Counter[tuple[str, str]] = Counter()
+        self._lost: Counter[tuple[str, str]] = Counter()
+        self._children: dict[tuple[str, str], Any] = {}
+        self.saved = 0  # bytes of bodies that came from the cache
+
+    def count(self, route: str, result: str) -> None:
+        """An exchange is over."""
+        pair = (route, result)
+        child = self._children.get(pair)
+        if child is None:
+            child = self._children[pair] = self._requests.child(route, result)
+        child.value += 1
+        self._results[pair] += 1
+
+    def lose(self, route: str, reason: str) -> None:
+        """The upstream was asked, for that reason."""
+        pair = (route, reason)
+        self._lost[pair if pair in self._lost or len(self._lost) < _MOST else (_OTHER, reason)] += 1
+
+    def summary(self) -> dict[str, Any]:
+        """By route: how often each result, and the share that the upstream was spared."""
+        found: dict[str, dict[str, Any]] = {}
+        for (route, result), number in sorted(self._results.items()):
+            found.setdefault(route, {"results": {}})["results"][result] = number
+        for told in found.values():
+            told["hit_ratio"] = _ratio(told["results"])
+        return {"routes": found, "bytes_served": self.saved}
+
+    def losses(self) -> list[dict[str, Any]]:
+        """What each reason costs, the dearest first: requests, their share of all that went upstream, the remedy."""
+        by_reason: Counter[str] = Counter()
+        routes: dict[str, Counter[str]] = {}
+        for (route, reason), number in self._lost.items():
+            by_reason[reason] += number
+            routes.setdefault(reason, Counter())[route] += number
+        total = by_reason.total()
+        return [
+            {
+                "reason": reason,
+                "requests": number,
+                "share": round(number / total, 4),
+                "route": routes[reason].most_common(1)[0][0],
+                "remedy": REMEDIES.get(reason.partition(":")[0], ""),
+            }
+            for reason, number in by_reason.most_common()
+        ]
+
+
+def _ratio(results: dict[str, int]) -> float:
+    """The share of requests that got an answer without their own whole fetch."""
+    total = sum(results.values())
+    return round(sum(number for result, number in results.items() if result in SERVED) / total, 4) if total else 0.0

@@ -1,0 +1,169 @@
+"""Keep answers, and use them again: a shared cache by RFC 9111, in memory and, where there is one, in Redis.
+
+    plugins:
+      - cache: {memory: 256MiB}
+    routes:
+      - {name: api, match: {path: /api/*}, upstream: app, plugins: {cache: {ttl: 30s, grace: 10m}}}
+      - {name: admin, match: {path: /admin/*}, upstream: app, plugins: {cache: false}}
+
+A hit is answered at once, before any task is made. Everything else goes on through the plugins listed after the cache
+and to the upstream, one request for all that ask for the same at the same time; what comes back is stored while it
+flows to the clients. Every answer says in Cache-Status (RFC 9211) what was done with it and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from plugins.cache import marks
+from plugins.cache.answers import answer
+from plugins.cache.config import Config
+from plugins.cache.counts import SERVED, Counts
+from plugins.cache.directives import OWN, Directives
+from plugins.cache.fetching import Fetching
+from plugins.cache.invalidation import invalidates, targets
+from plugins.cache.keys import key_of
+from plugins.cache.refreshing import Refreshing
+from plugins.cache.reuse import Use, Verdict, asked, judge, stands_aside
+from plugins.cache.shelf import Shelf
+from plugins.cache.stored import Entry, Stored
+from plugins.cache.storing import unkeyed
+from plugins.cache.visit import VISIT, Visit
+from proxy.api import Answer, Exchange, Plugin, Rank, Response, Services
+
+_NO_WISHES = Directives({})
+_BODILESS = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What `start` makes and all routes share."""
+
+    shelf: Shelf
+    fetching: Fetching
+    refreshing: Refreshing
+    counts: Counts
+    buffered_body: int
+
+
+class HttpCache(Plugin[Config]):
+    """Answers from what is stored, and stores."""
+
+    rank = Rank.CACHE
+    pure: ClassVar[bool] = False
+
+    _parts: _Parts
+
+    async def start(self, services: Services) -> None:
+        shelf = Shelf(services, self.config)
+        counts = Counts(services.metrics)
+        self._parts = _Parts(shelf, Fetching(shelf), Refreshing(shelf), counts, services.buffered_body)
+
+    # the way in
+
+    def on_request(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
+        config, request = self.config, exchange.request
+        why = stands_aside(request, config) or ("unkeyed" if unkeyed(request, config) else "")
+        if why:
+            exchange[VISIT] = Visit(request, "", why, _NO_WISHES)
+            return None
+        if request.method not in _BODILESS:
+            return self._read(exchange)
+        return self._look(exchange, key_of(request, exchange.route, config))
+
+    async def _read(self, exchange: Exchange) -> Answer:
+        """A request whose body is part of the key."""
+        body = await exchange.request.body.read(self._parts.buffered_body)
+        found = self._look(exchange, key_of(exchange.request, exchange.route, self.config, body))
+        return found if found is None or isinstance(found, Response) else await found
+
+    def _look(self, exchange: Exchange, key: str) -> Answer | Awaitable[Answer]:
+        shelf = self._parts.shelf
+        entry = shelf.cache.peek(key)
+        if entry is None and shelf.layered:
+            return self._look_further(exchange, key)
+        return self._decide(exchange, key, entry)
+
+    async def _look_further(self, exchange: Exchange, key: str) -> Answer:
+        found = self._decide(exchange, key, await self._parts.shelf.cache.get(key))
+        return found if found is None or isinstance(found, Response) else await found
+
+    def _decide(self, exchange: Exchange, key: str, entry: Entry | None) -> Answer | Awaitable[Answer]:
+        config, request = self.config, exchange.request
+        now = self._parts.shelf.now()
+        wants = asked(request, config)
+        verdict = judge(entry, request, wants, now, config)
+        stored = verdict.stored
+        if stored is not None and verdict.use in (Use.HIT, Use.STALE):
+            return self._hit(exchange, key, stored, verdict, now)
+        if verdict.use is Use.NOTHING:
+            return self._nothing(exchange)
+        visit = Visit(request, "" if verdict.use is Use.ASIDE else key, verdict.reason, wants, stored)
+        exchange[VISIT] = visit
+        return self._forward(exchange, visit, entry) if visit.key else None
+
+    def _hit(self, exchange: Exchange, key: str, stored: Stored, verdict: Verdict, now: float) -> Response:
+        exchange.cache = verdict.use.value
+        if verdict.use is Use.STALE:
+            self._parts.refreshing.refresh(exchange, key, stored, self.config)
+        return answer(stored, exchange.request, now, marks.hit(stored.fresh_for(now), verdict.reason))
+
+    def _nothing(self, exchange: Exchange) -> Response:
+        """RFC 9111 section 5.2.1.7."""
+        exchange.cache = "nothing"
+        fields = {"cache-control": "no-store", "cache-status": marks.forwarded("request", detail="only-if-cached")}
+        return Response.text(504, "there is no stored answer to this, and no other was wanted\n", fields)
+
+    def _forward(self, exchange: Exchange, visit: Visit, entry: Entry | None) -> Answer | Awaitable[Answer]:
+        fetching, config = self._parts.fetching, self.config
+        flight = fetching.begin(exchange, visit, entry, config)
+        if flight is None:
+            return None
+        if flight.landed.done():
+            found = fetching.joined(exchange, visit, flight)
+            if found is not None:
+                return found
+        return fetching.wait(exchange, visit, flight, config)
+
+    # the way out
+
+    def on_response(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
+        visit, response = exchange.get(VISIT), exchange.response
+        if visit is None or response is None:
+            return None
+        if not visit.key:
+            return self._passed(exchange, visit, response)
+        exchange.request = visit.request
+        return self._parts.fetching.landed(exchange, visit, response, self.config)
+
+    def _passed(self, exchange: Exchange, visit: Visit, response: Response) -> Awaitable[Answer] | None:
+        exchange.cache = "bypass"
+        headers = response.headers
+        if headers.getall(OWN):
+            headers.remove(OWN)
+        headers.push("Cache-Status", "cache-status", marks.forwarded(visit.why))
+        request = visit.request
+        if not invalidates(request, response):
+            return None
+        hosts = self.config.key.host
+        return self._invalidate(
+            [f"{request.scheme}://{host if hosts else '*'}{target}" for host, target in targets(request, response)]
+        )
+
+    async def _invalidate(self, urls: list[str]) -> None:
+        await self._parts.shelf.forget(urls)
+
+    def on_complete(self, exchange: Exchange) -> None:
+        visit, parts = exchange.get(VISIT), self._parts
+        if visit is not None:
+            parts.fetching.over(exchange, visit)
+        result = exchange.cache
+        if not result or exchange.parent is not None:
+            return
+        parts.counts.count(exchange.route, result)
+        if result in SERVED:
+            parts.counts.saved += exchange.bytes_out
+        elif visit is not None:
+            parts.counts.lose(exchange.route, visit.lost or visit.why)
