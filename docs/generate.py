@@ -28,7 +28,7 @@ from proxy.settings.unsupported import UNSUPPORTED
 HERE = Path(__file__).parent
 BEGIN = "<!-- begin: written by docs/generate.py -->"
 END = "<!-- end -->"
-BUILT_IN = ("access_log", "compress", "events", "headers", "request_id", "respond")
+BUILT_IN = ("access_log", "cache", "compress", "events", "headers", "request_id", "respond")
 
 
 def settings_tables() -> str:

@@ -10,10 +10,11 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from proxy.body import HIGH_WATER, Body, Stream
+from proxy.body import Body
 from proxy.errors import ClientLeft, GatewayError
 from proxy.flow import Room, Spawn, send
 from proxy.headers import Headers
+from proxy.stream import HIGH_WATER, Stream
 
 
 class Budget:

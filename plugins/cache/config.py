@@ -48,14 +48,14 @@ class _Part(BaseModel):
 class Allow(_Part):
     """These parameters alone."""
 
-    allow: frozenset[str]
+    allow: tuple[str, ...]
     """Names of the parameters that tell answers apart; the others are not part of the key."""
 
 
 class Deny(_Part):
     """All parameters but these."""
 
-    deny: frozenset[str]
+    deny: tuple[str, ...]
     """Names of parameters that make no difference, such as utm_source."""
 
 
@@ -89,10 +89,10 @@ class Config(PluginConfig):
     """How long an answer is fresh that says nothing of its freshness; never over no-store or private."""
     force_ttl: Duration | None = None
     """How long every answer is fresh, whatever it says itself, no-store and private included. Use it with care."""
-    statuses: frozenset[Status] | None = None
+    statuses: tuple[Status, ...] | None = None
     """Statuses whose answers may be stored; not written: all that say how long they are fresh, and those that RFC 9110
     section 15.1 calls heuristically cacheable."""
-    methods: frozenset[Method] = frozenset({"GET", "HEAD"})
+    methods: tuple[Method, ...] = ("GET", "HEAD")
     """Methods whose answers may come from the cache. With POST the request's body is part of the key."""
     key: KeyParts = KeyParts()
     """What tells answers apart."""

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from proxy.body import HIGH_WATER, Body, Stream
+from proxy.body import Body
 from proxy.errors import ClientLeft, UpstreamReset
 from proxy.headers import Headers
 from proxy.shared import Budget, Shared
+from proxy.stream import HIGH_WATER, Stream
 
 PART = bytes(HIGH_WATER // 2)
 

@@ -27,6 +27,6 @@ def test_options_that_mean_nothing_are_refused(options: dict[str, object]) -> No
 def test_what_it_is_without_a_word() -> None:
     config = Config()
     assert config.ttl is None
-    assert config.methods == {"GET", "HEAD"}
+    assert config.methods == ("GET", "HEAD")
     assert config.grace == 0
     assert config.key.query == "all"
