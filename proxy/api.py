@@ -29,16 +29,44 @@ from proxy.errors import (
     GatewayError,
     UpstreamError,
 )
-from proxy.events import ApiError, Event, EventBus, EventClass, LogsRotated, RequestCompleted
+from proxy.events import (
+    ApiError,
+    Event,
+    EventBus,
+    EventClass,
+    LogsRotated,
+    RequestCompleted,
+    WebhookDeliveryDead,
+    WebhookEndpointDisabled,
+    WebhookEndpointFailing,
+    WebhookEndpointRecovered,
+    WebhookTest,
+    built_in_events,
+    is_built_in,
+    known_events,
+)
 from proxy.exchange import Endpoint, Exchange, Key
 from proxy.headers import Headers
 from proxy.message import Request, Response
 from proxy.metrics import Metrics
 from proxy.peer import ClientCertificate, Peer
-from proxy.plugin import Admin, AdminRequest, Answer, Command, Http, Plugin, PluginConfig, Rank, Services
+from proxy.plugin import Admin, AdminRequest, Answer, Command, GuardedHttp, Http, Plugin, PluginConfig, Rank, Services
 from proxy.routing import PathSet
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
 from proxy.shared import Budget, Shared
+from proxy.store import (
+    Backlog,
+    Delivery,
+    Due,
+    EndpointNotes,
+    MemoryStore,
+    NewEvent,
+    Outcome,
+    Selection,
+    Store,
+    StoredEvent,
+    StoreUnavailable,
+)
 
 __all__ = [
     "Accepted",
@@ -46,6 +74,7 @@ __all__ = [
     "AdminRequest",
     "Answer",
     "ApiError",
+    "Backlog",
     "BadRequest",
     "Body",
     "BodyTooLarge",
@@ -61,9 +90,12 @@ __all__ = [
     "CodingError",
     "Command",
     "CorruptEntry",
+    "Delivery",
+    "Due",
     "Duration",
     "DurationOrZero",
     "Endpoint",
+    "EndpointNotes",
     "Event",
     "EventBus",
     "EventClass",
@@ -71,6 +103,7 @@ __all__ = [
     "Fault",
     "Filter",
     "GatewayError",
+    "GuardedHttp",
     "Headers",
     "Http",
     "Key",
@@ -79,7 +112,10 @@ __all__ = [
     "Link",
     "LogsRotated",
     "Malformed",
+    "MemoryStore",
     "Metrics",
+    "NewEvent",
+    "Outcome",
     "PathSet",
     "Peer",
     "Percent",
@@ -89,18 +125,30 @@ __all__ = [
     "Request",
     "RequestCompleted",
     "Response",
+    "Selection",
     "Services",
     "Shared",
     "Size",
+    "Store",
+    "StoreUnavailable",
+    "StoredEvent",
     "TooMuch",
     "UpstreamError",
+    "WebhookDeliveryDead",
+    "WebhookEndpointDisabled",
+    "WebhookEndpointFailing",
+    "WebhookEndpointRecovered",
+    "WebhookTest",
     "accepted",
     "applied",
     "blame",
+    "built_in_events",
     "can_decode",
     "choose",
     "decode",
     "decoded",
     "decoding",
     "installed",
+    "is_built_in",
+    "known_events",
 ]

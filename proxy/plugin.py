@@ -53,6 +53,33 @@ C = TypeVar("C", bound=PluginConfig)
 T = TypeVar("T")
 
 
+class GuardedHttp(Protocol):
+    """A client of one plugin's own, for URLs that others have chosen; made by `Http.guarded`."""
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout: float,  # noqa: ASYNC109 (a total in seconds, kept by the client itself)
+        keep: int,
+    ) -> Response:
+        """Send a request; the answer holds no more than the first `keep` bytes of its body, as they came.
+
+        Redirects are answers, and nothing is decoded.
+
+        :param timeout: seconds for everything.
+        :raises GatewayError: as `Http.request`; ConnectFailed also for an address that is not admitted.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close its connections."""
+        ...
+
+
 class Http(Protocol):
     """The pooled client for plugins: the same ClientSession, pools and DNS cache that forward.
 
@@ -102,6 +129,16 @@ class Http(Protocol):
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> AbstractAsyncContextManager[Response]:
         """An answer whose body is read as it arrives; its connection is given back at the end of the `with`."""
+        ...
+
+    def guarded(self, admits: Callable[[str], bool], *, connect: float = 5.0, connections: int = 10) -> GuardedHttp:
+        """A client with connections of its own, each to an address that was admitted.
+
+        :param admits: asked about the very address that is connected to, whether it was written as such, in whatever
+            way, or looked up.
+        :param connect: seconds for a connection.
+        :param connections: how many at once.
+        """
         ...
 
 

@@ -1,6 +1,7 @@
 """What has happened, as typed events, and the bus that carries them."""
 
 from proxy.events.bus import EventBus, EventStream, Handler, Kind
+from proxy.events.catalogue import AWAITED, CATALOGUE, built_in_events, is_built_in, known_events, schema
 from proxy.events.kinds import (
     ApiError,
     CircuitClosed,
@@ -19,9 +20,20 @@ from proxy.events.kinds import (
     UpstreamUnhealthy,
     WorkerDied,
 )
+from proxy.events.limit_kinds import CachePurged, QuotaExceeded, QuotaLow, RateLimited, RequestBlocked
+from proxy.events.webhook_kinds import (
+    WebhookDeliveryDead,
+    WebhookEndpointDisabled,
+    WebhookEndpointFailing,
+    WebhookEndpointRecovered,
+    WebhookTest,
+)
 
 __all__ = [
+    "AWAITED",
+    "CATALOGUE",
     "ApiError",
+    "CachePurged",
     "CircuitClosed",
     "CircuitOpened",
     "ConfigRejected",
@@ -35,10 +47,23 @@ __all__ = [
     "Kind",
     "LogsRotated",
     "PluginError",
+    "QuotaExceeded",
+    "QuotaLow",
+    "RateLimited",
+    "RequestBlocked",
     "RequestCompleted",
     "SystemDraining",
     "SystemStarted",
     "UpstreamRecovered",
     "UpstreamUnhealthy",
+    "WebhookDeliveryDead",
+    "WebhookEndpointDisabled",
+    "WebhookEndpointFailing",
+    "WebhookEndpointRecovered",
+    "WebhookTest",
     "WorkerDied",
+    "built_in_events",
+    "is_built_in",
+    "known_events",
+    "schema",
 ]

@@ -12,7 +12,7 @@ import inspect
 import logging
 import re
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from fnmatch import translate
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -25,7 +25,7 @@ _WITHIN = 60.0
 
 log = logging.getLogger("passerelle.events")
 
-Kind: TypeAlias = type[Event] | str
+Kind: TypeAlias = type[Event] | str | Callable[[type[Event]], bool]
 Handler: TypeAlias = Callable[[Any], None]
 
 
@@ -52,6 +52,7 @@ class EventBus:
         self.dropped: Counter[str] = Counter()
         self.failures = 0
         self._announced: Counter[str] = Counter()
+        self._others: list[Mapping[str, int]] = []
         self._time = clock.time
         self._now = clock.monotonic
         self._subscribers: list[_Subscriber] = []
@@ -93,7 +94,8 @@ class EventBus:
 
         A handler that raises five times within a minute is unsubscribed, and a `plugin.error` tells.
 
-        :param kind: an event class (its subclasses count), a type, or a glob of types such as `quota.*` or `*`.
+        :param kind: an event class (its subclasses count), a type, a glob of types such as `quota.*` or `*`, or a
+            function that says of a class whether it is wanted.
         :param owner: who to blame; the handler's own name when empty.
         :returns: a function that ends the subscription; safe to call twice.
         :raises TypeError: for a coroutine function, which nobody would await: use `stream`.
@@ -110,11 +112,22 @@ class EventBus:
         stream.unsubscribe = self._add(kinds or ("*",), stream.push, "stream")
         return stream
 
+    def count_drops(self, counts: Mapping[str, int]) -> Callable[[], None]:
+        """Tell also of what somebody else loses: of counts, by type, that only grow.
+
+        :returns: a function that ends it.
+        """
+        self._others.append(counts)
+        return lambda: self._others.remove(counts)
+
     def announce_drops(self) -> None:
         """Publish `system.events_dropped` if there were any since the last call; to be called once a minute."""
-        if self.dropped != self._announced:
-            fresh = dict(self.dropped - self._announced)
-            self._announced = self.dropped.copy()
+        dropped = self.dropped.copy()
+        for counts in self._others:
+            dropped.update(counts)
+        fresh = dict(dropped - self._announced)
+        self._announced = dropped
+        if fresh:
             self.publish(EventsDropped(fresh))
 
     def _add(self, kinds: tuple[Kind, ...], handler: Handler, owner: str) -> Callable[[], None]:
@@ -227,7 +240,9 @@ def _matcher(kind: Kind) -> Callable[[type[Event]], bool]:
     if isinstance(kind, str):
         pattern = re.compile(translate(kind))
         return lambda candidate: pattern.match(candidate.type) is not None
-    return lambda candidate: issubclass(candidate, kind)
+    if isinstance(kind, type):
+        return lambda candidate: issubclass(candidate, kind)
+    return kind
 
 
 def _nothing() -> None:

@@ -8,7 +8,8 @@ from enum import Enum
 from typing import Any, ClassVar
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
-_FAMILIES = frozenset(
+_OWN = __name__.rpartition(".")[0] + "."
+FAMILIES = frozenset(
     ("api", "cache", "circuit", "config", "plugin", "quota", "rate", "request", "system", "upstream", "webhook")
 )
 
@@ -44,7 +45,7 @@ class Event:
         if not isinstance(getattr(cls, "klass", None), EventClass) or not cls.__doc__:
             raise TypeError(f"{cls.__name__}: an event names its klass and has a docstring")
         family = name.partition(".")[0]
-        if cls.__module__ != __name__ and family in _FAMILIES:
+        if not cls.__module__.startswith(_OWN) and family in FAMILIES:
             raise TypeError(f"{cls.__name__}: {family}.* is the gateway's own; begin the type with the plugin's name")
 
     @property

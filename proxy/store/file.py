@@ -48,7 +48,7 @@ CREATE TABLE attempt (
 CREATE INDEX attempt_event ON attempt (event);
 CREATE TABLE endpoint (
     id TEXT PRIMARY KEY, owner TEXT NOT NULL DEFAULT '', owned_until REAL NOT NULL DEFAULT 0,
-    state TEXT NOT NULL DEFAULT ''
+    state TEXT NOT NULL DEFAULT '', asked TEXT NOT NULL DEFAULT ''
 );
 PRAGMA user_version = {_VERSION};
 """

@@ -13,7 +13,7 @@ from proxy.store.records import (
     Claim,
     Delivery,
     Due,
-    Endpoint,
+    EndpointNotes,
     NewEvent,
     Outcome,
     Selection,
@@ -50,7 +50,7 @@ class _Table:
         self.ids: dict[str, int] = {}
         self.rows: dict[tuple[int, str], _Row] = {}
         self.attempts: list[Attempt] = []
-        self.endpoints: dict[str, Endpoint] = {}
+        self.endpoints: dict[str, EndpointNotes] = {}
 
     def keep(self, new: NewEvent) -> None:
         if new.id in self.ids:
@@ -59,8 +59,8 @@ class _Table:
         event = StoredEvent(self.sequence, new.id, new.type, new.subject, new.time, new.body)
         self.events[event.sequence] = event
         self.ids[event.id] = event.sequence
-        for endpoint in new.endpoints:
-            self.rows[event.sequence, endpoint] = _Row(Due(event, endpoint), new.time)
+        for endpoint, due_at in new.endpoints.items():
+            self.rows[event.sequence, endpoint] = _Row(Due(event, endpoint), due_at)
 
     def forget(self, sequence: int) -> None:
         event = self.events.pop(sequence)
@@ -222,8 +222,11 @@ class _Endpoints:
     def __init__(self, table: _Table) -> None:
         self._known = table.endpoints
 
-    async def own(self, endpoint: str, owner: str, now: float, until: float) -> Endpoint | None:
-        known = self._known.get(endpoint, Endpoint(endpoint, "", 0.0, ""))
+    def _get(self, endpoint: str) -> EndpointNotes:
+        return self._known.get(endpoint, EndpointNotes(endpoint, "", 0.0, ""))
+
+    async def own(self, endpoint: str, owner: str, now: float, until: float) -> EndpointNotes | None:
+        known = self._get(endpoint)
         if known.owner not in ("", owner) and now < known.owned_until <= until + (until - now):
             return None
         self._known[endpoint] = found = replace(known, owner=owner, owned_until=until)
@@ -235,10 +238,12 @@ class _Endpoints:
                 self._known[known.id] = replace(known, owner="", owned_until=0.0)
 
     async def save(self, endpoint: str, state: str) -> None:
-        known = self._known.get(endpoint, Endpoint(endpoint, "", 0.0, ""))
-        self._known[endpoint] = replace(known, state=state)
+        self._known[endpoint] = replace(self._get(endpoint), state=state)
 
-    async def all(self) -> Sequence[Endpoint]:
+    async def ask(self, endpoint: str, asked: str) -> None:
+        self._known[endpoint] = replace(self._get(endpoint), asked=asked)
+
+    async def all(self) -> Sequence[EndpointNotes]:
         return sorted(self._known.values(), key=lambda one: one.id)
 
 

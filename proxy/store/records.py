@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -15,7 +16,7 @@ class NewEvent:
     :ivar id: unique; the same each time that it is offered.
     :ivar time: when it was published, seconds since the epoch.
     :ivar body: the bytes that are delivered; made once.
-    :ivar endpoints: ids of those that are to get it.
+    :ivar endpoints: ids of those that are to get it, and when each is due, seconds since the epoch.
     """
 
     id: str
@@ -23,7 +24,7 @@ class NewEvent:
     subject: str
     time: float
     body: bytes
-    endpoints: tuple[str, ...]
+    endpoints: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +151,19 @@ class Backlog:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class EndpointNotes:
     """What is remembered of an endpoint over restarts.
 
     :ivar owner: who delivers to it until `owned_until`; empty for nobody.
-    :ivar state: the owner's notes, as JSON; empty at first.
+    :ivar state: the owner's notes; empty at first.
+    :ivar asked: what an operator asked for last; empty at first.
     """
 
     id: str
     owner: str
     owned_until: float
     state: str
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from proxy.store.records import (
     Backlog,
     Claim,
     Delivery,
-    Endpoint,
+    EndpointNotes,
     NewEvent,
     Outcome,
     Selection,
@@ -123,7 +123,7 @@ class DeliveryRepository(Protocol):
 class EndpointRepository(Protocol):
     """Endpoints, and who delivers to them."""
 
-    async def own(self, endpoint: str, owner: str, now: float, until: float) -> Endpoint | None:
+    async def own(self, endpoint: str, owner: str, now: float, until: float) -> EndpointNotes | None:
         """Become the one who delivers to an endpoint, or stay it; None when another one is."""
         ...
 
@@ -135,7 +135,11 @@ class EndpointRepository(Protocol):
         """Remember something of an endpoint."""
         ...
 
-    async def all(self) -> Sequence[Endpoint]:
+    async def ask(self, endpoint: str, asked: str) -> None:
+        """Leave word for whoever delivers to an endpoint."""
+        ...
+
+    async def all(self) -> Sequence[EndpointNotes]:
         """Every endpoint of which something is known, by id."""
         ...
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from proxy.store.file import File
-from proxy.store.records import Endpoint, NewEvent, StoredEvent
+from proxy.store.records import EndpointNotes, NewEvent, StoredEvent
 from proxy.store.repositories import EventSource
 from proxy.store.sqlite_deliveries import SqliteDeliveries
 from proxy.store.thread import Thread
@@ -37,8 +37,9 @@ _OWN = """
 INSERT INTO endpoint (id, owner, owned_until) VALUES (:id, :owner, :until)
 ON CONFLICT (id) DO UPDATE SET owner = :owner, owned_until = :until
 WHERE owner IN ('', :owner) OR owned_until <= :now OR owned_until > :longest
-RETURNING id, owner, owned_until, state
+RETURNING id, owner, owned_until, state, asked
 """
+_ASK = "INSERT INTO endpoint (id, asked) VALUES (:id, :asked) ON CONFLICT (id) DO UPDATE SET asked = :asked"
 _SAVE = "INSERT INTO endpoint (id, state) VALUES (:id, :state) ON CONFLICT (id) DO UPDATE SET state = :state"
 
 
@@ -104,10 +105,10 @@ class _Endpoints:
         self._writer = writer
         self._reader = reader
 
-    async def own(self, endpoint: str, owner: str, now: float, until: float) -> Endpoint | None:
+    async def own(self, endpoint: str, owner: str, now: float, until: float) -> EndpointNotes | None:
         values = {"id": endpoint, "owner": owner, "now": now, "until": until, "longest": until + (until - now)}
         rows = await self._writer.do(lambda connection: connection.execute(_OWN, values).fetchall())
-        return Endpoint(*rows[0]) if rows else None
+        return EndpointNotes(*rows[0]) if rows else None
 
     async def disown(self, owner: str) -> None:
         query = "UPDATE endpoint SET owner = '', owned_until = 0 WHERE owner = ?"
@@ -117,10 +118,14 @@ class _Endpoints:
         values = {"id": endpoint, "state": state}
         await self._writer.do(lambda connection: connection.execute(_SAVE, values))
 
-    async def all(self) -> Sequence[Endpoint]:
-        query = "SELECT id, owner, owned_until, state FROM endpoint ORDER BY id"
+    async def ask(self, endpoint: str, asked: str) -> None:
+        values = {"id": endpoint, "asked": asked}
+        await self._writer.do(lambda connection: connection.execute(_ASK, values))
+
+    async def all(self) -> Sequence[EndpointNotes]:
+        query = "SELECT id, owner, owned_until, state, asked FROM endpoint ORDER BY id"
         rows = await self._reader.do(lambda connection: connection.execute(query).fetchall())
-        return [Endpoint(*row) for row in rows]
+        return [EndpointNotes(*row) for row in rows]
 
 
 def _draw(connection: sqlite3.Connection, source: EventSource) -> int:
@@ -140,4 +145,4 @@ def _last(connection: sqlite3.Connection) -> int:
 
 def _keep(connection: sqlite3.Connection, sequence: int, event: NewEvent) -> None:
     connection.execute(_KEEP, (sequence, event.id, event.type, event.subject, event.time, event.body))
-    connection.executemany(_OWE, [(endpoint, event.time, event.id) for endpoint in event.endpoints])
+    connection.executemany(_OWE, [(name, due_at, event.id) for name, due_at in event.endpoints.items()])

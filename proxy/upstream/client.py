@@ -15,7 +15,9 @@ from yarl import URL
 from proxy.errors import BadResponse, BodyTooLarge, GatewayError, UpstreamReset, UpstreamTimeout
 from proxy.headers import Headers
 from proxy.message import EMPTY, Body, Request, Response
+from proxy.upstream.connector import Connector
 from proxy.upstream.failures import connect_error
+from proxy.upstream.guarded import Guarded
 
 _UPSTREAM = "upstream://"
 _ANY_HEADER = 47  # of zlib or gzip, whichever the bytes begin with
@@ -81,6 +83,11 @@ class Client:
     ) -> Response:
         """:see: `proxy.plugin.Http.post`."""
         return await self.request("POST", url, headers=headers, body=body, timeout=timeout)
+
+    def guarded(self, admits: Callable[[str], bool], *, connect: float = 5.0, connections: int = 10) -> Guarded:
+        """:see: `proxy.plugin.Http.guarded`."""
+        found = self._session.connector
+        return Guarded(admits, found.resolver if isinstance(found, Connector) else None, connect, connections)
 
     @asynccontextmanager
     async def stream(

@@ -33,6 +33,7 @@ class Connector(TCPConnector):
     """A TCPConnector whose own limit is for plugins' requests alone: each upstream's pool has a limit of its own.
 
     :param resolver: knows the addresses of names, and for how long; aiohttp's own unless given.
+    :ivar resolver: the one that was given.
     """
 
     def __init__(self, resolver: AbstractResolver | None = None) -> None:
@@ -45,6 +46,7 @@ class Connector(TCPConnector):
             keepalive_timeout=30.0,
             loop=loop,
         )
+        self.resolver = resolver
         self._factory = lambda: Connection(loop)  # type: ignore[assignment]  # aiohttp has a partial of its own class
         self._opened: set[Carrier] = set()
         self._resolving: dict[asyncio.Task[Any] | None, bool] = {}  # of the tasks in `open`: which have no address yet

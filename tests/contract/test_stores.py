@@ -33,7 +33,9 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 def event(number: int, *endpoints: str, kind: str = "quota.low", size: int = 2) -> NewEvent:
-    return NewEvent(f"id{number:04}", kind, "subject", NOW + number, b"x" * size, endpoints)
+    return NewEvent(
+        f"id{number:04}", kind, "subject", NOW + number, b"x" * size, dict.fromkeys(endpoints, NOW + number)
+    )
 
 
 async def added(store: Store, *events: NewEvent) -> None:
@@ -345,7 +347,8 @@ class TestEndpoints:
         found = await store.endpoints.own("a", "other", NOW + 6, NOW + 11)
         assert found is not None
         assert found.state == '{"failing": 3}'
-        assert [(one.id, one.owner, one.state) for one in await store.endpoints.all()] == [
+        await store.endpoints.ask("b", "disable")
+        assert [(one.id, one.owner, one.state + one.asked) for one in await store.endpoints.all()] == [
             ("a", "other", '{"failing": 3}'),
-            ("b", "", "{}"),
+            ("b", "", "{}disable"),
         ]

@@ -27,7 +27,7 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
 
 
 def event(number: int) -> NewEvent:
-    return NewEvent(f"id{number}", "quota.low", "", NOW, b"{}", ("a",))
+    return NewEvent(f"id{number}", "quota.low", "", NOW, b"{}", {"a": NOW})
 
 
 class Source:
