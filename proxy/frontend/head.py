@@ -46,8 +46,9 @@ from proxy.message import Request
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
 _REG_NAME = r"(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+"
-_AUTHORITY = re.compile(rf"(?:{_REG_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?")  # RFC 3986 section 3.2.2, no comma
+_AUTHORITY = re.compile(rf"(?:{_REG_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{0,5}})?")  # RFC 3986 section 3.2.2, no comma
 _KNOWN_HOSTS = 1024
+_DEFAULT_PORTS = {"http": 80, "https": 443}  # RFC 9110 section 4.2
 _DIGITS = 10  # of a number that is still one
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 
@@ -246,20 +247,34 @@ class HeadReader:
         """RFC 9112 section 3.2: Host, and its agreement with a target in absolute-form."""
         target, host = request.target, request.host
         if host not in self._hosts and (host or request.version == "1.1"):
-            if _AUTHORITY.fullmatch(host) is None or _port(host) > 65535:
+            if not _is_authority(host):
                 raise BadRequest("the Host field names no host (RFC 9112 section 3.2)")
-            if len(self._hosts) >= _KNOWN_HOSTS:
+            if host[-1] == ":":
+                request.host = host[:-1]  # RFC 3986 section 3.2.3: an empty port is none, and is written as none
+            elif len(self._hosts) >= _KNOWN_HOSTS:
                 self._hosts.clear()
-            self._hosts.add(host)
+            self._hosts.add(request.host)
         if "#" in target:
             raise BadRequest("the target holds a fragment (RFC 9112 section 3.2)")
         if target[0] != "/":
             _other_form(request)
 
 
+def _is_authority(text: str) -> bool:
+    return _AUTHORITY.fullmatch(text) is not None and _port(text) <= 65535
+
+
 def _port(host: str) -> int:
     _, colon, port = host.rpartition(":")
     return int(port) if colon and port.isdigit() else 0
+
+
+def _meant(host: str, scheme: str) -> tuple[str, int]:
+    """The host and port that an authority means: no port is the scheme's (RFC 3986 section 3.2.3)."""
+    name, colon, port = host.lower().rpartition(":")
+    if not colon or not (port.isdigit() or not port):  # the colon is of an IPv6 address
+        return host.lower(), _DEFAULT_PORTS[scheme]
+    return name, int(port) if port else _DEFAULT_PORTS[scheme]
 
 
 def _other_form(request: Request) -> None:
@@ -271,11 +286,11 @@ def _other_form(request: Request) -> None:
         parts = urlsplit(target)
     except ValueError:
         raise BadRequest("the target is no URL (RFC 9112 section 3.2.2)") from None
-    if parts.scheme.lower() not in ("http", "https") or _AUTHORITY.fullmatch(parts.netloc) is None:
+    if parts.scheme not in _DEFAULT_PORTS or not _is_authority(parts.netloc):
         raise BadRequest("the target is neither a path nor an http URL (RFC 9112 section 3.2)")
-    if request.host and parts.netloc.lower() != request.host.lower():
+    if request.host and _meant(parts.netloc, parts.scheme) != _meant(request.host, parts.scheme):
         raise BadRequest("the target's authority and Host disagree (RFC 9112 section 3.2.2)")
-    request.host = parts.netloc
+    request.host = parts.netloc.removesuffix(":")
     rest = target[target.index("//") + 2 + len(parts.netloc) :]
     if not rest and request.method == "OPTIONS":
         request.target = "*"  # RFC 9112 section 3.2.4

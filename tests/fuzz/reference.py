@@ -20,7 +20,7 @@ _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
 _EXT = rb"[ \t]*;[ \t]*" + TCHAR + rb"+(?:[ \t]*=[ \t]*(?:" + TCHAR + rb"+|" + _QUOTED + rb"))?"
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})((?:" + _EXT + rb")*)")
-_HOST = re.compile(r"((?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
+_HOST = re.compile(r"((?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?")
 _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?]*)(.*)", re.DOTALL)
 
 MAX_HEAD, MAX_FIELDS, MAX_TARGET, MAX_ANSWER = 32768, 100, 8192, 65536
@@ -204,16 +204,24 @@ def _host(read: Read, hosts: list[str]) -> str:
     if "#" in target:
         raise Bad("fragment")
     if target.startswith("/") or (target == "*" and read.method == "OPTIONS"):
-        return host
+        return host.rstrip(":")
     url = _ABSOLUTE.fullmatch(target)
     if url is None or url[1].lower() not in ("http", "https") or not is_authority(url[2]):
         raise Bad("target")
-    if host and url[2].lower() != host.lower():
+    if host and _endpoint(url[2], url[1]) != _endpoint(host, url[1]):
         raise Bad("target and Host disagree")
     read.target = url[3] if url[3].startswith("/") else "/" + url[3]
     if read.method == "OPTIONS" and not url[3]:
         read.target = "*"  # RFC 9112 section 3.2.4
-    return url[2]
+    return url[2].rstrip(":")
+
+
+def _endpoint(authority: str, scheme: str) -> tuple[str, int]:
+    """Host and port, where no port and an empty one mean the scheme's (RFC 3986 section 3.2.3)."""
+    match = _HOST.fullmatch(authority)
+    if match is None:
+        raise Bad("no authority")
+    return match[1].lower(), int(match[2] or (443 if scheme.lower() == "https" else 80))
 
 
 def is_authority(text: str) -> bool:
