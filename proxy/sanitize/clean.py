@@ -1,0 +1,114 @@
+"""Take out of a text what does harm, and leave the rest as it was. Nothing is changed in place.
+
+HTML is rewritten by nh3, which parses as browsers do and writes what an allow-list keeps; a text that holds no tag is
+never touched by it, so that `a < b` stays what it is.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any, TypeVar, cast
+
+import nh3
+
+from proxy.sanitize.markup import tags
+from proxy.sanitize.validate import RESERVED_NAMES
+from proxy.sanitize.wordlists import words
+
+T = TypeVar("T")
+
+DEPTH = 100  # levels of nesting that `sanitize` follows
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ufffe\uffff\ud800-\udfff]")
+_BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # they make a text read other than it is (CVE-2021-42574)
+_IN_NAMES = re.compile(r"[\x00-\x1f\x7f<>:\"|?*\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_TAGS: frozenset[str] = words(
+    "a abbr b blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd li ol p pre q s samp small span"
+    " strong sub sup table tbody td tfoot th thead tr u ul var"
+)
+_ATTRIBUTES: Mapping[str, AbstractSet[str]] = {
+    "a": {"href", "title", "hreflang"},
+    "img": {"src", "alt", "title", "width", "height"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
+    "ol": {"start"},
+}
+_SCHEMES: frozenset[str] = frozenset({"http", "https", "mailto", "tel"})
+
+
+def sanitize(value: T) -> T:
+    """A cleaned copy of a string, or of every string in dicts, lists and tuples, keys too; other values as they are.
+
+    Of strings go control characters (tabs and line breaks stay), null bytes, lone surrogates and characters that turn
+    the reading direction; those that hold a tag are also given to `sanitize_html`.
+
+    :raises ValueError: when it is nested more than 100 deep.
+    """
+    return cast("T", _cleaned(value, DEPTH))
+
+
+def _cleaned(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if depth == 0:
+        raise ValueError(f"nested more than {DEPTH} deep")
+    if isinstance(value, dict):
+        return {_cleaned(key, depth - 1): _cleaned(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item, depth - 1) for item in value]
+    if isinstance(value, tuple):
+        return tuple(_cleaned(item, depth - 1) for item in value)
+    return value
+
+
+def clean_text(text: str) -> str:
+    """One string without control characters and, where it holds a tag, without what its markup could run."""
+    plain = strip_controls(text)
+    return sanitize_html(plain) if has_markup(plain) else plain
+
+
+def has_markup(text: str) -> bool:
+    """Whether a browser would make an element or comment of something in the text."""
+    return "<" in text and (next(tags(text), None) is not None or "<!" in text or "<?" in text)
+
+
+def strip_controls(text: str) -> str:
+    """The text without control characters but tab, line feed and carriage return, and without direction marks."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _BIDI.sub("", _CONTROLS.sub("", text))
+
+
+def sanitize_html(
+    text: str, *, tags: AbstractSet[str] | None = None, attributes: Mapping[str, AbstractSet[str]] | None = None
+) -> str:
+    """HTML with nothing in it but what is allowed; links get `rel="noopener noreferrer"`.
+
+    :param tags: elements that stay; the usual ones of formatted text when None. The text in others stays, but for
+        that of scripts and styles.
+    :param attributes: attributes that stay, by element; the usual harmless ones when None.
+    """
+    return nh3.clean(
+        text,
+        tags=set(_TAGS if tags is None else tags),
+        attributes={name: set(of) for name, of in (_ATTRIBUTES if attributes is None else attributes).items()},
+        url_schemes=set(_SCHEMES),
+    )
+
+
+def clean_filename(name: str, default: str = "file") -> str:
+    """A name that every file system takes and that names nothing outside its folder; at most 255 bytes of UTF-8.
+
+    :param default: what is given when nothing is left.
+    """
+    name = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
+    name = _IN_NAMES.sub("", name).strip(" .")
+    stem, dot, suffix = name.rpartition(".")
+    if (stem or suffix).partition(".")[0].upper() in RESERVED_NAMES:
+        name = f"_{name}"
+    while len(name.encode()) > 255:
+        stem = (stem or name)[:-1]
+        name = f"{stem}{dot}{suffix}" if stem and len(suffix) < 32 else name[:-1]
+    return name or default

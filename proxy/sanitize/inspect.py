@@ -1,0 +1,116 @@
+"""The one question of this package: what in this text is dangerous?
+
+Most texts are plain: letters, digits, a little punctuation. They are cleared by one look (`is_plain`), before anything
+is decoded or cut into tokens. The others are read in every way that an application may read them, and each reading is
+shown to the detectors. Time is linear in the text's length, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
+
+from proxy.sanitize import injections, paths, shell, sql, xss
+from proxy.sanitize.decode import Readings, readings
+from proxy.sanitize.reading import Reading
+from proxy.sanitize.rules import FAMILIES, RULES, Hit, Rule
+
+_ODD = re.compile(r"[^\w .,:@+-]|\.\.|--|__|prototype|\+.*\+", re.DOTALL)
+_SQL_WORDS = re.compile(r"select|union|\border\s++by|waitfor|\bor\b|\band\b|having|shutdown", re.IGNORECASE)
+_DETECTORS: tuple[tuple[frozenset[str], Callable[[Reading], Iterator[Hit]]], ...] = (
+    (frozenset({"sql"}), sql.find),
+    (frozenset({"xss"}), xss.find),
+    (frozenset({"shell"}), shell.find),
+    (frozenset({"path"}), paths.find),
+    (frozenset({"encoding", "header", "nosql", "template", "ldap", "xml", "lookup", "prototype"}), injections.find),
+)
+
+
+class Finding(NamedTuple):
+    """What a rule found.
+
+    :ivar rule: which rule.
+    :ivar reading: the text as it was read when the rule matched; the given one, or what became of it by decoding.
+    :ivar start: where in `reading` the match begins; `end`: where it ends.
+    """
+
+    rule: Rule
+    reading: str
+    start: int
+    end: int
+
+    @property
+    def span(self) -> str:
+        """What matched."""
+        return self.reading[self.start : self.end]
+
+
+def is_plain(text: str) -> bool:
+    """Whether one look clears a text: no rule of any level can match it."""
+    if text.isalnum():
+        return True
+    if _ODD.search(text) is not None:
+        return False
+    if " " not in text and "+" not in text:
+        return not text.endswith((".ini", ".config", ".log", ".env")) and text[:1] != "."
+    return _SQL_WORDS.search(text) is None and not text.startswith((" ", "ls ", "cat "))
+
+
+def inspect(
+    text: str, *, paranoia: int = 1, families: Collection[str] = FAMILIES, name: bool = False
+) -> tuple[Finding, ...]:
+    """Every rule that matches, each once, in the first reading that shows it.
+
+    :param text: a value as the application gets it: a decoded query parameter, a string of a JSON body.
+    :param paranoia: 1 to 3; rules of higher levels are left out.
+    :param families: the families of rules to look for (`proxy.sanitize.FAMILIES`).
+    :param name: whether it is a name rather than a value: a key of JSON, a parameter's name.
+    """
+    if name and "$" in text:
+        text = f"[{text}]"  # an operator of a document database is dangerous as a key only
+    if is_plain(text):
+        return ()
+    read = readings(text)
+    found: dict[str, Finding] = {}
+    for rule, reading, start, end in _hits(read, families):
+        if rule not in found and RULES[rule].level <= paranoia:
+            found[rule] = Finding(RULES[rule], reading, start, end)
+    return tuple(found.values())
+
+
+def score(findings: Collection[Finding]) -> int:
+    """The anomaly score of findings: what their rules add up to."""
+    return sum(finding.rule.score for finding in findings)
+
+
+def is_safe(text: str, *, paranoia: int = 1) -> bool:
+    """Whether nothing dangerous is found in a text; `inspect` tells what was."""
+    return not inspect(text, paranoia=paranoia)
+
+
+def _hits(read: Readings, families: Collection[str]) -> Iterator[tuple[str, str, int, int]]:
+    everything = families is FAMILIES
+    for form in read.forms:
+        reading = Reading(form)
+        for of, find in _DETECTORS:
+            if not everything and of.isdisjoint(families):
+                continue
+            for rule, start, end in find(reading):
+                if everything or rule.partition(".")[0] in families:
+                    yield rule, form, start, end
+                    if rule == "path.relative" and read.percents:
+                        yield "path.encoded", form, start, end  # nobody honest encodes the dots of a path
+    if "encoding" in families:
+        yield from _encodings(read)
+
+
+def _encodings(read: Readings) -> Iterator[tuple[str, str, int, int]]:
+    whole = read.forms[0]
+    for rule, told in (
+        ("encoding.overlong", read.overlong),
+        ("encoding.deep", read.deep),
+        ("encoding.double", read.percents > 1),
+    ):
+        if told:
+            yield rule, whole, 0, len(whole)

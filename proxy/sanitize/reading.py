@@ -1,0 +1,31 @@
+"""One way to read a text, with what every detector asks of it first: its words.
+
+Detectors have costly patterns. Almost all of them need some word to match at all, so the words are taken out once, and
+a set operation tells which patterns need not be tried.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set as AbstractSet
+
+_WORD = re.compile(r"[a-z_][a-z0-9_]*+")
+
+
+class Reading:
+    """A text and its words.
+
+    :ivar text: the text.
+    :ivar lowered: the text in lower case; of the same length, or else what `text` is, so that places agree.
+    :ivar words: runs of ASCII letters, digits and underscores in it that begin with no digit.
+    """
+
+    __slots__ = ("lowered", "text", "words")
+
+    def __init__(self, text: str) -> None:
+        lowered = text.lower()
+        if len(lowered) != len(text):  # a few capitals of other scripts become two characters
+            lowered = "".join(c.lower() if c.isascii() else c for c in text)
+        self.text = text
+        self.lowered = lowered
+        self.words: AbstractSet[str] = set(_WORD.findall(lowered))

@@ -1,0 +1,259 @@
+"""Find commands that were meant for a shell, and calls meant for an interpreter.
+
+A command needs a way out of the argument that the value should have been: a separator, a substitution, a line break, or
+the very beginning. What stands behind it is read as a shell reads a word: quotes, backslashes, empty variables and
+braces within it are taken away, wildcards are matched. Commands whose names are ordinary words need arguments that look
+like a command's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from proxy.sanitize.reading import Reading
+from proxy.sanitize.rules import Hit
+from proxy.sanitize.wordlists import words
+
+# names that hardly stand behind a separator by chance
+_NAMES = words(
+    "ls cat wget curl whoami uname ifconfig ipconfig netstat nslookup dig passwd chmod chown bash sh zsh ksh csh"
+    " tcsh dash nc ncat netcat telnet ssh scp ftp tftp python python2 python3 perl ruby php node lua gcc awk gawk sed"
+    " grep egrep fgrep tac nl xxd od hexdump base64 base32 mkdir rmdir rm cp mv ln ps pwd printenv env systeminfo"
+    " tasklist taskkill whereis traceroute tracert arp iptables crontab sudo su cmd cmd.exe powershell powershell.exe"
+    " pwsh certutil bitsadmin reg wmic mshta regsvr32 rundll32 cscript wscript schtasks dir ping ping6 nohup xargs"
+    " eval exec uptime hostname lsof mount umount useradd adduser apt apt-get yum dpkg rpm pip npm docker kubectl aws"
+    " gcloud socat xterm mysql psql mysqldump phpinfo tcpdump nmap busybox printf touch ifs id getent lsb_release"
+    " dmesg lscpu df du stat strings diff rev ipconfig.exe net.exe ver vol attrib icacls systemctl service openssl"
+    " wall lynx w3m fetch vi vim nano ed tee mkfifo mknod killall pkill reboot shutdown poweroff halt set export"
+    " unset setenv type net echo sleep timeout dd tar gzip gunzip zip unzip zcat bzip2 finger w ss ip route last"
+)
+# of them (and besides), those that are ordinary words or names of parameters
+_WORDS = words(
+    "id cat dir set type net echo sleep timeout w last ip route service mount export fetch stat strings ping touch"
+    " reg wall rev who date find sort more less head tail time kill test make at host top man cut split join history"
+    " users groups start env ed su ver vol sh node finger print copy move del cd which file link look read wait clear"
+    " exit true yes help info diff hostname uptime shutdown halt reboot exec eval tee nl ls ps rm cp mv ln df du ss"
+    " mysql php python ruby perl"
+)
+_ALL = _NAMES | _WORDS
+_SEPARATOR = re.compile(r"\|\|?|&&?|;|\n|\r|\x00|`|\$\(|<\(|>\(|\$\{IFS\}|%0[aA]|\{(?=[a-z/]+,)")
+_NOISE = re.compile(r"(?:[\s\"'({!\\@]|\$\{?IFS\}?(?:\$9)?|\$[@*]|%0[aAdD])*+")
+_WORD = re.compile(
+    r"(?:[\w./~?*\[\]:%-]|\\[^\n]|''|\"\"|'[\w/.]{1,12}'|\"[\w/.]{1,12}\"|\$[@*!9]|\$\{[@*x]\}|\$u|``|\$\(\)|\^)++"
+)
+_DROPPED = re.compile(r"[\\\"'^]|\$[@*!9]|\$\{[@*x]\}|\$u|``|\$\(\)")
+_FOLDERS = re.compile(r"(?:\.{0,2}/|~/)(?:[\w.?*\[\]-]+/)*+|(?i:c:[\\/]windows[\\/](?:system32[\\/])?)")
+_ARGUMENT = re.compile(
+    r"(?:[ \t]++|\$\{?IFS\}?(?:\$9)?|,|<|%20|\+)[\s\"'({]*+(?:-{1,2}[\w?]|/|\.{1,2}/|~|\$|[<>|&;`#)}]|[0-9]"
+    r"|[a-zA-Z]:[\\/]|[\w*-]++[./\\@:][\w*/]|\*|\"|'|%[A-Z]|[A-Z]{2,}\b|c(?:at|url)\b)"
+)
+_FILE_ARGUMENT = re.compile(
+    r"[ \t]++(?:-\w++[ \t]++)*+(?:/(?:etc|proc|tmp|var|bin|usr|dev|home|root)\b"
+    r"|-{1,2}\w++(?:$|[ \t]++[/.~])|[a-zA-Z]:\\|\.\./)"
+)
+_SPOKEN = words("echo ping type net ps reg find waitfor service ip")
+_SAID = re.compile(r"[ \t]++[\w-]{1,30}[\s\w]{0,20}?(?:$|[;|&`)#\n%\\\"'>])")
+_END = re.compile(r"[\s\"')}\]]*+(?:$|[;|&`#)}<>\n]|%0|2>|--)")
+_TEXT = re.compile(r"[ \t]++\w")
+_INTERPRETER = re.compile(
+    r"\|\s*+(?:sudo\s++)?(?:/(?:usr/)?bin/)?(?:env\s++)?(?:ba|z|k|c|da)?sh\b(?!\w)|/dev/(?:tcp|udp)/|mkfifo\s"
+    r"|base64\s++-(?:d|-decode)\s*+\|"
+    r"|nc(?:at)?\s++(?:-\w{1,8}\s++){0,6}+-\w{0,8}[ec]\b|(?:ba|z|k)?sh\s++-[ic]\s++(?:>|['\"]\S)|p(?:ython[23]?\s++-c|erl\s++-e"
+    r"|hp\s++-r)\s*+['\"]"
+    r"|ruby\s++-e\s*+['\"]|powershell(?:\.exe)?\s++-(?:e|enc|nop|c|w|ep|command|noni)|cmd(?:\.exe)?\s++/[ck]\b"
+    r"|%comspec%"
+    r"|certutil\s++-urlcache"
+)
+_CODE = re.compile(
+    r"(?:system|passthru|shell_exec|popen|proc_open|pcntl_exec|assert|create_function"
+    r"|call_user_func(?:_array)?)\s*+\(\s*+(?:['\"`\\$]|\w++\s*+\()"
+    r"|e(?:val|xec)\s*+\(\s*+(?:['\"`]|\$_|base64|compile|gzinflate|__import__|str_rot13|chr\()"
+    r"|phpinfo\s*+\(|file_(?:get|put)_contents\s*+\(\s*+['\"$]|__import__\s*+\("
+)
+_OBJECTS = re.compile(
+    r"os\s*+\.\s*+(?:system|popen\d?|exec[lv]\w*|spawn\w*)\s*+\(|subprocess\s*+\.\s*+(?:popen|call|run"
+    r"|check_\w++)\s*+\(\s*+['\"\[]"
+    r"|runtime\s*+(?:\.|\))\s*+\.?getruntime|processbuilder\s*+\(|t\s*+\(\s*+java\.|java\.lang\.|javax\.script"
+    r"|child_process"
+    r"|process\.(?:mainmodule|binding)|io\.popen|kernel\.(?:system|exec)|%x[({\[]|@ognl\.|#_memberaccess|#context\["
+    r"|@\{\[|freemarker\.template"
+    r"|<\?(?:php|=)[^?]{0,200}?(?:system|eval|exec|passthru|phpinfo|shell|\$_|`)|\$_(?:get|post|request|cookie"
+    r"|server)\s*+\["
+    r"|require\s*+\(\s*+['\"](?:fs|os|net|vm|child)"
+)
+_OBJECT_WORDS = words(
+    "os subprocess getruntime processbuilder java javax child_process mainmodule binding io kernel ognl"
+    " _memberaccess context freemarker php _get _post _request _cookie _server require"
+)
+_SHELLSHOCK = re.compile(r"\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
+_INCLUDE = re.compile(r"<!--\s*+#\s*+(?:exec|include|echo|config|set|printenv|fsize|flastmod|if)\b")
+_SPLIT = re.compile(
+    r"\w(?:''|\"\"|\\)\w|\$\{?IFS|\$[@*]|\$\{[@*]\}|/\?{2,}/|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
+)
+_JOINED = re.compile(r"\w\s?\.\s?\w|\w\s?\(|[@#$?]\w|[\[<]")
+_MAY_HIDE = re.compile(r"[;|&`\n$<{\x00%?*\\]")
+_CODE_WORDS = words(
+    "system passthru shell_exec popen proc_open pcntl_exec assert create_function call_user_func"
+    " call_user_func_array eval exec phpinfo file_get_contents file_put_contents __import__"
+)
+_PIPE_WORDS = words(
+    "sh bash zsh ksh csh dash nc ncat mkfifo base64 python python2 python3 perl ruby php powershell cmd comspec"
+    " certutil tcp udp"
+)
+_LINE = 300  # characters before a separator that are looked at
+_PROSE = 7  # words before a separator that make a common word behind it a part of prose
+
+
+def find(reading: Reading) -> Iterator[Hit]:
+    """What in a text a shell or an interpreter would carry out; a rule may be told several times."""
+    text, words = reading.text, reading.words
+    if not words.isdisjoint(_ALL) or (_MAY_HIDE.search(text) is not None and _SPLIT.search(text) is not None):
+        first = _command(text, 0)
+        if first is not None and _is_line(text, first):
+            yield Hit("shell.disguise" if first[2] else "shell.command", 0, first[0])
+        yield from _commands(text)
+    yield from _patterns(reading)
+
+
+def _patterns(reading: Reading) -> Iterator[Hit]:
+    text, words = reading.text, reading.words
+    if "(" in text and not words.isdisjoint(_CODE_WORDS):
+        yield from _calls(reading.lowered)
+    if (not words.isdisjoint(_OBJECT_WORDS) and _JOINED.search(text) is not None) or "%x" in text or "@{[" in text:
+        yield from _search("shell.code", _OBJECTS, reading.lowered)
+    if "(" in text and "{" in text:
+        yield from _search("shell.shellshock", _SHELLSHOCK, text)
+    if "<!--" in text:
+        yield from _search("shell.include", _INCLUDE, reading.lowered)
+    if not words.isdisjoint(_PIPE_WORDS):
+        found = _INTERPRETER.search(reading.lowered)
+        if found is not None and not _is_prose(text, found.start()):
+            yield Hit("shell.pipe", found.start(), found.end())
+
+
+def _calls(text: str) -> Iterator[Hit]:
+    """Calls of functions, not of methods of that name."""
+    for found in _CODE.finditer(text):
+        before = text[found.start() - 1 : found.start()]
+        if not before.isalnum() and before not in (".", "_", ">", ":", "-"):
+            yield Hit("shell.code", found.start(), found.end())
+            return
+
+
+def _search(rule: str, pattern: re.Pattern[str], text: str) -> Iterator[Hit]:
+    found = pattern.search(text)
+    if found is not None:
+        yield Hit(rule, found.start(), found.end())
+
+
+def _commands(text: str) -> Iterator[Hit]:
+    told: set[str] = set()
+    for found in _SEPARATOR.finditer(text):
+        command = _command(text, found.end())
+        if command is None:
+            continue
+        rule = _rule(text, found, command)
+        if rule and rule not in told:
+            told.add(rule)
+            yield Hit(rule, found.start(), command[0])
+
+
+def _rule(text: str, found: re.Match[str], command: tuple[int, bool, bool, str]) -> str:
+    """Which rule a command behind a separator breaks; empty for none."""
+    end, sure, disguised, _ = command
+    at, mark = found.start(), found[0]
+    if disguised:
+        return "shell.disguise"
+    if mark == "`" and (text.startswith("``", at) or text[at - 1 : at] == "`" or not _is_bare(text, at)):
+        return "shell.word"  # code in Markdown stands in backticks
+    if mark in ("\n", "\r") and not _is_first_line(text, at):
+        return "shell.word"
+    if mark in ("&", "\n", "\r", "&&", "|", ";") and _is_prose(text, at):
+        return "shell.word" if sure else ""
+    if text[end : end + 1] in ("=", "[", ",") and not mark.startswith(("{", "$")):
+        return ""  # a further parameter, or one of a media type
+    if mark in ("`", "$(", "<(", ">("):
+        return "shell.substitution" if sure or _END.match(text, end) else "shell.word"
+    if sure:
+        return "shell.command"
+    if _END.match(text, end) and _is_way_out(text, at, mark):
+        return "shell.command"
+    return "shell.word"
+
+
+def _command(text: str, at: int) -> tuple[int, bool, bool, str] | None:
+    """The command at a place: where its name ends, whether that is sure by itself, whether disguised, and its name."""
+    noise = _NOISE.match(text, at)
+    at = noise.end() if noise is not None else at
+    word = _WORD.match(text[at : at + 80])
+    if word is None:
+        return None
+    end = at + word.end()
+    plain = _DROPPED.sub("", word[0]).lower()
+    folder = _FOLDERS.match(plain)
+    name = plain[folder.end() :] if folder is not None else plain
+    name = name.rstrip(".").removesuffix(".exe")
+    known = name if name in _ALL else _wild(name)
+    if not known or word[0].istitle():
+        return None
+    disguised = plain != word[0].lower() and _SPLIT.search(word[0]) is not None
+    disguised = disguised or (known != name and folder is not None) or text.startswith(("$IFS", "${IFS"), end)
+    sure = folder is not None and folder[0].startswith(("/", "c:")) and "bin" in folder[0]
+    sure = sure or known not in _WORDS or _ARGUMENT.match(text, end) is not None
+    sure = sure or (known in _SPOKEN and _SAID.match(text, end) is not None)
+    return end, sure, disguised, known
+
+
+def _wild(name: str) -> str:
+    """The command that a pattern such as `c?t` means; empty for none."""
+    if len(name) > 20 or not any(mark in name for mark in "?*["):
+        return ""
+    letters = name.replace("?", "").replace("*", "").replace("[", "").replace("]", "")
+    if len(letters) < 2 and (letters or name.count("?") < 2):
+        return ""
+    pattern = re.compile(
+        "".join("." if c == "?" else ".{0,6}" if c == "*" else "" if c in "[]" else re.escape(c) for c in name)
+    )
+    return next((known for known in sorted(_ALL) if pattern.fullmatch(known)), "")
+
+
+def _is_line(text: str, command: tuple[int, bool, bool, str]) -> bool:
+    """Whether a text that begins with a command's name is a command line: by its folder, its file or its disguise."""
+    end, sure, disguised, name = command
+    if disguised:
+        return True
+    if "/" in text[:end] and "bin" in text[:end]:
+        return True
+    return (
+        sure
+        and name not in ("python", "python3", "node", "php", "pip", "npm")
+        and _FILE_ARGUMENT.match(text, end) is not None
+    )
+
+
+def _is_bare(text: str, at: int) -> bool:
+    """Whether a backtick belongs to a value rather than to Markdown: nothing before it, or no space."""
+    if at == 0:
+        closing = text.find("`", 1)
+        return closing < 0 or len(text) - closing < 6 or not text[closing + 1 : closing + 3].strip().isalpha()
+    return not text[at - 1].isspace() and text[at - 1] not in "`(["
+
+
+def _is_prose(text: str, at: int) -> bool:
+    head = text[: min(at, _LINE)]  # whatever is longer has words enough, or none at all
+    return head.count(" ") + head.count("\n") >= _PROSE
+
+
+def _is_first_line(text: str, at: int) -> bool:
+    """Whether a line break ends the short value that was expected, rather than a line of text or code."""
+    before = text[: min(at, _LINE)].strip()
+    return "\n" not in before and " " not in before and len(before) < 24 and not before.startswith(("```", "#", "$"))
+
+
+def _is_way_out(text: str, at: int, mark: str) -> bool:
+    """Whether a bare word behind a separator is a command: little stands before it, and the list does not go on."""
+    before = text[max(0, at - _LINE) : at].strip()
+    if mark == "&" and before and " " not in text[at : at + 2]:
+        return False
+    return len(before) <= 3 or not before[-1:].isalpha() or "." in before or before[-1] in "'\")"

@@ -1,0 +1,156 @@
+"""Find SQL that was meant to be injected, by its grammar.
+
+A value that a careless application puts between quotes or after a number becomes part of a statement. So it is read as
+that statement would continue: as it stands (after a number or a name), and from behind its first quote of each kind
+(the string is closed). Each reading is cut into tokens, whose kinds make a short string, the shape; what an attack must
+look like there is a pattern over shapes (`sql_shapes`). Prose has words where these want operators, numbers, strings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from proxy.sanitize import sql_shapes as shapes
+from proxy.sanitize.reading import Reading
+from proxy.sanitize.rules import Hit
+from proxy.sanitize.sql_tokens import Tokens, tokens
+from proxy.sanitize.sql_words import CATALOGUE
+from proxy.sanitize.wordlists import words
+
+# words without which no statement is meant, wherever they stand; `(` must follow where prose has the word as well
+_STRONG = words(
+    "select union waitfor sleep benchmark pg_sleep exec execute declare shutdown randomblob procedure outfile"
+    " dumpfile receive_message extractvalue updatexml generate_series load_file get_lock rlike xor sleepfor dbms_pipe"
+    " dbms_lock user_lock utl_http utl_inaddr make_set elt iif exp polygon multipoint geometrycollection json_keys"
+    " gtid_subset regexp_substring xp_cmdshell information_schema crypt_key database_to_xml query_to_xml pg_read_file"
+    " dbms_session ctxsys st_latfromgeohash st_longfromgeohash name_const nvl ascii substring substr mid concat"
+    " group_concat convert char chr current_user"
+)
+_LINKING = words("or and like having order group limit div in between mod regexp is where into not case null")
+_BEGINS = re.compile(
+    r"[^\w;|&]{0,40}+[\w.@]{0,60}+(?:[^\w;|&]|/\*[^*]{0,40}\*/){0,40}+(?:x?or|and|div|having|order|group|limit|like"
+    r"|where|case|mod|is|in|\|\||&&|;)(?![a-z])"
+    r"|[0-9](?:x?or|and)\b|\)[\s)]*+(?:--|\#|/\*)",
+)
+_GOES_ON = re.compile(
+    r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
+)
+_NEAR = 400  # characters in which what continues a value must show itself
+_VERBS = {
+    "drop": "table database schema user view function procedure index column trigger login role",
+    "insert": "into", "delete": "from", "truncate": "table", "load": "data", "merge": "into", "replace": "into",
+    "create": "table database function user or procedure view trigger login alias temp extension role",
+    "alter": "table user database login system session", "attach": "database", "backup": "database log",
+    "begin": "declare execute dbms_lock.sleep dbms_pipe.receive_message user_lock.sleep", "restore": "database",
+}  # fmt: skip
+_ANY_OBJECT = words("update declare grant revoke copy set prepare rename handler dbcc pragma exec execute call")
+_OBJECTS = {verb: frozenset(objects.split()) for verb, objects in _VERBS.items()}
+_VERB_WORDS = frozenset(_VERBS) | _ANY_OBJECT | {"shutdown", "if", "case"}
+_ENDED = re.compile(r";\s*+(?:--|#|/\*)")
+_WHERE_IT_STANDS = (  # the letters without which a pattern cannot match, and which it is
+    ("U", "sql.union", shapes.UNION),
+    ("E", "sql.subselect", shapes.SUBSELECT),
+    ("Z", "sql.time", shapes.WAIT),
+    ("W", "sql.time", shapes.WAIT),
+    ("f", "sql.function", shapes.ERROR),
+    ("K", "sql.function", shapes.CASE),
+    ("O", "sql.file", shapes.FILE),
+    ("R", "sql.boolean", shapes.ALWAYS),
+    ("f", "sql.boolean", shapes.ALWAYS),
+    ("E", "sql.statement", shapes.STATEMENT),
+    ("T", "sql.statement", shapes.STATEMENT),
+)
+_BEHIND_VALUE = (("sql.boolean", shapes.STRICT), ("sql.clause", shapes.CLAUSE), ("sql.comment", shapes.CLOSED))
+_BEHIND_QUOTE = (
+    ("sql.boolean", shapes.CONDITION),
+    ("sql.clause", shapes.CLAUSE),
+    ("sql.comment", shapes.QUOTED_END),
+    ("sql.operator", shapes.OPERATOR),
+    ("sql.function", shapes.OPERAND),
+)
+
+
+def find(reading: Reading) -> Iterator[Hit]:
+    """What in a text looks injected; a rule may be told several times."""
+    text, lowered = reading.text, reading.lowered
+    strong = not reading.words.isdisjoint(_STRONG)
+    if strong or (";" in text and (not reading.words.isdisjoint(_VERB_WORDS) or _ENDED.search(text) is not None)):
+        yield from _bare(tokens(text))
+    elif _BEGINS.match(lowered) is not None:
+        yield from _bare(tokens(text[:_NEAR]))
+    for quote in "'\"`":
+        at = text.find(quote)
+        if at >= 0 and (strong or _GOES_ON.match(lowered, at + 1) is not None) and not _opens(text, at):
+            yield from _quoted(tokens(text if strong else text[: at + _NEAR], at + 1), at)
+
+
+def _bare(stream: Tokens) -> Iterator[Hit]:
+    prefix = shapes.PREFIX.match(stream.shape)
+    at = prefix.end() if prefix is not None else 0
+    yield from _tails(stream, at, _BEHIND_VALUE, 0)
+    yield from _stacked(stream, at, 0)
+    yield from _anywhere(stream)
+
+
+def _quoted(stream: Tokens, start: int) -> Iterator[Hit]:
+    closers = shapes.CLOSERS.match(stream.shape)
+    at = closers.end() if closers is not None else 0
+    yield from _tails(stream, at, _BEHIND_QUOTE, start)
+    yield from _stacked(stream, at, start)
+    yield from _anywhere(stream)
+
+
+def _opens(text: str, at: int) -> bool:
+    """Whether the quote rather begins a quotation, as in prose and code: a space before it and none behind."""
+    if at and text[at - 1].isspace() and text[at + 2 : at + 3] == text[at] and text[at + 1] != " ":
+        return True
+    if at == 0 or text[at - 1] not in " \t\n([{=:,":
+        return False
+    return at + 1 < len(text) and text[at + 1].isalnum()
+
+
+def _tails(stream: Tokens, at: int, table: tuple[tuple[str, re.Pattern[str]], ...], start: int) -> Iterator[Hit]:
+    for rule, pattern in table:
+        found = pattern.match(stream.shape, at)
+        if found is not None:
+            yield _hit(stream, rule, found.start(), found.end(), start)
+
+
+def _anywhere(stream: Tokens) -> Iterator[Hit]:
+    for letter, rule, pattern in _WHERE_IT_STANDS:
+        if letter in stream.shape and (found := pattern.search(stream.shape)) is not None:
+            yield _hit(stream, rule, found.start(), found.end())
+    at = stream.shape.find("E")
+    if at >= 0:
+        for index in range(at, len(stream.words)):
+            if stream.words[index].partition(".")[0] in CATALOGUE or stream.words[index] in CATALOGUE:
+                yield _hit(stream, "sql.catalogue", at, index + 1)
+                return
+
+
+def _stacked(stream: Tokens, at: int, start: int) -> Iterator[Hit]:
+    """A statement behind a semicolon, where little stands before it: scripts and prose have more."""
+    for index in range(at, min(at + 6, len(stream.shape))):
+        found = shapes.STACK.match(stream.shape, index) if stream.shape[index] in ");" else None
+        if found is not None and _is_statement(stream, stream.shape.index(";", index) + 1):
+            yield _hit(stream, "sql.stacked", index, found.end(), start)
+            return
+
+
+def _is_statement(stream: Tokens, at: int) -> bool:
+    while at < len(stream.shape) and stream.shape[at] in ";{(":
+        at += 1
+    verb = stream.words[at] if at < len(stream.words) else ""
+    follows = stream.words[at + 1] if at + 1 < len(stream.words) else ""
+    if verb in _OBJECTS:
+        return follows in _OBJECTS[verb]
+    if verb in _ANY_OBJECT:
+        return stream.shape[at + 1 : at + 2] in ("w", "f", "F", "v", "s") and stream.shape[at + 2 : at + 3] != "w"
+    return verb != "shutdown" or stream.shape[at + 1 : at + 2] in ("", "c", ";")
+
+
+def _hit(stream: Tokens, rule: str, first: int, end: int, start: int | None = None) -> Hit:
+    spans = stream.spans
+    begin = spans[min(first, len(spans) - 1)][0] if start is None or first else start
+    return Hit(rule, begin, spans[end - 1][1] if end else begin)

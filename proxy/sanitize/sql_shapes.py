@@ -1,0 +1,55 @@
+"""What injected SQL looks like, as patterns over the shapes of `sql_words`.
+
+A shape has one letter a token. Every repetition here is possessive or bounded, so that a search is linear.
+"""
+
+from __future__ import annotations
+
+import re
+
+_START = r"[N(a!]*+"  # what may stand before an operand
+
+# a condition behind a quote that was closed: `' or 1=1`, `' and sleep(5)`, `' || 'x`
+CONDITION = re.compile(
+    rf"L{_START}(?:[nv]\)*+(?:[oaLc;,UGMV)]|$)|[ns]\)*+L|s(?:[oaLc;)]|$)|f\(|Z\(|x\(|K|E|w\)*+(?:o\(*+[snvwfEN]|c"
+    rf"|a[sn]|$)|F\()"
+)
+# a condition behind a number or word, where prose may stand as well: `1 or 1=1`, `x and sleep(5)`
+STRICT = re.compile(
+    rf"L{_START}(?:[ns]\)*+o{_START}[nsvf(]|f\(|Z\(|x\(|K|\(E|E[^rw]|[nsv]\)*+c|[ns]\)+[(]*+[nLo]|w\)*+o(?:[svfZ]|\(E"
+    rf"|n(?:$|[c)L]))"
+    r"|n\)*+o?\)*+(?:Vn|ao))"
+)
+# a string that goes on by an operator: `'+(select`, `'='`, `'||'a`
+OPERATOR = re.compile(
+    r"(?:[oaL]|aa|aL)[N(a!]*+(?:s(?:$|[oaLc;)s])|f\(|Z\(|K|\(*+E[^w]|v|n(?:[aoLc;)s]|$)|w(?:[aL]s|c))|o(?:s|f\(|\(*+E"
+    r"|\([ns])"
+)
+# a WHERE that is always or never true, and operands that stand where a closed string or parenthesis was
+ALWAYS = re.compile(r"R[N(]*+(?:non|sos)\)*+(?:[LcVPf;,(Ga]|$)|\A[?w(]?a?,?f\(non,|Rwo?s?\)*+c")
+OPERAND = re.compile(r"(?:lw|w?w?\))?(?:R[N(]*+(?:non|sos)|[,;]?f\((?:no|n,|f\(|\(*E)|\(non\)a)")
+CLAUSE = re.compile(
+    r"Gy[(]*+(?:[nsvfKZ]|w(?:$|[,cM])|E)|V[N(a]*+(?:[nsv]\)*+(?:[oLc]|$)|[wf]\(|wo)|M[nf](?:$|[,c;IMPUo])|P[fFwA]\(|I[wO]s|IOs"
+)
+STACK = re.compile(
+    r"\)*+;[;{(]*+(?:E[d(a]*+(?:[nsvfZKFaE(]|w(?:[,r(c]|$))|W[Dwnf]?|X[wfFsv]?|T|Z\(|f\(s|K|U|w?Z\(|wE|(?:wv?o?)?X)"
+)
+UNION = re.compile(r"Ud*+\(*+E[d(]*+(?:[nsvfZKEa(F]|w(?:[,c)(oa]|r|$)|c|$)")
+SUBSELECT = re.compile(
+    r"(?:[LoaN,(fZFx;]|\A)\(?E[d(]*+(?:[nsv](?:[,)oaLrc]|$)|f\(|F\(|Z\(|K|a[r,)]|w(?:r|,))|\(+E[d]*+(?:f\(|Z\(|K[wn(]"
+    r"|ar|[vw]r[wf])"
+)
+WAIT = re.compile(
+    r"\AZ\([nsv][^)]{0,40}+\)(?:$|[c,;)]|[aLo][nsv(])|(?:[LoaN,(;tesHR)]|\A[nw;])Z\((?:[nsvafK(]|$)|WD[snvw(]"
+)
+ERROR = re.compile(
+    r"[LoaN,(=]f\([^()]{0,12}+(?:\([^()]{0,12}\)[^()]{0,6})?(?:\(*+E|f\(\(*+E|f\([nf],|,f\(n)|\Af\((?:[^()]{0,12}+(?:\(E|f\([(nf])|non)"
+)
+CASE = re.compile(r"(?:[(,LoaE]|\A)K[wns]?H.{1,24}?t[ns(fwa]")
+FILE = re.compile(r"I[O](?:s|$)")
+STATEMENT = re.compile(r"E[d(a]*+[^;]{1,40}?r[w(]|\AT[wIr]|\AX[wf]")
+
+PREFIX = re.compile(r"[-+~!N(a]*+(?:n|s|v|w|)\)*+")
+CLOSERS = re.compile(r"[)}]*+")
+CLOSED = re.compile(r"\)+c$|\)*+;+c$")
+QUOTED_END = re.compile(r"\)*+;*+c$")

@@ -1,0 +1,220 @@
+"""Find markup and script that were meant to run in somebody's browser.
+
+A value may be put into a page's text, into an attribute, or into a script. So it is read as markup from its start (what
+elements does it make?), as attributes from behind its first quote of each kind (what does it add to the element that it
+stands in?), as a URL (does its scheme run code?), and as the continuation of a script.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from proxy.sanitize.markup import Attribute, Tag, attributes_of, tags
+from proxy.sanitize.reading import Reading
+from proxy.sanitize.rules import Hit
+from proxy.sanitize.wordlists import words
+
+_RUNS = words(
+    "script iframe frame frameset object embed applet base meta link style import xml isindex portal layer ilayer"
+    " bgsound noscript template foreignobject set animate animatetransform animatemotion handler listener fencedframe"
+    " plaintext listing xss xmp noembed noframes math maction semantics"
+)
+_ENDS = words("script style textarea title noscript template iframe xmp noembed noframes svg math option select")
+_MISUSED = words("svg form input button textarea body html video audio img image marquee details keygen select")
+_PLAIN = words(
+    "a abbr acronym address article aside b bdi bdo big blockquote br caption center cite code col colgroup dd del"
+    " dfn div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i ins kbd label li main mark nav ol"
+    " p picture pre q rp rt ruby s samp section small source span strike strong sub summary sup table tbody td tfoot"
+    " th thead time tr tt u ul var wbr img details"
+)
+_URL_ATTRIBUTES = words(
+    "href src action formaction data xlink:href poster background dynsrc lowsrc ping manifest codebase classid"
+    " archive cite longdesc profile usemap to from values by content value srcset icon style"
+)
+_HANDLER = re.compile(r"[\x00-\x20\"'`]*+on[a-z]{3,30}[\x00-\x20]*+")
+_KNOWN_HANDLER = re.compile(
+    r"on(?:abort|activate|after\w+|animation\w+|aux\w+|before\w+|begin|blur|bounce|cached|cancel|can\w+|change|click"
+    r"|close|content\w+"
+    r"|context\w+|copy|cue\w+|cut|data\w+|dbl\w+|deactivate|drag\w*|drop|duration\w+|emptied|end|ended|error\w*"
+    r"|filter\w+|finish|focus\w*|form\w+"
+    r"|full\w+|gesture\w+|got\w+|hash\w+|help|input|invalid|key\w+|language\w+|layout\w+|load\w*|lose\w+|lost\w+"
+    r"|media\w+|message\w*|mouse\w+"
+    r"|move\w*|offline|online|orientation\w+|out\w+|page\w+|paste|pause|play\w*|pointer\w+|popst\w+|progress"
+    r"|property\w+|rate\w+|ready\w+"
+    r"|rejection\w+|repeat|reset|resize\w*|row\w+|scroll\w*|search|security\w+|seek\w+|select\w*|show|slot\w+|stalled"
+    r"|start|stop|storage"
+    r"|submit|suspend|sync\w+|time\w+|toggle|touch\w+|transition\w+|unhandled\w+|unload|url\w+|volume\w+|waiting"
+    r"|webkit\w+|wheel|zoom)"
+)
+_SCHEME = re.compile(
+    r"(?:javascript|vbscript|livescript|jscript|mocha|wscript|vbs|jar|view-source|feed|jav|xss|about):?"
+)
+_BLANK = dict.fromkeys((*range(33), 160, 133, 173, 8203, 8204, 8205, 8232, 8233, 65279))
+_DATA = re.compile(
+    r"data:(?:text/(?:html|xml|javascript|css|xsl|ecmascript)|application/(?:x?html|xml|x?-?javascript|ecmascript)|image/svg|[^a-z]|,|text/plain;.{0,60}<)"
+)
+_URI_IN_TEXT = re.compile(
+    r"(?:\b|[^a-z])(?:j[\s\x00]*+a[\s\x00]*+v[\s\x00]*+a|v[\s\x00]*+b|l[\s\x00]*+i[\s\x00]*+v[\s\x00]*+e"
+    r"|j)[\s\x00]*+s[\s\x00]*+c[\s\x00]*+r[\s\x00]*+i[\s\x00]*+p[\s\x00]*+t[\s\x00]*+:"
+    r"(?=[\s\x00]*+(?:[^\s\w]|\w++[\s]*+[(`.=\[+;%]|\w++$|\d))"
+)
+_STYLE = re.compile(
+    r"(?i)expression[\s/*]*+\(|behaviou?r\s*+:|-moz-binding|@import|javascript:|vbscript:|-o-link|url\s*+\(\s*+['\"]?(?:data:text|//)"
+)
+_MARKUP = re.compile(
+    r"<!entity|<!\[cdata\[|<!--\[if|<!doctype\s+\w+\s*+\[|<\?(?:import|xml-stylesheet)|<%[=!@]?\s*+\w+[(.]|\+adw-"
+    r"|xmlns(?::\w+)?\s*+=\s*+['\"]?http|<[!?/][^>]{0,20}=\s*+['\"]?[^>]{0,20}<"
+    r"|[{;]\s*+(?:[\w-]++\s*+:\s*+)?expression\s*+\("
+)
+_MARKUP_WORDS = words("adw xmlns expression")
+_SCHEMES = words("javascript vbscript livescript jscript script")
+_CONTROL = re.compile(r"[\x00-\x20][script\x00-\x20]{0,12}:")
+_OBJECT = re.compile(r"([\w$]++)(?:\?\.|\.|(?<=[\w$]))$")
+_WINDOWS = words("window self top parent frames globalthis this document opener")
+_CALLED = words("alert prompt confirm msgbox")
+_REACH_WORDS = words(
+    "document eval string window self top parent frames globalthis settimeout setinterval function execscript"
+    " constructor location innerhtml outerhtml srcdoc onerror onload onclick onfocus onmouseover onmessage"
+    " onhashchange onpageshow onpopstate throw fetch image import getscript reflect insertadjacenthtml"
+    " createcontextualfragment __definegetter__ __definesetter__ __lookupgetter__ href this"
+)
+# a call of what attacks call, as a statement or operand
+_CALL = re.compile(
+    r"(?:alert|prompt|confirm|msgbox)[\t\n\x00]*+(?:/\*[^*]{0,20}\*/)?(?:\(|`|\?\.\(|&lpar;|\.(?:call|apply|bind)\b)"
+)
+_REACH = re.compile(
+    r"document\s*+\.\s*+(?:cookie|domain|write(?:ln)?\s*+\(|location\s*+[.=]|body\.(?:innerhtml|append)"
+    r"|documentelement\.(?:inner|outer)html)"
+    r"|eval\s*+\(\s*+(?:atob|unescape|name|location|string\.from|['\"`\\]|self|top|window|decodeuri|url|hash|alert|\+)"
+    r"|string\.fromcharcode\s*+\(\s*+\d+\s*+,|(?:window|self|top|parent|frames|globalthis|this)\s*+\[\s*+(?:['\"`/\\]"
+    r"|\d+..tostring|atob|\()"
+    r"|(?:settimeout|setinterval|function|execscript)\s*+\(\s*+['\"`\\]|(?:constructor"
+    r"|\[['\"`]constructor['\"`]\])\s*+\(\s*+['\"`\\]|\.constructor\s*+\.\s*+constructor"
+    r"|(?:location|location\.(?:href|hash|search)|innerhtml|outerhtml|srcdoc"
+    r"|window\.name)\s*+=\s*+['\"`]?(?:javascript|data:|name|//|https?://\S{1,80}(?:cookie|\+)|<|atob|location)"
+    r"|(?:onerror|onload|onclick|onfocus|onmouseover|onmessage|onhashchange|onpageshow|onpopstate)\s*+=\s*+(?:alert"
+    r"|eval|prompt|confirm|function|\(|[\w.]+\s*+[;,]\s*+throw)"
+    r"|throw\s*+(?:onerror|/|1|~|alert)|fetch\s*+\(\s*+['\"`]\s*+(?:https?:)?//[^)]{0,120}(?:cookie|localstorage)"
+    r"|new\s+image\s*+\(?\s*+\)?\s*+\.src"
+    r"|\.srcdoc\s*+=|import\s*+\(\s*+['\"`](?:data:|https?:|//)|\$\.getscript\s*+\(|reflect\.(?:apply|construct|get"
+    r"|set)\s*+\(|\[\s*+\]\s*+\[\s*+[('\"`!]|(?:\[\]|!\[\]|\(\))\s*+\[[^\]]{1,20}\+"
+    r"|\\u\{?0*6[1-9a-f]\}?\w+\s*+\(|insertadjacenthtml\s*+\(|createcontextualfragment|__(?:define|lookup)[gs]etter__"
+)
+
+
+def find(reading: Reading) -> Iterator[Hit]:
+    """What in a text would run in a browser; a rule may be told several times."""
+    text, words = reading.text, reading.words
+    if "<" in text:
+        for tag in tags(text):
+            yield from _tag(tag)
+    if "<" in text or not words.isdisjoint(_MARKUP_WORDS):
+        yield from _search("xss.markup", _MARKUP, reading.lowered)
+    if "=" in text and ("style" in words or any(word.startswith("on") for word in words)):
+        yield from _attributes(text)
+    if ":" in text:
+        yield from _urls(reading)
+    yield from _script(reading)
+
+
+def _search(rule: str, pattern: re.Pattern[str], text: str) -> Iterator[Hit]:
+    found = pattern.search(text)
+    if found is not None:
+        yield Hit(rule, found.start(), found.end())
+
+
+def _tag(tag: Tag) -> Iterator[Hit]:
+    if tag.closing:
+        if tag.name in _ENDS:
+            yield Hit(
+                "xss.tag" if tag.name in ("script", "style", "textarea", "title", "noscript", "xmp") else "xss.element",
+                tag.start,
+                tag.end,
+            )
+    elif tag.name in _RUNS or tag.name.startswith(("script", "animate")):
+        yield Hit("xss.tag", tag.start, tag.end)
+    elif tag.name in _MISUSED:
+        yield Hit("xss.element", tag.start, tag.end)
+    for attribute in tag.attributes:
+        yield from _attribute(attribute, tag)
+
+
+def _attribute(attribute: Attribute, tag: Tag) -> Iterator[Hit]:
+    name, value = attribute.name.strip("\"'`\x00"), attribute.value
+    if (
+        _HANDLER.fullmatch(name)
+        and (value or tag.name not in ("a", "b", "p"))
+        and (_KNOWN_HANDLER.fullmatch(name) or "(" in value or "`" in value or "=" in value or not tag.whole)
+    ):
+        yield Hit("xss.handler", tag.start, attribute.end)
+    elif name == "srcdoc" and value:
+        yield Hit("xss.tag", tag.start, attribute.end)
+    elif name == "style" and _STYLE.search(value):
+        yield Hit("xss.style", tag.start, attribute.end)
+    elif value and _is_script_url(value) and (name in _URL_ATTRIBUTES or name.rpartition(":")[2] in _URL_ATTRIBUTES):
+        yield Hit("xss.uri", tag.start, attribute.end)
+
+
+def _is_script_url(value: str) -> bool:
+    plain = value[:200].translate(_BLANK).lower()
+    plain = plain.removeprefix("url=") if "url=" in plain[:8] else plain.partition(";url=")[2] or plain
+    plain = plain.strip("'\"")
+    found = _SCHEME.match(plain)
+    return (
+        found is not None and found[0].endswith(":") and not plain.startswith(("feed:http", "about:blank"))
+    ) or _DATA.match(plain) is not None
+
+
+def _attributes(text: str) -> Iterator[Hit]:
+    """What is added to the element whose attribute's value the text would be."""
+    for quote in "\"'`":
+        at = text.find(quote)
+        if at >= 0:
+            yield from _added(text, at + 1)
+    if not text.startswith("<"):
+        yield from _added(text, 0, needs_code=True)
+
+
+def _added(text: str, at: int, *, needs_code: bool = False) -> Iterator[Hit]:
+    attributes, _, _ = attributes_of(text, at)
+    for attribute in attributes:
+        name = attribute.name.strip("\"'`\x00>")
+        if _KNOWN_HANDLER.fullmatch(name) and (attribute.value and (not needs_code or _is_code(attribute.value))):
+            yield Hit("xss.breakout", at and at - 1, attribute.end)
+            return
+        if name == "style" and _STYLE.search(attribute.value):
+            yield Hit("xss.style", attribute.start, attribute.end)
+            return
+
+
+def _is_code(value: str) -> bool:
+    return any(mark in value for mark in "(`=;") or "javascript" in value.lower()
+
+
+def _urls(reading: Reading) -> Iterator[Hit]:
+    lowered = reading.lowered
+    if not reading.words.isdisjoint(_SCHEMES) or _CONTROL.search(lowered) is not None:
+        yield from _search("xss.uri", _URI_IN_TEXT, lowered)
+    at = lowered.find("data:")
+    if at >= 0 and _DATA.match(lowered[at : at + 200].translate(_BLANK)):
+        runs = at == 0 or "base64" in lowered or "<" in lowered or "script" in lowered
+        if runs:
+            yield Hit("xss.uri", at, min(at + 24, len(lowered)))
+
+
+def _script(reading: Reading) -> Iterator[Hit]:
+    words = reading.words
+    if not words.isdisjoint(_REACH_WORDS) or "[" in reading.text or "\\" in reading.text:
+        yield from _search("xss.script", _REACH, reading.lowered)
+    if not words.isdisjoint(_CALLED):
+        yield from _calls(reading.lowered)
+
+
+def _calls(text: str) -> Iterator[Hit]:
+    """Calls of what attacks call, as functions of the window, not as methods of something else."""
+    for found in _CALL.finditer(text):
+        before = _OBJECT.search(text, max(0, found.start() - 24), found.start())
+        if before is None or before[1] in _WINDOWS:
+            yield Hit("xss.script", found.start(), found.end())
+            return

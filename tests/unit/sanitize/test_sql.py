@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.sanitize.families import families, rules
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1' or '1'='1", "1 or 1=1", "1) or (1=1", "x' or 'a'='a' -- ", "' or ''='", '" or ""="', "1' AND SLEEP(5)#"),
+        *(
+            "admin'--",
+            "admin' #",
+            "admin'/*",
+            "') or ('1'='1",
+            "1' or 1=1 limit 1 -- -",
+            "1/**/or/**/1=1",
+            "1 oR 1=1--",
+        ),
+        *("' || 'a'='a", "1 && 1=1", "1' xor 1=1#", "' or 1 like 1", "' or 2 between 1 and 3--", "1+or+1=1", "0'or'1"),
+        *("' or not 1=2--", "1' or true--", "' or x=x--", "1 and exists(select 1)", "1' or @@version--", "'='", "'-'"),
+    ],
+)
+def test_conditions_are_found(text: str) -> None:
+    assert "sql" in families(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("1 union select 1,2,3", "sql.union"),
+        ("-1' UNION ALL SELECT NULL,NULL-- -", "sql.union"),
+        ("1 union(select(1),2)", "sql.union"),
+        ("1/*!50000union*//*!50000select*/1,2", "sql.union"),
+        ("1' union distinct select user, password from users#", "sql.union"),
+        ("1; drop table users", "sql.stacked"),
+        ("'; exec master..xp_cmdshell 'dir'--", "sql.stacked"),
+        ("1';shutdown--", "sql.stacked"),
+        ("1); insert into t values (1)--", "sql.stacked"),
+        ("1'; waitfor delay '0:0:5'--", "sql.time"),
+        ("1-sleep(5)", "sql.time"),
+        ("(select*from(select(sleep(5)))a)", "sql.time"),
+        ("1 and benchmark(5000000,md5(1))", "sql.time"),
+        ("'||pg_sleep(5)--", "sql.time"),
+        ("1 and (select 1 from dual)=1", "sql.subselect"),
+        ("1 and extractvalue(1,concat(0x7e,(select user())))", "sql.boolean"),
+        ("1 order by 10--", "sql.clause"),
+        ("1' having 1=1--", "sql.clause"),
+        ("1' into outfile '/tmp/x'--", "sql.file"),
+        ("1 union select table_name from information_schema.tables", "sql.catalogue"),
+        ("1 and case when 1=1 then 1 else 0 end", "sql.boolean"),
+        ("'+(select 1)+'", "sql.operator"),
+    ],
+)
+def test_statements_are_found_by_their_rules(text: str, rule: str) -> None:
+    assert rule in rules(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("select the best from the menu or drop by", "O'Brien & Sons", "rock 'n' roll", "it's 1 or 2, and 3 = 1 + 2"),
+        *("the union selects its delegates", "Dave's and Mary's", "don't stop -- never", "drop the table off at Bob's"),
+        *(
+            "insert a coin; update your bio; delete from memory",
+            "C# or F#",
+            "James' #1 fan",
+            "and/or",
+            "1 or 2",
+            "2 and 3",
+        ),
+        *(
+            "the dogs' bowls and the cats' toys",
+            "5' 11\" tall",
+            "x = a'b",
+            "the '-' flag",
+            '"quoted" and more',
+            "f' = 2x",
+        ),
+        *(
+            "order by phone",
+            "having a good time",
+            "who's like that?",
+            "sleep(3) in section 3",
+            "time.sleep(5)",
+            "limit 10",
+        ),
+        *(
+            "European Union select committee on trade",
+            "he said 'or else'",
+            "L'Oréal; D'Angelo",
+            "group by size, please",
+        ),
+    ],
+)
+def test_prose_is_left_alone(text: str) -> None:
+    assert families(text) == set()
+
+
+def test_whole_statements_are_told_at_level_2() -> None:
+    assert "sql.statement" not in rules("select name from users")
+    assert "sql.statement" in rules("select name from users", paranoia=2)
+
+
+def test_the_span_is_what_matched() -> None:
+    from proxy.sanitize import inspect
+
+    (finding, *_) = inspect("x' or 1=1 -- ")
+    assert finding.span.startswith("' or 1=")
