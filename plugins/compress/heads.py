@@ -11,10 +11,14 @@ DIGESTS = OF_THE_BYTES - {"accept-ranges", "content-length"}
 
 IDENTITY = "identity"
 _FIELD = "Accept-Encoding"
+_FIELD_OF_VARY = "Vary"
 
 
 def vary(headers: Headers) -> None:
     """Say that the answer depends on Accept-Encoding, unless that is said already (RFC 9110 section 12.5.5)."""
+    if "vary" not in headers.keys:
+        headers.push(_FIELD_OF_VARY, "vary", _FIELD)
+        return
     values = headers.getall("vary")
     named = {name.strip(" \t").lower() for value in values for name in value.split(",")}
     if "*" in named or "accept-encoding" in named:
@@ -53,7 +57,12 @@ def unchanged(headers: Headers, asked: list[str], coding: str, style: Style) -> 
     return True
 
 
-def says(headers: Headers, directive: str) -> bool:
-    """Whether Cache-Control holds a directive, such as `no-transform` (RFC 9111 section 5.2)."""
+def forbids(headers: Headers) -> bool:
+    """Whether Cache-Control holds `no-transform` (RFC 9111 sections 5.2.1.6 and 5.2.2.6)."""
     values = headers.getall("cache-control")
-    return bool(values) and any(part.strip(" \t").lower() == directive for value in values for part in value.split(","))
+    return any(
+        part.strip(" \t").lower() == "no-transform"
+        for value in values
+        if "no-transform" in value.lower()  # seldom so, and the rest costs
+        for part in value.split(",")
+    )

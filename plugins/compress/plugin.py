@@ -16,7 +16,7 @@ from typing import ClassVar
 from plugins.compress.coders import Coder
 from plugins.compress.config import Config
 from plugins.compress.filters import Threads, coding
-from plugins.compress.heads import DIGESTS, IDENTITY, recoded, says, unchanged, vary
+from plugins.compress.heads import DIGESTS, IDENTITY, forbids, recoded, unchanged, vary
 from plugins.compress.kinds import Kind, Kinds
 from plugins.compress.tags import is_ours, tags_in, widened
 from proxy.api import (
@@ -133,26 +133,27 @@ class Compress(Plugin[Config]):
         if kind is None or self._off.covers(request.target):
             return None
         vary(response.headers)
-        if response.status == 206 or says(response.headers, "no-transform"):
+        if response.status == 206 or forbids(response.headers):
             return None
         exchange.recoder = self.recode
-        self.recode(request, response)
+        self._recode(request, response, kind)
         return None
 
     def recode(self, request: Request, response: Response) -> None:
-        """Bring an answer from the coding that it has into the one that suits the client.
-
-        :see: `Exchange.recoder`.
-        """
+        """Bring an answer from the coding that it has into the one that suits the client; :see: `Exchange.recoder`."""
         kind = self._kind(response.headers)
-        if kind is None or says(request.headers, "no-transform") or self._off.covers(request.target):
-            return
+        if kind is not None and not self._off.covers(request.target):
+            self._recode(request, response, kind)
+
+    def _recode(self, request: Request, response: Response, kind: Kind) -> None:
         had = applied(response.headers)
         wanted = _wanted(request, self._offered)
         if had:
             if not can_decode(had) or had == (wanted,) or not self._may_recode(request, had):
                 return
         elif wanted == IDENTITY or self._is_small(request, response):
+            return
+        if forbids(request.headers):
             return
         body = source = response.body
         source.on_end(lambda: _drop_digests(source))
