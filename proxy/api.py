@@ -31,6 +31,7 @@ from proxy.errors import (
 )
 from proxy.events import (
     ApiError,
+    CachePurged,
     Event,
     EventBus,
     EventClass,
@@ -80,6 +81,7 @@ __all__ = [
     "BodyTooLarge",
     "Budget",
     "Cache",
+    "CachePurged",
     "CacheStats",
     "Chain",
     "ClientCertificate",

@@ -304,6 +304,13 @@ class Plugin(Generic[C]):
         """
         return ""
 
+    def forecast(self, exchange: Exchange) -> str:
+        """What a cache would do with this request, for a file's own tests (`expect: {cache: ...}`); as `describe`.
+
+        :returns: `hit`, `eligible` or `bypass`; empty when this is no cache.
+        """
+        return ""
+
 
 def config_of(plugin: type[Plugin[Any]]) -> type[PluginConfig]:
     """The Config class that a plugin names: `Plugin[Config]`; PluginConfig itself when it has no options.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -34,6 +35,11 @@ def _status(status: int) -> int:
     return status
 
 
+def _network(text: str) -> str:
+    return str(ip_network(text))
+
+
+Network = Annotated[str, AfterValidator(_network)]
 FieldName = Annotated[str, AfterValidator(_name)]
 Method = Annotated[str, AfterValidator(_method)]
 Status = Annotated[int, AfterValidator(_status)]
@@ -115,5 +121,5 @@ class Config(PluginConfig):
     """How long a request waits for the answer that another one has asked for already; 0 asks at once."""
     refreshes: int = Field(default=64, ge=0)
     """Answers that are refreshed in the background at the same time, at most."""
-    purgers: tuple[str, ...] = ()
+    purgers: tuple[Network, ...] = ()
     """Networks whose clients may send PURGE; nobody by default."""

@@ -60,35 +60,25 @@ class Counts:
         self._lost[pair if pair in self._lost or len(self._lost) < _MOST else (_OTHER, reason)] += 1
 
     def summary(self) -> dict[str, Any]:
-        """By route: how often each result, and the share that the upstream was spared."""
+        """By route how often each result; figures alone, so that those of several processes add up."""
         found: dict[str, dict[str, Any]] = {}
         for (route, result), number in sorted(self._results.items()):
-            found.setdefault(route, {"results": {}})["results"][result] = number
-        for told in found.values():
-            told["hit_ratio"] = _ratio(told["results"])
-        return {"routes": found, "bytes_served": self.saved}
+            found.setdefault(route, {"name": route, "results": {}})["results"][result] = number
+        return {"routes": list(found.values()), "bytes_served": self.saved}
 
     def losses(self) -> list[dict[str, Any]]:
-        """What each reason costs, the dearest first: requests, their share of all that went upstream, the remedy."""
+        """What each reason costs, the dearest first: requests, the route that has most of them, the remedy."""
         by_reason: Counter[str] = Counter()
         routes: dict[str, Counter[str]] = {}
         for (route, reason), number in self._lost.items():
             by_reason[reason] += number
             routes.setdefault(reason, Counter())[route] += number
-        total = by_reason.total()
         return [
             {
-                "reason": reason,
+                "name": reason,
                 "requests": number,
-                "share": round(number / total, 4),
                 "route": routes[reason].most_common(1)[0][0],
                 "remedy": REMEDIES.get(reason.partition(":")[0], ""),
             }
             for reason, number in by_reason.most_common()
         ]
-
-
-def _ratio(results: dict[str, int]) -> float:
-    """The share of requests that got an answer without their own whole fetch."""
-    total = sum(results.values())
-    return round(sum(number for result, number in results.items() if result in SERVED) / total, 4) if total else 0.0

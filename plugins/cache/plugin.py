@@ -15,16 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import ClassVar
 
 from plugins.cache import marks
 from plugins.cache.answers import answer
 from plugins.cache.config import Config
+from plugins.cache.control import Control, denied
 from plugins.cache.counts import SERVED, Counts
 from plugins.cache.directives import OWN, Directives
 from plugins.cache.fetching import Fetching
 from plugins.cache.invalidation import invalidates, targets
 from plugins.cache.keys import key_of
+from plugins.cache.recoding import Recoding
 from plugins.cache.refreshing import Refreshing
 from plugins.cache.reuse import Use, Verdict, asked, judge, stands_aside
 from plugins.cache.shelf import Shelf
@@ -45,6 +48,8 @@ class _Parts:
     fetching: Fetching
     refreshing: Refreshing
     counts: Counts
+    control: Control
+    recoding: Recoding
     buffered_body: int
 
 
@@ -59,19 +64,35 @@ class HttpCache(Plugin[Config]):
     async def start(self, services: Services) -> None:
         shelf = Shelf(services, self.config)
         counts = Counts(services.metrics)
-        self._parts = _Parts(shelf, Fetching(shelf), Refreshing(shelf), counts, services.buffered_body)
+        control = Control(shelf, counts, services.events, self.config)
+        control.register(services.admin)
+        self._parts = _Parts(
+            shelf, Fetching(shelf), Refreshing(shelf), counts, control, Recoding(shelf), services.buffered_body
+        )
+
+    def configured(self) -> None:
+        self._purgers = tuple(map(ip_network, self.config.purgers))
 
     # the way in
 
     def on_request(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
         config, request = self.config, exchange.request
-        why = stands_aside(request, config) or ("unkeyed" if unkeyed(request, config) else "")
+        if request.method == "PURGE" and self._purgers:
+            return self._purge(exchange)
+        why = self._aside(exchange)
         if why:
             exchange[VISIT] = Visit(request, "", why, _NO_WISHES)
             return None
         if request.method not in _BODILESS:
             return self._read(exchange)
         return self._look(exchange, key_of(request, exchange.route, config))
+
+    def _purge(self, exchange: Exchange) -> Response | Awaitable[Response]:
+        exchange.cache = "purge"
+        host = exchange.peer.host
+        if not host or not any(ip_address(host) in network for network in self._purgers):
+            return denied()
+        return self._parts.control.by_method(exchange.request)
 
     async def _read(self, exchange: Exchange) -> Answer:
         """A request whose body is part of the key."""
@@ -81,13 +102,13 @@ class HttpCache(Plugin[Config]):
 
     def _look(self, exchange: Exchange, key: str) -> Answer | Awaitable[Answer]:
         shelf = self._parts.shelf
-        entry = shelf.cache.peek(key)
+        entry = shelf.look(key)
         if entry is None and shelf.layered:
             return self._look_further(exchange, key)
         return self._decide(exchange, key, entry)
 
     async def _look_further(self, exchange: Exchange, key: str) -> Answer:
-        found = self._decide(exchange, key, await self._parts.shelf.cache.get(key))
+        found = self._decide(exchange, key, await self._parts.shelf.find(key))
         return found if found is None or isinstance(found, Response) else await found
 
     def _decide(self, exchange: Exchange, key: str, entry: Entry | None) -> Answer | Awaitable[Answer]:
@@ -108,7 +129,13 @@ class HttpCache(Plugin[Config]):
         exchange.cache = verdict.use.value
         if verdict.use is Use.STALE:
             self._parts.refreshing.refresh(exchange, key, stored, self.config)
-        return answer(stored, exchange.request, now, marks.hit(stored.fresh_for(now), verdict.reason))
+        mark = marks.hit(stored.fresh_for(now), verdict.reason)
+        recoding = self._parts.recoding
+        if recoding.wanted(exchange, stored):
+            coded = recoding.recoded(exchange, key, stored, self.config, mark, now)
+            if coded is not None:
+                return coded
+        return answer(stored, exchange.request, now, mark)
 
     def _nothing(self, exchange: Exchange) -> Response:
         """RFC 9111 section 5.2.1.7."""
@@ -136,6 +163,7 @@ class HttpCache(Plugin[Config]):
         if not visit.key:
             return self._passed(exchange, visit, response)
         exchange.request = visit.request
+        self._parts.recoding.learn(exchange)
         return self._parts.fetching.landed(exchange, visit, response, self.config)
 
     def _passed(self, exchange: Exchange, visit: Visit, response: Response) -> Awaitable[Answer] | None:
@@ -154,6 +182,38 @@ class HttpCache(Plugin[Config]):
 
     async def _invalidate(self, urls: list[str]) -> None:
         await self._parts.shelf.forget(urls)
+
+    def describe(self, exchange: Exchange) -> str:
+        config, request = self.config, exchange.request
+        why = self._aside(exchange)
+        if why:
+            return f"stands aside: {why}"
+        key = key_of(request, exchange.route, config)
+        told = f"key {key.strip()}"
+        entry = self._parts.shelf.cache.peek(key) if self._started else None
+        if not self._started:
+            return f"{told}; answers may be stored"
+        verdict = judge(entry, request, asked(request, config), self._parts.shelf.now(), config)
+        return f"{told}; {verdict.use.value}{f' ({verdict.reason})' if verdict.reason else ''}"
+
+    def forecast(self, exchange: Exchange) -> str:
+        if self._aside(exchange):
+            return "bypass"
+        if not self._started:
+            return "eligible"
+        key = key_of(exchange.request, exchange.route, self.config)
+        wants, now = asked(exchange.request, self.config), self._parts.shelf.now()
+        use = judge(self._parts.shelf.cache.peek(key), exchange.request, wants, now, self.config).use
+        return {Use.HIT: "hit", Use.STALE: "hit", Use.ASIDE: "bypass"}.get(use, "eligible")
+
+    def _aside(self, exchange: Exchange) -> str:
+        """Why it has nothing to do with a request; `""` when it has."""
+        request, config = exchange.request, self.config
+        return stands_aside(request, config) or ("unkeyed" if unkeyed(request, config) else "")
+
+    @property
+    def _started(self) -> bool:
+        return "_parts" in vars(self)
 
     def on_complete(self, exchange: Exchange) -> None:
         visit, parts = exchange.get(VISIT), self._parts

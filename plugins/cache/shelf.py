@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import urlsplit
 
 from plugins.cache.config import Config
 from plugins.cache.flights import Flights
+from plugins.cache.keys import host_of
 from plugins.cache.stored import EMPTY, Entry, EntryCodec, Stored
 from proxy.api import Budget, Cache, Services
 
 _ROUTES = 1000  # whose names are remembered for invalidation
+_MARKS = 10_000  # tags of which is remembered that they were purged softly
 _ROOM = 4  # entries hold the variants of one URL; together they may have so many times what one may have
 
 
@@ -39,6 +42,7 @@ class Shelf:
         self.refreshing: set[str] = set()
         self.routes: dict[str, None] = {}
         self.extras = False
+        self._marks: dict[str, float] = {}  # tags that were purged softly, and when
 
     def keep(self, key: str, stored: Stored, config: Config, since: int, *, newest: bool = True) -> None:
         """Store a variant under its key.
@@ -51,6 +55,40 @@ class Shelf:
         ttl = entry.useful_for(self.now())
         if ttl > 0:
             self.cache.put(key, entry, ttl=ttl, tags=entry.tags, since=since)
+
+    def look(self, key: str) -> Entry | None:
+        """What memory has; as if it were stale where a tag of it was purged softly since."""
+        entry = self.cache.peek(key)
+        return self._softened(entry) if entry is not None and self._marks else entry
+
+    async def find(self, key: str) -> Entry | None:
+        """What any level has."""
+        entry = await self.cache.get(key)
+        return self._softened(entry) if entry is not None and self._marks else entry
+
+    def _softened(self, entry: Entry) -> Entry:
+        met = [any(self._marks.get(tag, 0.0) >= one.received for tag in one.tags) for one in entry.variants]
+        if not any(met):
+            return entry
+        return Entry(tuple(one.soft() if soft else one for one, soft in zip(entry.variants, met, strict=True)))
+
+    async def soften(self, url: str) -> int:
+        """Make what is stored for a URL stale, to be validated before it is used again; how many entries that was."""
+        count = 0
+        for route in tuple(self.routes):
+            key = f"{url} {route} "
+            entry = await self.find(key)
+            if entry is not None:
+                entry = Entry(tuple(one.soft() for one in entry.variants))
+                await self.cache.set(key, entry, ttl=max(1, entry.useful_for(self.now())), tags=entry.tags)
+                count += 1
+        return count
+
+    def soften_tag(self, tag: str) -> None:
+        """Take all with this tag that is stored by now for stale."""
+        if len(self._marks) >= _MARKS:
+            self._marks.pop(next(iter(self._marks)))
+        self._marks[tag] = self.now()
 
     def seen(self, route: str, key: str) -> None:
         """Answers of this route may be stored from now on, under keys such as this one."""
@@ -66,3 +104,12 @@ class Shelf:
                 continue
             for route in tuple(self.routes):
                 await self.cache.delete(f"{url} {route} ")
+
+
+def absolute(url: str) -> str:
+    """A URL as it stands in keys. :raises ValueError: when it is no absolute http URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or " " in url:
+        raise ValueError(f"not an absolute http URL: {url}")
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{host_of(parts.scheme, parts.netloc)}{parts.path or '/'}{query}"

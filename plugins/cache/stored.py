@@ -66,6 +66,11 @@ class Stored:
         return bool(self.flags & BY_CODING)
 
     @property
+    def plain(self) -> bool:
+        """Whether it was found that it is not coded."""
+        return "plain" in self.memo
+
+    @property
     def headers(self) -> Headers:
         """Its fields; not to be changed."""
         found = self.memo.get("")

@@ -166,6 +166,7 @@ def _explanation(request: str, client: str, engine: _Engine, x: Exchange) -> Exp
         _made(x, trial),
         tuple(link.id for index, link in enumerate(links) if index in trial.notes and _may_answer(link.plugin)),
         tuple((key, tuple((p.kind, p.origin) for p in pages)) for key, pages in x.plan.pages.listed().items()),
+        next((note.cache for _, note in sorted(trial.notes.items()) if note.cache), ""),
     )
 
 

@@ -91,6 +91,7 @@ class Explanation:
     :ivar forward: what the upstream would be sent, or None.
     :ivar made: the answer that is made here, or None.
     :ivar unknown: ids of plugins that were not run and may answer instead.
+    :ivar cache: what the cache would do: `hit`, `eligible` or `bypass`; `""` when none is reached.
     :ivar pages: the operator's error pages, by status or class: each page's type and the file that it is from.
     """
 
@@ -103,6 +104,7 @@ class Explanation:
     made: Made | None
     unknown: tuple[str, ...]
     pages: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    cache: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; values of fields that carry secrets are masked."""
@@ -114,6 +116,7 @@ class Explanation:
             "chain": [_step(step) for step in self.steps],
             "forward": None if self.forward is None else _forward(self.forward),
             "answer": None if self.made is None else _made(self.made),
+            "cache": self.cache or None,
             "may_answer": list(self.unknown),
             "error_pages": {key: [{"type": t, "file": f or None} for t, f in pages] for key, pages in self.pages},
         }

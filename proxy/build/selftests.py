@@ -44,6 +44,9 @@ def unmet(expect: Expect, found: Explanation) -> Iterator[tuple[Keys, str]]:
         target = None if found.forward is None else found.forward.target
         if target != expect.target:
             yield ("target",), f"the target is {target or 'not sent anywhere'}, not {expect.target}"
+    if expect.cache is not None and found.cache != expect.cache:
+        verdict = found.cache or "none, since it is not reached"
+        yield ("cache",), f"the cache's verdict is {verdict}, not {expect.cache}"
     yield from _fields(expect, found)
 
 

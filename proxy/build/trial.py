@@ -28,9 +28,11 @@ class Note:
     """What was seen of one plugin.
 
     :ivar says: what it describes itself as doing.
+    :ivar cache: what it would do with the request if it is a cache; else empty.
     """
 
     says: str
+    cache: str = ""
     changes: list[str] = field(default_factory=list)
 
 
@@ -140,7 +142,7 @@ def _inward(index: int, link: Link, hook: Any) -> Callable[[Exchange], Any]:
     def reached(exchange: Exchange) -> Any:
         trial = exchange.get(TRIAL)
         if trial is not None:
-            trial.notes[index] = Note(_description(link.plugin, exchange))
+            trial.notes[index] = Note(_description(link.plugin, exchange), link.plugin.forecast(exchange))
         return None if watched is None else watched(exchange)
 
     return reached

@@ -12,7 +12,6 @@ from proxy.events.kinds import FAMILIES, Event
 
 # Events whose cause does not exist yet, and what will raise them.
 AWAITED: Mapping[str, str] = {
-    "cache.purged": "the cache",
     "quota.exceeded": "a plugin that counts what is used of quotas",
     "quota.low": "a plugin that counts what is used of quotas",
     "rate.limit": "a plugin that limits rates",

@@ -176,7 +176,8 @@ class Expect(Model):
     """Fields of the answer when a plugin answers, else of the request that the upstream would see.
     Null: no such field."""
     cache: Literal["eligible", "bypass", "hit"] | None = None
-    """What the cache would do."""
+    """What the cache would do: `eligible` when the answer may be stored or come from the cache, `bypass` when it
+    has nothing to do with the request, `hit` when it is there already, which only a running gateway knows."""
 
     @model_validator(mode="after")
     def _expect_something(self) -> Expect:

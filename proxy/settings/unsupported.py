@@ -31,10 +31,7 @@ def _is(*allowed: object) -> Callable[[Any], bool]:
     return lambda value: value in allowed
 
 
-UNSUPPORTED = (
-    Row("redis", _is(""), "remove it: there is nothing shared between gateways"),
-    Row("tests.*.expect.cache", _is(None), "remove it: there is no cache"),
-)
+UNSUPPORTED = (Row("redis", _is(""), "remove it: there is nothing shared between gateways"),)
 
 
 def unsupported(settings: object) -> Iterator[tuple[KeyPath, str]]:

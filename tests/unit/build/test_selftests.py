@@ -94,3 +94,21 @@ async def test_a_plugin_that_is_not_run_is_named(make: Make, runtime: Runtime, t
     assert problem.message.endswith(
         "nothing is known of the answer (unless door answers, which is not run here), not status 403"
     )
+
+
+async def test_what_the_cache_would_do(make: Make, runtime: Runtime) -> None:
+    text = """
+upstreams: {app: {targets: [http://127.0.0.1:9001]}}
+plugins: [cache]
+routes: [{name: all, upstream: app}, {name: not, match: {path: /not}, upstream: app, plugins: {cache: false}}]
+tests:
+  - {request: GET http://a/x, expect: {cache: eligible}}
+  - {request: DELETE http://a/x, expect: {cache: bypass}}
+  - {request: GET http://a/x, expect: {cache: hit}}
+  - {request: GET http://a/not, expect: {cache: eligible}}
+"""
+    problems = [problem.render() for problem in await run_tests(make(text), runtime)]
+    assert [line.partition(": GET ")[2] for line in problems] == [
+        "http://a/x: the cache's verdict is eligible, not hit",
+        "http://a/not: the cache's verdict is none, since it is not reached, not eligible",
+    ]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proxy.cli import status
-from proxy.cli.status import Unreachable, _ago, _lines, _read, _written
+from proxy.cli.status import _ago, _lines
 
 Command = Callable[..., tuple[int, str, str]]
 TARGET = {"url": "http://127.0.0.1:9001", "weight": 2, "state": "ready", "active": 1, "failures": 2, "answers": 9}
@@ -50,32 +48,6 @@ def test_what_is_no_url_is_told(command: Command, url: str) -> None:
     code, _, err = command("status", "--admin", url)
     assert code == 1
     assert err.startswith(f"passerelle: {url.rstrip('/')}: ")
-
-
-@pytest.mark.parametrize(
-    ("code", "body", "says"),
-    [
-        (401, b"{}", "a token is needed; set PASSERELLE_ADMIN_TOKEN"),
-        (421, b'{"detail": "other names"}', "421: other names"),
-        (200, b"<html>", "200: no admin API is there"),
-        (200, b"[]", "200: no admin API is there"),
-    ],
-)
-def test_other_answers_are_told(code: int, body: bytes, says: str) -> None:
-    with pytest.raises(Unreachable, match=says):
-        _read(code, body)
-
-
-def test_a_file_is_asked_where_the_listener_is_even_when_it_is_broken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "p.yaml"
-    file.write_text("admin: {listen: http://127.0.0.1:9, token: t}\nroutes: {wrong\n")
-    assert _written(file) == (status.DEFAULT, "")
-    file.write_text("admin: {listen: http://127.0.0.1:9, token: t}\nroutes: [wrong]\n")
-    assert _written(file) == ("http://127.0.0.1:9", "t")
-    file.write_text("admin: false\n")
-    assert _written(file) == (status.DEFAULT, "")
 
 
 def test_it_is_shown_in_a_few_lines() -> None:

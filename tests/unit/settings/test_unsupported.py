@@ -15,7 +15,6 @@ TARGETS = ["http://a:1"]
 REFUSED: dict[str, dict[str, Any]] = {
     "workers": {"workers": 2},
     "redis": {"redis": "redis://r"},
-    "tests.*.expect.cache": {"tests": [{"request": "GET http://a/", "expect": {"cache": "hit"}}]},
 }
 
 

@@ -13,9 +13,9 @@ def test_results_by_route_and_what_each_reason_costs() -> None:
     for reason, number in (("vary-miss", 3), ("private", 1)):
         for _ in range(number):
             counts.lose("all", reason)
-    assert counts.summary()["routes"]["all"]["hit_ratio"] == 0.7
+    assert counts.summary()["routes"] == [{"name": "all", "results": {"collapsed": 1, "hit": 6, "miss": 3}}]
     first, second = counts.losses()
-    assert (first["reason"], first["share"], first["route"]) == ("vary-miss", 0.75, "all")
+    assert (first["name"], first["requests"], first["route"]) == ("vary-miss", 3, "all")
     assert "User-Agent" in first["remedy"]
     assert second["requests"] == 1
     assert b'passerelle_cache_requests_total{result="hit",route="all"} 6.0' in metrics.exposition()[0]

@@ -299,5 +299,5 @@ async def test_completed_requests_tell_what_the_cache_did(cached: Any, fresh: An
             await kit.get("/")
         assert [event.cache for event in kit.events_of("request.completed")] == ["miss", "hit"]
         told = kit.plugin("http_cache")._parts.counts
-        assert told.summary()["routes"]["all"] == {"results": {"hit": 1, "miss": 1}, "hit_ratio": 0.5}
+        assert told.summary()["routes"] == [{"name": "all", "results": {"hit": 1, "miss": 1}}]
         assert told.saved == 2

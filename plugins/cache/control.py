@@ -1,0 +1,185 @@
+"""Steering the cache while it runs: statistics, purges, and what is stored for a URL, by the admin API and by PURGE."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from plugins.cache.answers import tags_of
+from plugins.cache.config import Config
+from plugins.cache.counts import Counts
+from plugins.cache.keys import host_of
+from plugins.cache.reuse import asked, usable
+from plugins.cache.selecting import matches, select
+from plugins.cache.shelf import Shelf, absolute
+from plugins.cache.stored import Entry, Stored
+from proxy.api import Admin, AdminRequest, CachePurged, EventBus, Headers, Request, Response
+
+Publish = Callable[[CachePurged], None]
+
+
+class Wanted(BaseModel):
+    """A purge: of one URL with all its variants, of a tag, of all URLs that begin so, or of everything."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str | None = None
+    tag: str | None = None
+    prefix: str | None = None
+    all: Literal[True] | None = None
+    dry_run: bool = False
+    soft: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> Wanted:
+        scopes = [name for name in ("url", "tag", "prefix", "all") if getattr(self, name) is not None]
+        if len(scopes) != 1:
+            raise ValueError("write one of url, tag, prefix and all")
+        if self.soft and (self.dry_run or scopes[0] not in ("url", "tag")):
+            raise ValueError("a soft purge is one of a url or a tag")
+        return self
+
+    @property
+    def scope(self) -> str:
+        """Which of them it is."""
+        return next(name for name in ("url", "tag", "prefix", "all") if getattr(self, name) is not None)
+
+
+class Question(BaseModel):
+    """A request of which is asked what the cache holds for it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str
+    method: str = "GET"
+    headers: dict[str, str] = {}
+
+
+class Control:
+    """Answers the admin API."""
+
+    def __init__(self, shelf: Shelf, counts: Counts, events: EventBus, config: Config) -> None:
+        self._shelf = shelf
+        self._counts = counts
+        self._events = events
+        self._config = config
+
+    def register(self, admin: Admin) -> None:
+        """Add the routes."""
+        admin.route("GET", "cache/stats", self.stats, "What the cache did, by route, and what each reason costs")
+        admin.route("POST", "cache/purge", self._checked(self.purge), "Forget a URL, a tag, a prefix or everything")
+        admin.route("POST", "cache/explain", self._checked(self.explain), "What is stored for a URL, and its use")
+
+    @staticmethod
+    def _checked(
+        handler: Callable[[AdminRequest], Awaitable[Response]],
+    ) -> Callable[[AdminRequest], Awaitable[Response]]:
+        async def answered(request: AdminRequest) -> Response:
+            try:
+                return await handler(request)
+            except ValidationError as error:
+                first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+                return Response.json(422, {"title": "Unprocessable Content", "status": 422, "detail": first["msg"]})
+            except ValueError as error:
+                return Response.json(422, {"title": "Unprocessable Content", "status": 422, "detail": str(error)})
+
+        return answered
+
+    async def stats(self, _: AdminRequest) -> Response:
+        """Everything that is counted, in one document."""
+        return Response.json(200, statistics(self._shelf, self._counts))
+
+    async def purge(self, request: AdminRequest) -> Response:
+        """Purge, or count what a purge would take."""
+        wanted = Wanted.model_validate_json(request.body)
+        return Response.json(200, await self.purged(wanted))
+
+    async def purged(self, wanted: Wanted) -> dict[str, Any]:
+        """Do it, and tell."""
+        scope = wanted.scope
+        what = "" if scope == "all" else str(getattr(wanted, scope))
+        count = await (self._softly(scope, what) if wanted.soft else self._hard(scope, what, wanted.dry_run))
+        if not wanted.dry_run:
+            self._events.publish(CachePurged(scope=f"{scope} {what}".strip(), count=count))
+        return {"scope": scope, "what": what, "purged": count, "dry_run": wanted.dry_run, "soft": wanted.soft}
+
+    async def _hard(self, scope: str, what: str, dry_run: bool) -> int:
+        cache = self._shelf.cache
+        if scope == "tag":
+            return await cache.purge_tag(what, dry_run=dry_run)
+        if scope == "all":
+            return await cache.clear(dry_run=dry_run)
+        prefix = absolute(what) + (" " if scope == "url" else "")
+        return await cache.purge_prefix(prefix, dry_run=dry_run)
+
+    async def _softly(self, scope: str, what: str) -> int:
+        if scope == "url":
+            return await self._shelf.soften(absolute(what))
+        self._shelf.soften_tag(what)
+        return await self._shelf.cache.purge_tag(what, dry_run=True)
+
+    async def explain(self, request: AdminRequest) -> Response:
+        """What is stored for a URL under every route, and what would be done with a request for it."""
+        asks = Question.model_validate_json(request.body)
+        made = Request(asks.method, "/", headers=Headers(asks.headers))
+        url, now = absolute(asks.url), self._shelf.now()
+        found = []
+        for route in self._shelf.routes:
+            key = f"{url} {route} "
+            entry = await self._shelf.find(key)
+            found.append({"route": route, "key": key, **explained(entry, made, now, self._config)})
+        return Response.json(200, {"url": url, "entries": found})
+
+    async def by_method(self, request: Request) -> Response:
+        """A PURGE request: of its own URL, or of the tags that it names."""
+        tags = tags_of(request.headers)
+        soft = (request.headers.get("soft-purge") or "0") != "0"
+        url = f"{request.scheme}://{host_of(request.scheme, request.host)}{request.target}"
+        wanted = [Wanted(tag=tag, soft=soft) for tag in tags] or [Wanted(url=url, soft=soft)]
+        done = [await self.purged(one) for one in wanted]
+        return Response.json(200, {"purged": sum(one["purged"] for one in done)}, {"cache-control": "no-store"})
+
+
+def explained(entry: Entry | None, request: Request, now: float, config: Config) -> dict[str, Any]:
+    """What would be done with a request, and every variant that is stored."""
+    wants = asked(request, config)
+    chosen = None if entry is None else select(entry.variants, request.headers)
+    verdict = "miss" if chosen is None else usable(chosen, wants, now, config).use.value
+    variants = [] if entry is None else [_variant(one, chosen, request.headers, now) for one in entry.variants]
+    return {"verdict": verdict, "variants": variants}
+
+
+def _variant(one: Stored, chosen: Stored | None, headers: Headers, now: float) -> dict[str, Any]:
+    return {
+        "chosen": one is chosen,
+        "status": one.status,
+        "vary": dict(one.selecting),
+        "matches": matches(one.selecting, headers),
+        "coding": one.coding or "identity",
+        "age": one.age_at(now),
+        "fresh_for": one.fresh_for(now),
+        "useful_for": one.useful_for(now),
+        "bytes": len(one.body),
+        "tags": list(one.tags),
+    }
+
+
+def statistics(shelf: Shelf, counts: Counts) -> dict[str, Any]:
+    """The document of `cache/stats`: figures that add up over processes."""
+    told = shelf.cache.stats
+    levels: dict[str, Mapping[str, int] | None] = {
+        "memory": asdict(told.l1),
+        "redis": None if told.l2 is None else asdict(told.l2),
+    }
+    under_way = {"fetching": shelf.flights.active, "refreshing": len(shelf.refreshing), "filling": shelf.budget.used}
+    return {**counts.summary(), "losses": counts.losses(), "levels": levels, "under_way": under_way}
+
+
+def denied() -> Response:
+    """A PURGE from somewhere else."""
+    body = json.dumps({"title": "Forbidden", "status": 403, "detail": "PURGE is not for this client"}).encode()
+    return Response(403, {"content-type": "application/problem+json", "cache-control": "no-store"}, body)

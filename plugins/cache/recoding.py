@@ -1,0 +1,74 @@
+"""Codes what is stored for clients that take it so, in the place of fetching it again.
+
+What can be coded, and how, knows the plugin inside the cache that does it: it leaves a `recoder` with each answer that
+could be. An answer that is left as it is, such as a small one, is not tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from plugins.cache.answers import head
+from plugins.cache.config import Config
+from plugins.cache.selecting import CODINGS, ENCODING, liking
+from plugins.cache.shelf import Shelf
+from plugins.cache.stored import Stored
+from proxy.api import Exchange, Headers, Request, Response, Shared, accepted, applied
+
+_ROUTES = 1000  # whose recoders are kept
+
+
+class Recoding:
+    """Derives coded variants from what is stored without a coding."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._recoders: dict[str, Callable[[Request, Response], None]] = {}
+
+    def learn(self, x: Exchange) -> None:
+        """An answer has come through the plugins inside: what codes those of its route is known now."""
+        if x.recoder is not None and (x.route in self._recoders or len(self._recoders) < _ROUTES):
+            self._recoders[x.route] = x.recoder
+
+    def wanted(self, x: Exchange, stored: Stored) -> bool:
+        """Whether a client would rather have a coded form of this."""
+        if stored.coding or not stored.by_coding or stored.plain or x.request.method != "GET":
+            return False
+        if x.route not in self._recoders or x.request.headers.getall("range"):
+            return False
+        told = accepted(x.request.headers.getall(ENCODING))
+        plain = liking("", told)
+        return any(liking(coding, told) > plain for coding in CODINGS)
+
+    def recoded(self, x: Exchange, key: str, stored: Stored, config: Config, mark: str, now: float) -> Response | None:
+        """A coded form, which is stored while it is sent; None when there is none.
+
+        :param mark: value of Cache-Status.
+        """
+        response = Response(stored.status, Headers(stored.headers.items()), stored.body, reason=stored.reason)
+        self._recoders[x.route](x.request, response)
+        coding = ",".join(applied(response.headers))
+        if not coding:
+            stored.memo["plain"] = stored.headers
+            return None
+        pairs = response.headers.items()
+        fields = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
+        new = replace(stored, fields=fields, coding=coding, memo={})
+        self._keep(key, new, response, config)
+        response.headers = head(new, new.age_at(now), mark)
+        return response
+
+    def _keep(self, key: str, new: Stored, response: Response, config: Config) -> None:
+        shelf, mark = self._shelf, self._shelf.cache.mark()
+
+        def done(whole: bytes | None) -> None:
+            if whole is not None:
+                shelf.keep(key, replace(new, body=whole, memo={}), config, mark)
+
+        if response.body.data is not None:
+            done(response.body.data)
+            return
+        shared = Shared(response.body, config.max_object, shelf.budget, shelf.spawn, done)
+        response.body = shared.reader()
+        shared.start()

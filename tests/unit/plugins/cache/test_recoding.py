@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+from plugins.compress import Compress
+
+TEXT = "all work and no play " * 200
+
+
+async def test_what_is_stored_plainly_is_coded_and_not_fetched_again(cached: Any, fresh: Any, until: Any) -> None:
+    async with cached(Compress) as kit:
+        kit.upstream.reply(fresh(TEXT, ETag='"a"'))
+        assert (await kit.get("/")).text == TEXT
+        kit.advance(7)
+        for _ in range(2):
+            got = await kit.get("/", {"Accept-Encoding": "gzip"})
+            assert gzip.decompress(got.body).decode() == TEXT
+            assert got.headers["Content-Encoding"] == "gzip"
+            assert got.headers["Age"] == "7"
+            assert got.headers["ETag"] == 'W/"a"'
+            assert got.headers["Cache-Status"] == "passerelle; hit; ttl=53"
+        plain = await kit.get("/")
+        assert (plain.text, plain.headers["ETag"]) == (TEXT, '"a"')
+        assert len(kit.upstream.seen) == 1
+        entry = kit.plugin("http_cache")._parts.shelf.cache.peek("http://test/ all ")
+        assert sorted(one.coding for one in entry.variants) == ["", "gzip"]
+
+
+async def test_what_is_not_coded_is_tried_once(cached: Any, fresh: Any) -> None:
+    async with cached(Compress) as kit:
+        kit.upstream.reply(fresh("small"))
+        await kit.get("/")
+        for _ in range(2):
+            got = await kit.get("/", {"Accept-Encoding": "gzip"})
+            assert (got.text, "Content-Encoding" in got.headers) == ("small", False)
+        (stored,) = kit.plugin("http_cache")._parts.shelf.cache.peek("http://test/ all ").variants
+        assert stored.plain
+        assert len(kit.upstream.seen) == 1
+
+
+async def test_a_hit_of_a_coded_answer_costs_no_compression(cached: Any, fresh: Any) -> None:
+    async with cached(Compress) as kit:
+        kit.upstream.reply(fresh(TEXT))
+        first = await kit.get("/", {"Accept-Encoding": "gzip"})
+        second = await kit.get("/", {"Accept-Encoding": "gzip;q=0.8, identity;q=0.1"})
+        assert first.body == second.body
+        assert len(kit.upstream.seen) == 1
