@@ -1,28 +1,24 @@
 """One client connection that speaks HTTP/1.x: aiohttp's RequestHandler, driven by callbacks alone.
 
-This is the one module that touches RequestHandler. It takes from it the place in aiohttp's server, the C parser and
-the protocol's life; it does not start its task. Heads are cut at the empty line and parsed; bodies are framed by
-`proxy.framing`; what the engine answers at once is written before `data_received` returns.
+It takes from RequestHandler the place in aiohttp's server, the C parser and the protocol's life; it does not start its
+task. Heads are cut at the empty line and parsed; bodies are framed by `proxy.framing`; what the engine answers at once
+is written before `data_received` returns. How a connection is waited for and ends is in `proxy.frontend.line`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Any, cast
-
-from aiohttp.web_protocol import RequestHandler
+from typing import TYPE_CHECKING, cast
 
 from proxy.corked import Corked
-from proxy.errors import BadRequest, ClientError, RequestTimeout
+from proxy.errors import BadRequest, ClientError
 from proxy.exchange import Exchange
 from proxy.framing import FramingError, Reader, request_reader
 from proxy.frontend import answer
 from proxy.frontend.head import Head
-from proxy.frontend.outlet import Outlet
-from proxy.frontend.pace import Pace, Watch, end, reset
+from proxy.frontend.line import Line
 from proxy.frontend.stamp import stamp
-from proxy.frontend.upload import Upload
 from proxy.message import Request
 
 if TYPE_CHECKING:
@@ -35,55 +31,20 @@ _END = b"\r\n\r\n"
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _NO_HEAD = (b"", b"\r")  # the second may become an empty line, which begins nothing
 _HIGH_WATER = 65536  # bytes that wait to be written, or to be parsed behind a request under way
-_LINGER = 2.0  # seconds that a closing connection lets the client read the answer (RFC 9112 section 9.6)
 
 
-class Connection(RequestHandler):
-    """A client's connection: reads one request at a time, gives it to the engine, writes its answer.
+class Connection(Line):
+    """A client's connection: reads one request at a time, gives it to the engine, writes its answer."""
 
-    :ivar keep: whether another request may follow the one under way.
-    """
-
-    __slots__ = (
-        "_at",
-        "_buffer",
-        "_closing",
-        "_heading",
-        "_heads",
-        "_identity",
-        "_lingers",
-        "_pace",
-        "_parsing",
-        "_scanned",
-        "_stopped",
-        "_talking",
-        "_told",
-        "_tunnel",
-        "_watch",
-        "keep",
-        "listener",
-        "outlet",
-        "upload",
-    )
+    __slots__ = ("_at", "_heads", "_identity", "_parsing", "_scanned", "_told")
 
     def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop, told: Told | None = None) -> None:
-        super().__init__(listener.server, loop=loop, access_log=cast("Any", None), keepalive_timeout=0)
-        self.listener = listener
+        super().__init__(listener, loop)
         self._told = told  # by a PROXY header
         self._heads = listener.new_parser()
-        self._buffer = b""  # what is not taken yet begins at `_at`; empty when nothing is left
         self._at = 0  # so that taking one of many requests does not copy those behind it
-        self.keep = True
-        self.outlet = Outlet(self)
-        self.upload = Upload(self)
-        self._heading = False  # part of a head is here, and the clock runs
-        self._parsing = self._closing = self._lingers = False
+        self._parsing = False
         self._scanned = 0  # bytes of a head that were looked at already, so that one sent byte by byte costs no more
-        self._stopped = False  # reading is paused
-        self._talking = False  # the client may be in the middle of what was refused
-        self._tunnel: Tunnel | None = None
-        self._watch = Watch(self.overdue)
-        self._pace = Pace()
 
     # the connection's life
 
@@ -106,66 +67,11 @@ class Connection(RequestHandler):
         self.upload.lost()
         self.outlet.lost()
 
-    def eof_received(self) -> None:
-        """A client that closes its side has left (as in nginx): what is under way ends, what is written leaves yet."""
-        self._closing, self.keep = True, False
-        self.upload.lost()
-        self.outlet.lost()
-        self._hang_up()
-
     def renew(self) -> None:
         """The listener goes by other limits, and believes others: from the next head on this counts here too."""
         if self.transport is not None:
             self._identity = self.listener.identify(self.transport, self._told)
             self._heads = self.listener.new_parser()
-
-    def close(self) -> None:
-        """Drain: end after the exchange under way or the head that is coming, at once when there is none."""
-        self.keep = False
-        if self._tunnel is not None:
-            self._tunnel.leave()
-        elif self.outlet.exchange is None and not self._closing and not self._heading:
-            self._shut()
-
-    def abort(self) -> None:
-        """End at once, whatever is under way."""
-        if self.transport is not None:
-            self.transport.abort()
-
-    def overdue(self) -> None:
-        """The deadline passed; what was waited for tells what that means."""
-        transport = self.transport
-        if transport is None:
-            return
-        if transport.is_closing() or self._lingers or self.outlet.full:
-            if self._pace.goes_on(transport):  # slow, but it reads
-                self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader)
-            elif transport.is_closing() or self.outlet.full or transport.can_write_eof():
-                end(transport)
-            else:
-                self._hang_up()
-        elif self.upload.reader is not None:
-            self.upload.stop(RequestTimeout("the request body stopped arriving"))
-        elif self.outlet.exchange is None:
-            if self._heading:
-                self._refuse(RequestTimeout("the request head did not arrive in time"))
-            else:
-                self._shut()
-
-    def _rearm(self) -> None:
-        """Set the deadline for what is waited for now."""
-        wheel, limits = self.listener.wheel, self.listener.limits
-        if self.outlet.full:
-            return  # armed when it became full, and not renewed by what the client goes on to send
-        if self.upload.reader is not None:
-            if self._stopped:
-                wheel.disarm(self._watch)
-            else:
-                wheel.arm(self._watch, limits.body_gap)
-        elif self.outlet.exchange is not None:
-            wheel.disarm(self._watch)
-        elif not self._heading:
-            wheel.arm(self._watch, limits.idle)
 
     # bytes from the client
 
@@ -295,19 +201,6 @@ class Connection(RequestHandler):
         self.keep = False
         self._talking = True
 
-    def stop_reading(self) -> None:
-        """Back-pressure: read nothing for now."""
-        if not self._stopped and self.transport is not None:
-            self._stopped = True
-            self.transport.pause_reading()
-
-    def go_on_reading(self) -> None:
-        """Read on."""
-        if self._stopped and self.transport is not None:
-            self._stopped = False
-            self.transport.resume_reading()
-            self._rearm()
-
     # called by the outlet
 
     def switch(self, tunnel: Tunnel, *, full: bool) -> None:
@@ -340,61 +233,9 @@ class Connection(RequestHandler):
         if self._buffer and self.upload.reader is None:
             self._parse()
 
-    def cut(self, *, abrupt: bool) -> None:
-        """End the connection in the middle of an answer."""
-        self._closing, self.keep = True, False
-        if abrupt and self.transport is not None:
-            reset(self.transport)
-        else:
-            self._hang_up()
-
-    def pause_writing(self) -> None:
-        """The transport holds more than the high-water mark."""
-        self.outlet.pause()
-        self._await_reader()
-
     def resume_writing(self) -> None:
         """The transport has room again."""
         self.outlet.resume()
         if not self._closing:
             self._rearm()
             self._parse()
-
-    def _shut(self) -> None:
-        """Close so that the client can still read the answer: our side first, then what it sends is thrown away."""
-        transport = self.transport
-        if transport is None or self._lingers:
-            return
-        unread = self.upload.reader is not None or bool(self._buffer) or self._stopped or self._talking
-        self._closing = True
-        self.upload.lost()
-        self._buffer = b""
-        if not unread:
-            self._hang_up()
-            return
-        self._lingers = True
-        plain = transport.can_write_eof()  # with TLS the answer's Connection: close must do
-        if plain:
-            transport.write_eof()
-        self.go_on_reading()
-        if plain and transport.get_write_buffer_size():
-            self._await_reader()
-        else:
-            self.listener.wheel.arm(self._watch, _LINGER)
-
-    def _hang_up(self) -> None:
-        """Close once the client has taken what is written, and without that when it takes too long."""
-        if self.transport is None:
-            return
-        self.transport.close()
-        if self.transport.can_write_eof():
-            self._await_reader()
-        else:  # TLS waits for the client's close_notify: not for long when it has taken all
-            self._pace.begin()
-            self.listener.wheel.arm(self._watch, _LINGER)
-
-    def _await_reader(self) -> None:
-        """The client has to take something now."""
-        if self.transport is not None:
-            self._pace.mark(self.transport)
-            self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader)

@@ -1,7 +1,8 @@
-"""Streams: spliced to a sink or let go of, in every order of events."""
+"""Streams: pulled, spliced to a sink or let go of, in every order of events."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -64,6 +65,92 @@ def stream(size: int | None = None) -> tuple[Stream, Peer]:
 
 async def collect(body: Body) -> list[bytes]:
     return [part async for part in body]
+
+
+# ---- a stream that is pulled ----
+
+
+async def test_pulling_what_was_fed_before() -> None:
+    body, peer = stream(6)
+    body.feed(b"abc")
+    body.feed(b"def")
+    body.finish(TRAILERS)
+    assert await body.read(6) == b"abcdef"
+    assert body.trailers is TRAILERS
+    assert body.spliceable is False
+    assert peer.diary == ["wanted"]
+
+
+async def test_pulling_ahead_of_the_feed() -> None:
+    body, _ = stream()
+    task = asyncio.create_task(collect(body))
+    for part in (b"abc", b"def"):
+        await asyncio.sleep(0)
+        body.feed(part)
+    await asyncio.sleep(0)
+    assert not task.done()
+    body.finish()
+    assert await task == [b"abc", b"def"]
+    assert body.ended
+
+
+async def test_what_was_fed_before_a_failure_can_still_be_pulled() -> None:
+    body, _ = stream()
+    body.feed(b"abc")
+    body.fail(UpstreamReset("gone"))
+    parts = aiter(body)
+    assert await anext(parts) == b"abc"
+    with pytest.raises(UpstreamReset, match="gone"):
+        await anext(parts)
+
+
+async def test_a_failure_wakes_the_reader() -> None:
+    body, _ = stream()
+    task = asyncio.create_task(collect(body))
+    await asyncio.sleep(0)
+    body.fail(UpstreamReset("gone"))
+    with pytest.raises(UpstreamReset):
+        await task
+
+
+async def test_only_the_first_ending_counts() -> None:
+    body, _ = stream()
+    body.finish(TRAILERS)
+    body.fail(UpstreamReset("late"))
+    assert await collect(body) == []
+    failed, _ = stream()
+    failed.fail(UpstreamReset("gone"))
+    failed.finish(TRAILERS)
+    with pytest.raises(UpstreamReset):
+        await collect(failed)
+    assert failed.trailers is None
+
+
+async def test_a_slow_reader_pauses_the_source_and_reading_on_resumes_it() -> None:
+    body, peer = stream()
+    half = bytes(HIGH_WATER // 2)
+    body.feed(half)
+    assert peer.diary == []
+    body.feed(half)
+    body.feed(b"one read more")
+    assert peer.diary == ["pause"]
+    parts = aiter(body)
+    await anext(parts)
+    assert peer.diary == ["pause", "wanted"]
+    await anext(parts)
+    assert peer.diary == ["pause", "wanted", "resume"]
+
+
+async def test_a_reader_that_is_cancelled_may_be_followed_by_a_close() -> None:
+    body, peer = stream()
+    task = asyncio.create_task(collect(body))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    body.feed(b"late")
+    body.close()
+    assert peer.diary == ["wanted", "abandon"]
 
 
 # ---- a stream that is spliced ----

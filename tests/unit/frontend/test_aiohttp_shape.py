@@ -16,10 +16,11 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
 from proxy.frontend.http1 import Connection
+from proxy.frontend.line import Line
 
 C_PARSER = importlib.import_module("aiohttp._http_parser")
 HTTP1, LISTENER, HEAD = (
-    "adapt proxy/frontend/http1.py",
+    "adapt proxy/frontend/http1.py and line.py",
     "adapt proxy/frontend/listener.py",
     "adapt proxy/frontend/head.py",
 )
@@ -58,13 +59,15 @@ def test_the_handler_is_made_with_these_arguments() -> None:
 )
 def test_what_is_overridden_is_there(name: str) -> None:
     assert callable(getattr(RequestHandler, name, None)), f"RequestHandler has no {name}: {HTTP1}"
-    assert name in vars(Connection), f"{name} is aiohttp's own again, which starts its task: {HTTP1}"
+    assert name in vars(Connection) or name in vars(Line), (
+        f"{name} is aiohttp's own again, which starts its task: {HTTP1}"
+    )
 
 
 def test_the_protocol_has_slots_and_a_transport() -> None:
     slots = {slot for kind in RequestHandler.__mro__ for slot in getattr(kind, "__slots__", ())}
     assert "transport" in slots, HTTP1
-    taken = slots & set(Connection.__slots__)
+    taken = slots & {*Connection.__slots__, *Line.__slots__}
     assert not taken, f"aiohttp has slots of these names now: {taken}; {HTTP1}"
     assert issubclass(RequestHandler, BaseProtocol), HTTP1
 

@@ -14,7 +14,7 @@ import pytest
 
 from proxy.frontend.pace import waiting
 from tests.unit.frontend.pki import Pki, listening
-from tests.unit.frontend.stage import Holding, get, plays, staged, until
+from tests.unit.frontend.stage import get, plays, staged, until
 from tests.wire.client import Client
 from tests.wire.origin import Wire
 
@@ -142,20 +142,65 @@ def test_a_whole_answer_ends_with_close_notify(run: Run, pki: Pki) -> None:
     run(work())
 
 
-def test_a_body_that_ends_with_the_connection_is_seen_to_be_cut(run: Run, pki: Pki) -> None:
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n"
+SIZED = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npart"
+CLOSING = b"HTTP/1.1 200 OK\r\n\r\npart"
+
+
+@pytest.mark.parametrize(
+    ("version", "first", "fails"),
+    [
+        ("1.0", CHUNKED, "reset"),
+        ("1.0", CHUNKED, "end"),
+        ("1.0", CHUNKED, "nonsense"),
+        ("1.0", CLOSING, "reset"),
+        ("1.1", CHUNKED, "reset"),
+        ("1.1", CHUNKED, "nonsense"),
+        ("1.1", CLOSING, "reset"),
+        ("1.1", SIZED, "reset"),
+        ("1.1", SIZED, "end"),
+    ],
+)
+def test_an_answer_that_is_cut_is_seen_to_be_cut(run: Run, pki: Pki, version: str, first: bytes, fails: str) -> None:
+    """Without close_notify where only that tells (RFC 9112 section 9.8), else by the framing."""
 
     async def work() -> None:
         async with staged(listen=listening(pki.write("a", "a.example"))) as stage:
-            for ending, seen in ((b"0\r\n\r\n", "notified"), (b"", "reset")):
-                holding = Holding(ending or b"no chunk\r\n", first=head)
-                stage.script("/unknown", holding)
-                data = request("/unknown", version="1.0")
-                client = asyncio.create_task(asyncio.to_thread(spoken, stage.port, pki.client(), data))
-                await until(lambda: stage.ends and stage.ends[0].outlet.exchange and stage.ends[0].outlet._sent)
-                holding.let_go()
-                _, end = await client
-                assert end == seen or (seen, end) == ("reset", "cut")
+            go = asyncio.Event()
+
+            async def dies(wire: Wire) -> bool:
+                await wire.send(first)
+                await go.wait()
+                if fails == "reset":
+                    wire.abort()
+                elif fails == "nonsense":
+                    await wire.send(b"no chunk\r\n")
+                return False
+
+            stage.script("/dies", dies)
+            data = request("/dies", version=version)
+            client = asyncio.create_task(asyncio.to_thread(spoken, stage.port, pki.client(), data))
+            await until(lambda: stage.ends and stage.ends[0].outlet.exchange and stage.ends[0].outlet._sent)
+            go.set()
+            received, end = await client
+            head, _, body = received.partition(b"\r\n\r\n")
+            if b"Content-Length: 8" in head:
+                assert body == b"part"
+            elif b"Transfer-Encoding: chunked" in head:
+                assert body == b"4\r\npart\r\n"
+            else:
+                assert (version, end in ("cut", "reset")) == ("1.0", True)
+
+    run(work())
+
+
+def test_a_body_that_ends_with_the_connection_and_is_whole_ends_with_close_notify(run: Run, pki: Pki) -> None:
+    async def work() -> None:
+        async with staged(listen=listening(pki.write("a", "a.example"))) as stage:
+            stage.script("/unknown", plays(CHUNKED + b"0\r\n\r\n"))
+            data = request("/unknown", version="1.0")
+            received, end = await asyncio.to_thread(spoken, stage.port, pki.client(), data)
+            assert (received[-4:], end) == (b"part", "notified")
 
     run(work())
 
