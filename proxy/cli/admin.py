@@ -6,21 +6,29 @@ import argparse
 import http.client
 import json
 import os
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from proxy.cli.configuration import NoConfiguration, find_config
+from proxy.cli.configuration import NoConfiguration, add_config, find_config
 
 DEFAULT = "http://127.0.0.1:9090"
 TOKEN = "PASSERELLE_ADMIN_TOKEN"  # noqa: S105 (the name of a variable)
 
 _PATIENCE = 10.0  # seconds
+_SILENCE = 60.0  # seconds without a sign of life from a stream, which gives one every 15
 
 
 class Unreachable(Exception):
     """There is no answer that could be shown; the words say why."""
+
+
+def add_admin(parser: argparse.ArgumentParser) -> None:
+    """The options that say where the gateway is."""
+    parser.add_argument("--admin", metavar="URL", help=f"default: what the file says, else {DEFAULT}")
+    add_config(parser)
 
 
 def where(args: argparse.Namespace) -> tuple[str, str]:
@@ -51,13 +59,9 @@ def ask(url: str, token: str, what: str, body: Any = None) -> dict[str, Any]:
 
     :raises Unreachable: when there is none, or another one.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Unreachable('this is no URL; write it as "http://127.0.0.1:9090"')
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     fields = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with closing(kind(parts.hostname, parts.port, timeout=_PATIENCE)) as connection:
+        with closing(_connection(url, _PATIENCE)) as connection:
             if body is None:
                 connection.request("GET", f"/api/v1/{what}", headers=fields)
             else:
@@ -66,8 +70,34 @@ def ask(url: str, token: str, what: str, body: Any = None) -> dict[str, Any]:
             answer = connection.getresponse()
             return read(answer.status, answer.read())
     except (OSError, ValueError, http.client.HTTPException) as error:
-        words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise Unreachable(f"no gateway answers there: {words}") from error
+        raise _silent(error) from error
+
+
+def lines(url: str, token: str, what: str) -> Iterator[str]:
+    """The lines of a stream, until it ends. :raises Unreachable: when there is none, or it breaks off."""
+    try:
+        with closing(_connection(url, _SILENCE)) as connection:
+            connection.request("GET", f"/api/v1/{what}", headers={"Authorization": f"Bearer {token}"} if token else {})
+            answer = connection.getresponse()
+            if answer.status != http.client.OK:
+                read(answer.status, answer.read())
+            while line := answer.readline():
+                yield line.decode().rstrip("\n")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise _silent(error) from error
+
+
+def _connection(url: str, patience: float) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Unreachable('this is no URL; write it as "http://127.0.0.1:9090"')
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname, parts.port, timeout=patience)
+
+
+def _silent(error: Exception) -> Unreachable:
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return Unreachable(f"no gateway answers there: {words}")
 
 
 def read(status: int, body: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from proxy import __version__
-from proxy.cli import cache, check, demo, explain, plugin, schema, serve, status
+from proxy.cli import cache, check, demo, events, explain, plugin, schema, serve, status, webhooks
 from proxy.cli.configuration import NoConfiguration
 from proxy.cli.failures import Exit, say, show
 from proxy.cli.plugin_commands import Rivals, commands
@@ -29,6 +29,8 @@ _COMMANDS = {
     "schema": schema,
     "status": status,
     "cache": cache,
+    "events": events,
+    "webhooks": webhooks,
 }
 
 

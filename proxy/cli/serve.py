@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 def _without_file(args: argparse.Namespace) -> Loaded:
     from proxy.settings import Loaded, settings_for
 
-    settings = settings_for(args.to, **({"listen": args.listen} if args.listen else {}))
+    settings = settings_for(args.to, **({"listen": args.listen} if args.listen else {}), env=os.environ)
     if args.admin is not None:
         settings = _with_admin(settings, args.admin)
     return Loaded.of(settings)

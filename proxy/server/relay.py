@@ -13,7 +13,7 @@ from proxy.body import Body
 from proxy.message import Response
 from proxy.plugin import AdminRequest
 from proxy.server.admin import problem
-from proxy.server.admin_routes import AdminRoute, AdminRoutes
+from proxy.server.admin_routes import PREFIX, AdminRoute, AdminRoutes
 from proxy.server.channel import ChannelClosed, Refused
 from proxy.server.crew import Crew, Member
 from proxy.server.merge import documents
@@ -23,6 +23,7 @@ log = logging.getLogger("passerelle.admin")
 
 _WAITING = 256  # pieces of a stream that wait for a slow reader; what is beyond is lost and told of
 _SECONDS = 5.0  # for the workers' answers
+_SHARED = f"{PREFIX}/webhooks"  # kept in a file that all workers share: one of them answers, and acts once
 
 
 class _Flow:
@@ -107,7 +108,7 @@ class Relay:
     async def ask(self, request: AdminRequest) -> list[tuple[Member, Reply]]:
         """Every worker's reply, in the order of their indexes; those that could not give one are left out."""
         question = _question(request)
-        members = self._crew.serving
+        members = self._crew.serving[: 1 if request.path.startswith(_SHARED) else None]
         asked = (member.channel.ask("ask", question, _SECONDS) for member in members)
         found = await asyncio.gather(*asked, return_exceptions=True)
         replies: list[tuple[Member, Reply]] = []

@@ -14,6 +14,7 @@ from typing import Any
 from proxy.settings.checks import check
 from proxy.settings.document import Document, Source
 from proxy.settings.dump import dump, revision
+from proxy.settings.environment import add_endpoints
 from proxy.settings.include import Tree
 from proxy.settings.models import Settings
 from proxy.settings.plugin_entries import PluginReader
@@ -104,17 +105,22 @@ def load_text(text: str, env: Mapping[str, str], file: Path | str = "passerelle.
     return _finish(tree)
 
 
-def settings_for(to: str, listen: str = "http://127.0.0.1:8080") -> Settings:
+def settings_for(to: str, listen: str = "http://127.0.0.1:8080", env: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of a gateway without a file: everything goes to one upstream.
 
     :param to: URL of the upstream, without a path.
     :param listen: URL to listen on.
+    :param env: may name webhook endpoints.
     :raises SettingsError: when one of them is not a usable URL.
     """
     upstream: dict[str, Any] = {"targets": [to]}
     route = {"name": "all", "upstream": "upstream"}
-    data = {"listen": [listen], "upstreams": {"upstream": upstream}, "routes": [route]}
+    data: dict[str, Any] = {"listen": [listen], "upstreams": {"upstream": upstream}, "routes": [route]}
     document = Document()
+    wrong: list[Problem] = []
+    data = add_endpoints(data, env or {}, wrong)
+    if wrong:
+        raise SettingsError(wrong)
     settings, problems = validate_model(Settings, data, (), document)
     if settings is not None:
         problems = [problem for problem in check(settings, document) if problem.severity is Severity.ERROR]
@@ -138,6 +144,7 @@ def _finish(tree: Tree) -> Loaded:
     reader = PluginReader(document)
     data = absolute_paths(reader.read(), document)
     problems = [*tree.problems, *_new(reader.problems, tree.problems)]
+    data = add_endpoints(data, tree.env, problems)
     settings, invalid = validate_model(Settings, data, (), document)
     problems += _new(invalid, problems)
     if settings is None:
