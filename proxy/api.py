@@ -47,7 +47,7 @@ from proxy.events import (
     known_events,
 )
 from proxy.exchange import Endpoint, Exchange, Key
-from proxy.headers import Headers
+from proxy.headers import Headers, Rendered
 from proxy.message import Request, Response
 from proxy.metrics import Metrics
 from proxy.peer import ClientCertificate, Peer
@@ -124,6 +124,7 @@ __all__ = [
     "Plugin",
     "PluginConfig",
     "Rank",
+    "Rendered",
     "Request",
     "RequestCompleted",
     "Response",

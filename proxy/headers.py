@@ -231,6 +231,42 @@ def _on_the_wire(names: frozenset[str]) -> frozenset[bytes]:
     return frozenset(name.encode("latin-1") for name in names)
 
 
+class Rendered(Headers):
+    """Fields that go out again and again: unread, with the bytes of all lines made before, shared by many messages.
+
+    Whoever looks at them or adds to them gets fields of his own, as ever.
+    """
+
+    __slots__ = ("_block",)
+
+    _block: bytes | None
+
+    @classmethod
+    def of(cls, wire: list[tuple[bytes, bytes]], block: bytes, dated: bool) -> Rendered:
+        """Take fields that nobody will change.
+
+        :param block: what `encode` would give.
+        :param dated: whether Date is among them.
+        """
+        self = cls.__new__(cls)
+        self.marked = False
+        self.wire = wire
+        self.dated = dated
+        self._block = block
+        return self
+
+    def encode(self) -> bytes:
+        """:see: `Headers.encode`."""
+        block = self._block
+        return block if block is not None and self.wire is not None else super().encode()
+
+    def push(self, name: str, key: str, value: str) -> None:
+        """:see: `Headers.push`."""
+        if self.wire is not None and self._block is not None:
+            self.wire, self._block = self.wire.copy(), None
+        super().push(name, key, value)
+
+
 def check_field(name: str, value: str) -> None:
     """:raises ValueError: when a name is no token or a value would not survive the wire (RFC 9110 section 5)."""
     if _TOKEN.fullmatch(name) is None:

@@ -13,6 +13,7 @@ flows to the clients. Every answer says in Cache-Status (RFC 9211) what was done
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -27,6 +28,7 @@ from plugins.cache.directives import OWN, Directives
 from plugins.cache.fetching import Fetching
 from plugins.cache.invalidation import invalidates, targets
 from plugins.cache.keys import key_of
+from plugins.cache.quick import Quick
 from plugins.cache.recoding import Recoding
 from plugins.cache.refreshing import Refreshing
 from plugins.cache.reuse import Use, Verdict, asked, judge, stands_aside
@@ -36,6 +38,8 @@ from plugins.cache.storing import unkeyed
 from plugins.cache.visit import VISIT, Visit
 from proxy.api import Answer, Exchange, Plugin, Rank, Response, Services
 
+_LEASE = 3.0  # seconds for which one gateway asks for all
+_LOOK = 0.05  # seconds between two looks at what it has stored
 _NO_WISHES = Directives({})
 _BODILESS = frozenset({"GET", "HEAD"})
 
@@ -71,12 +75,17 @@ class HttpCache(Plugin[Config]):
         )
 
     def configured(self) -> None:
+        self._quick = Quick(self.config)
         self._purgers = tuple(map(ip_network, self.config.purgers))
 
     # the way in
 
     def on_request(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
         config, request = self.config, exchange.request
+        found = self._quick.answer(exchange, self._parts.shelf, self._parts.recoding)
+        if found is not None:
+            exchange.cache = "hit"
+            return found
         if request.method == "PURGE" and self._purgers:
             return self._purge(exchange)
         why = self._aside(exchange)
@@ -147,12 +156,30 @@ class HttpCache(Plugin[Config]):
         fetching, config = self._parts.fetching, self.config
         flight = fetching.begin(exchange, visit, entry, config)
         if flight is None:
-            return None
+            if visit.flight is None or not self._parts.shelf.layered:
+                return None
+            return self._leased(exchange, visit)
         if flight.landed.done():
             found = fetching.joined(exchange, visit, flight)
             if found is not None:
                 return found
         return fetching.wait(exchange, visit, flight, config)
+
+    async def _leased(self, exchange: Exchange, visit: Visit) -> Answer:
+        """Where gateways share what is stored, one of them asks upstream; the others look for what it has stored."""
+        shelf, config = self._parts.shelf, self.config
+        if visit.flight is None or await shelf.cache.lease(visit.flight.key, _LEASE):
+            return None
+        for _ in range(round(min(config.wait, _LEASE) / _LOOK)):
+            await asyncio.sleep(_LOOK)
+            entry, now = await shelf.find(visit.key), shelf.now()
+            verdict = judge(entry, visit.request, visit.wants, now, config)
+            if verdict.use is Use.HIT and verdict.stored is not None:
+                exchange.cache = "collapsed"
+                shelf.flights.stored(visit.flight, verdict.stored)
+                mark = marks.forwarded(visit.why, collapsed=True, ttl=verdict.stored.fresh_for(now))
+                return answer(verdict.stored, visit.request, now, mark)
+        return None
 
     # the way out
 

@@ -50,7 +50,7 @@ class Recoding:
         self._recoders[x.route](x.request, response)
         coding = ",".join(applied(response.headers))
         if not coding:
-            stored.memo["plain"] = stored.headers
+            stored.memo["plain"] = True
             return None
         pairs = response.headers.items()
         fields = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)

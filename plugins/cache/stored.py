@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from plugins.cache.selecting import ENCODING
 from proxy.api import CorruptEntry, Headers, applied
@@ -19,7 +20,7 @@ Selecting = tuple[tuple[str, "str | None"], ...]
 KEEP = 3600  # seconds for which a stale answer is kept that can still be validated
 
 _VERSION = 1
-_OVERHEAD = 900  # bytes of an answer's objects in memory, measured
+_OVERHEAD = 2400  # bytes of an answer's objects in memory, measured
 _FIELD = 170  # bytes of a field's objects beside its text, measured
 
 NO_CACHE = 1
@@ -58,7 +59,7 @@ class Stored:
     coding: str = ""
     flags: int = 0
     tags: tuple[str, ...] = ()
-    memo: dict[str, Headers] = field(default_factory=dict, compare=False, repr=False)  # what was read of `fields`
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # what was read of `fields`
 
     @property
     def by_coding(self) -> bool:
@@ -73,7 +74,7 @@ class Stored:
     @property
     def headers(self) -> Headers:
         """Its fields; not to be changed."""
-        found = self.memo.get("")
+        found: Headers | None = self.memo.get("")
         if found is None:
             found = self.memo[""] = Headers.unread(list(self.fields))
         return found
@@ -116,6 +117,9 @@ class Entry:
     """The variants of one key, newest first."""
 
     variants: tuple[Stored, ...]
+    memo: dict[bytes | str | None, Any] = field(
+        default_factory=dict, compare=False, repr=False
+    )  # what was chosen before
 
     def adding(self, new: Stored, most: int, room: int, *, newest: bool = True) -> Entry:
         """It with another variant; the oldest go that are too many, or too large together.

@@ -28,7 +28,7 @@ _UNSTORED = frozenset(
 )
 
 # Fields that make some origins answer another request than the one that the key tells of: a way to poison a cache
-_OVERRIDES = frozenset(
+OVERRIDES = frozenset(
     {
         "x-forwarded-prefix",
         "x-host",
@@ -47,9 +47,9 @@ _OVERRIDES = frozenset(
 def unkeyed(request: Request, config: Config) -> str:
     """The field by which a request may mean another one than its key tells; `""` for none."""
     keys = request.headers.keys
-    if _OVERRIDES.isdisjoint(keys):
+    if OVERRIDES.isdisjoint(keys):
         return ""
-    return next((key for key in keys if key in _OVERRIDES and key not in config.key.headers), "")
+    return next((key for key in keys if key in OVERRIDES and key not in config.key.headers), "")
 
 
 def refusal(request: Request, response: Response, told: Directives, life: Lifetime, config: Config) -> str:

@@ -115,6 +115,13 @@ def test_what_the_default_file_shows_as_examples_is_valid() -> None:
     settings = uncommented(r"state:|trusted|- \w|- \./|- \{|  +\w+:(?! \d)").settings
     assert settings.state == CONFIG / "../.passerelle"
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8"]
-    assert [entry.id for entry in settings.plugins] == ["request_id", "headers", "maintenance", "compress", "events"]
+    assert [entry.id for entry in settings.plugins] == [
+        "request_id",
+        "headers",
+        "maintenance",
+        "cache",
+        "compress",
+        "events",
+    ]
     assert [route.name for route in settings.routes] == ["api", "gone", "moved", "everything"]
     assert settings.routes[0].match.methods == ("GET", "POST")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.headers import Headers, check_field
+from proxy.headers import Headers, Rendered, check_field
 
 PAIRS = [("Set-Cookie", "a=1"), ("Vary", "x"), ("set-cookie", "b=2"), ("SET-COOKIE", "c=3")]
 
@@ -183,3 +185,36 @@ def test_any_of_leaves_unread_fields_unread() -> None:
     assert unread.wire is not None
     assert Headers({"If-Match": "*"}).any_of(names)
     assert not Headers({"X-One": "*"}).any_of(names)
+
+
+class TestRendered:
+    """Fields that many messages share."""
+
+    WIRE: ClassVar = [(b"A", b"1"), (b"Date", b"x")]
+
+    def made(self) -> Rendered:
+        return Rendered.of(self.WIRE, b"the block", dated=True)
+
+    def test_they_go_out_as_they_were_made(self) -> None:
+        assert self.made().encode() == b"the block"
+        assert self.made().has_date()
+
+    def test_who_looks_at_them_gets_their_own(self) -> None:
+        one = self.made()
+        assert one["A"] == "1"
+        one["A"] = "2"
+        assert one.encode() == b"A: 2\r\nDate: x"
+        assert self.made()["A"] == "1"
+
+    def test_who_adds_to_them_adds_to_their_own(self) -> None:
+        one = self.made()
+        one.add("B", "3")
+        one.push("C", "c", "4")
+        assert one.encode() == b"A: 1\r\nDate: x\r\nB: 3\r\nC: 4"
+        assert len(self.WIRE) == 2
+
+    def test_a_copy_is_independent(self) -> None:
+        copy = self.made().copy()
+        copy.add("B", "3")
+        assert copy.encode() == b"A: 1\r\nDate: x\r\nB: 3"
+        assert len(self.WIRE) == 2
