@@ -28,7 +28,10 @@ from proxy.settings.unsupported import UNSUPPORTED
 HERE = Path(__file__).parent
 BEGIN = "<!-- begin: written by docs/generate.py -->"
 END = "<!-- end -->"
-BUILT_IN = ("access_log", "cache", "compress", "events", "headers", "request_id", "respond", "webhook")
+BUILT_IN = (
+    *("access_log", "cache", "compress", "events", "headers", "request_id", "respond", "sanitize", "secure_headers"),
+    "webhook",
+)
 
 
 def settings_tables() -> str:

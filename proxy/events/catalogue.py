@@ -15,7 +15,6 @@ AWAITED: Mapping[str, str] = {
     "quota.exceeded": "a plugin that counts what is used of quotas",
     "quota.low": "a plugin that counts what is used of quotas",
     "rate.limit": "a plugin that limits rates",
-    "request.blocked": "the plugin that sanitizes requests",
 }
 
 _PLAIN: Mapping[Any, dict[str, Any]] = {

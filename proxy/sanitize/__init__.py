@@ -7,7 +7,7 @@
 
 from proxy.sanitize.clean import clean_filename, clean_text, has_markup, sanitize, sanitize_html, strip_controls
 from proxy.sanitize.decode import Readings, from_bytes, readings, unquoted
-from proxy.sanitize.inspect import Finding, inspect, is_plain, is_safe, score
+from proxy.sanitize.inspection import Finding, inspect, is_plain, is_safe, score
 from proxy.sanitize.rules import FAMILIES, RULES, Rule
 from proxy.sanitize.validate import validate_email, validate_filename, validate_url
 

@@ -1,0 +1,175 @@
+"""Take bodies apart into values, by their types, and put values into them that were mended.
+
+A body that cannot be read as what it says it is, gives its whole text as one value: the application may be more
+lenient.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from email.message import Message
+from typing import Any
+from urllib.parse import quote_plus
+
+from plugins.sanitize.values import Value, of_pairs
+from proxy.sanitize import from_bytes, unquoted
+
+DEPTH = 64  # levels of JSON that are followed
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_GRAPHQL = re.compile(r"\s*+(?:query|mutation|subscription|fragment|\{)")
+_LITERAL = re.compile(r'"""(.*?)"""|"((?:[^"\\\n]++|\\.)*+)"', re.DOTALL)
+_XML_TEXT = re.compile(r">([^<]++)|=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
+
+
+def kind_of(content_type: str) -> str:
+    """What a body is, of what can be looked at: form, multipart, json, graphql, xml; or empty."""
+    essence = content_type.partition(";")[0].strip().lower()
+    if essence == "application/x-www-form-urlencoded":
+        return "form"
+    if essence == "multipart/form-data":
+        return "multipart"
+    if essence == "application/graphql":
+        return "graphql"
+    if essence == "application/json" or essence.endswith("+json") or essence == "text/json":
+        return "json"
+    return "xml" if essence in ("application/xml", "text/xml") or essence.endswith("+xml") else ""
+
+
+def values(kind: str, data: bytes, content_type: str) -> Iterator[Value]:
+    """The values of a body."""
+    if kind == "form":
+        yield from of_pairs("form", data.decode("latin-1"))
+    elif kind == "multipart":
+        yield from _parts(data, content_type)
+    else:
+        text, overlong = from_bytes(data)
+        if kind == "json":
+            yield from _json(text, overlong)
+        elif kind == "graphql":
+            yield from _graphql(text)
+        else:
+            yield from _xml(text, overlong)
+
+
+def mended(kind: str, data: bytes, changes: Mapping[str, str]) -> bytes:
+    """A body with texts replaced; every other byte stays.
+
+    :param changes: what takes the place of which text.
+    """
+    if kind == "form":
+        return mended_pairs(data.decode("latin-1"), changes).encode("latin-1")
+    if kind == "json":
+        text = data.decode("utf-8", "replace")
+        return _STRING.sub(lambda found: _changed(found[0], changes), text).encode()
+    text = data.decode("utf-8", "surrogateescape")
+    for old, new in sorted(changes.items(), key=lambda change: -len(change[0])):
+        text = text.replace(old, new)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def mended_pairs(text: str, changes: Mapping[str, str]) -> str:
+    """A query or form with names and values replaced; every pair that is not concerned stays as it was written."""
+    pairs = []
+    for pair in text.split("&"):
+        name, equals, value = pair.partition("=")
+        pairs.append(_replaced(name, changes) + equals + _replaced(value, changes))
+    return "&".join(pairs)
+
+
+def _replaced(written: str, changes: Mapping[str, str]) -> str:
+    new = changes.get(unquoted(written.replace("+", " "))[0])
+    return written if new is None else quote_plus(new)
+
+
+def _changed(written: str, changes: Mapping[str, str]) -> str:
+    try:
+        new = changes.get(json.loads(written, strict=False))
+    except ValueError:
+        return written
+    return written if new is None else json.dumps(new, ensure_ascii=False)
+
+
+def _json(text: str, overlong: bool) -> Iterator[Value]:
+    try:
+        document = json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        yield Value("json", "", text, overlong)
+        return
+    if isinstance(document, dict) and isinstance(document.get("query"), str) and _GRAPHQL.match(document["query"]):
+        yield from _graphql(document["query"])
+        document = {name: value for name, value in document.items() if name != "query"}
+    if overlong:
+        yield Value("json", "", "", overlong)
+    yield from _nodes(document, "", DEPTH)
+
+
+def _nodes(node: Any, way: str, depth: int) -> Iterator[Value]:
+    if isinstance(node, str):
+        if not node.isalnum():
+            yield Value("json", way, node)
+    elif depth == 0:
+        yield Value("json", way, json.dumps(node, ensure_ascii=False))
+    elif isinstance(node, dict):
+        for name, item in node.items():
+            field = f"{way}.{name}" if way else name
+            if not name.isalnum():
+                yield Value("json", field, name, is_name=True)
+            if not isinstance(item, int | float | None):
+                yield from _nodes(item, field, depth - 1)
+    elif isinstance(node, list):
+        for item in node:
+            if not isinstance(item, int | float | None):
+                yield from _nodes(item, f"{way}[]", depth - 1)
+
+
+def _graphql(text: str) -> Iterator[Value]:
+    """The literals of a GraphQL document; its own grammar would look like much that is looked for."""
+    for found in _LITERAL.finditer(text):
+        yield Value("graphql", "", found[1] or found[2] or "")
+
+
+def _xml(text: str, overlong: bool) -> Iterator[Value]:
+    yield Value("xml", "document", text, overlong)
+    for found in _XML_TEXT.finditer(text):
+        value = found[1] or found[2] or found[3] or ""
+        if not value.isspace():
+            yield Value("xml", "", value)
+
+
+def _parts(data: bytes, content_type: str) -> Iterator[Value]:
+    """The fields of a multipart form (RFC 7578): values of those without a file name, and the names of files."""
+    boundary = _parameters("content-type", content_type).get_param("boundary")
+    if not isinstance(boundary, str) or not boundary:
+        yield Value("form", "", *from_bytes(data))
+        return
+    for part in (b"\r\n" + data).split(b"\r\n--" + boundary.encode("latin-1", "replace"))[1:]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        disposition = _disposition(head.decode("utf-8", "replace"))
+        name, file = _said(disposition, "name"), _said(disposition, "filename")
+        if name and not name.isalnum():
+            yield Value("form", name, name, is_name=True)
+        if file:
+            yield Value("form", name, file, is_name=True)
+        elif content:
+            yield Value("form", name, *from_bytes(content))
+
+
+def _disposition(head: str) -> Message:
+    for line in head.split("\r\n"):
+        field, _, value = line.partition(":")
+        if field.strip().lower() == "content-disposition":
+            return _parameters("content-disposition", value.strip())
+    return Message()
+
+
+def _parameters(name: str, value: str) -> Message:
+    message = Message()
+    message[name] = value.replace("\r", " ").replace("\n", " ")
+    return message
+
+
+def _said(disposition: Message, name: str) -> str:
+    value = disposition.get_param(name, "", "content-disposition")
+    return value[2] if isinstance(value, tuple) else str(value or "")

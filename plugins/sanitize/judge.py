@@ -1,0 +1,93 @@
+"""What becomes of what is found: rules with their modes, exclusions, and the score.
+
+A judge is compiled from a Config once. A value that is plain costs one look; values of fields that repeat, such as
+User-Agent, are remembered when they were found harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from plugins.sanitize.config import Config, Exclusion, Mode
+from plugins.sanitize.values import Value
+from proxy.sanitize import FAMILIES, RULES, Rule, clean_filename, clean_text, inspect, is_plain
+
+
+class Found(NamedTuple):
+    """What a rule found in a request.
+
+    :ivar mode: what is to become of it: observe, block or clean.
+    """
+
+    rule: Rule
+    mode: Mode
+    value: Value
+    span: str
+
+
+class Judge:
+    """Looks at values, as one Config wants it."""
+
+    def __init__(self, config: Config) -> None:
+        self.threshold = config.threshold
+        self._paranoia = config.paranoia
+        self._exclude = config.exclude
+        self._modes = {name: _mode(rule, config) for name, rule in RULES.items()}
+        families = {RULES[name].family for name, mode in self._modes.items() if mode != "off"}
+        self._families: Collection[str] = FAMILIES if families == set(FAMILIES) else families
+
+    def look(self, values: Iterable[Value]) -> list[Found]:
+        """Everything that is found in values."""
+        found: list[Found] = []
+        for value in values:
+            if value.overlong or not is_plain(value.text) or (value.is_name and "$" in value.text):
+                found.extend(self._judged(value))
+        return found
+
+    def score(self, found: Iterable[Found]) -> int:
+        """The anomaly score of what is to be refused."""
+        return sum(one.rule.score for one in found if one.mode == "block")
+
+    def mend(self, found: Iterable[Found]) -> dict[str, str]:
+        """What takes the place of which text, of those that are to be cleaned and become harmless by it."""
+        changes = {}
+        for one in found:
+            if one.mode == "clean":
+                new = _cleaned(one.value)
+                if new != one.value.text and not self.look([one.value._replace(text=new, overlong=False)]):
+                    changes[one.value.text] = new
+        return changes
+
+    def _judged(self, value: Value) -> Iterable[Found]:
+        findings = inspect(value.text, paranoia=self._paranoia, families=self._families, name=value.is_name)
+        if value.overlong and "encoding.overlong" not in {finding.rule.name for finding in findings}:
+            yield from self._one(RULES["encoding.overlong"], value, "")
+        for finding in findings:
+            yield from self._one(finding.rule, value, finding.span)
+
+    def _one(self, rule: Rule, value: Value, span: str) -> Iterable[Found]:
+        mode = self._modes[rule.name]
+        if mode != "off" and not any(_agrees(exclusion, rule, value) for exclusion in self._exclude):
+            yield Found(rule, mode, value, span)
+
+
+def _mode(rule: Rule, config: Config) -> Mode:
+    return config.rules.get(rule.name) or config.rules.get(rule.family) or config.mode
+
+
+def _agrees(exclusion: Exclusion, rule: Rule, value: Value) -> bool:
+    if exclusion.rule is not None and exclusion.rule not in (rule.name, rule.family):
+        return False
+    if exclusion.where is not None and exclusion.where != value.where:
+        return False
+    name = exclusion.field
+    if name is None or name == value.field:
+        return True
+    return name.endswith("*") and value.field.startswith(name[:-1])
+
+
+def _cleaned(value: Value) -> str:
+    if value.is_name and value.where == "form" and value.text != value.field:
+        return clean_filename(value.text)
+    return clean_text(value.text)

@@ -1,0 +1,242 @@
+"""Look at requests before anything else sees them.
+
+    plugins:
+      - sanitize: {mode: observe}
+
+Path, query, cookies, some header fields, and bodies of known types are taken apart into values, and each is shown to
+the detectors of `proxy.sanitize`. In the mode `observe` nothing is refused: events, a counter and a header field for
+the upstream tell what was found. In the mode `block` a request whose findings add up to the threshold is answered 403,
+with an incident's id and without a word about the rule; `request.blocked` and the log tell the rule. In the mode
+`clean` values are mended (markup, control characters, file names) and the request goes on; what cannot be mended is
+refused.
+
+A body is held only when its type is one that is looked at, and up to `max_body`; all others flow.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from typing import ClassVar
+
+from plugins.sanitize import bodies
+from plugins.sanitize.config import Config
+from plugins.sanitize.judge import Found, Judge
+from plugins.sanitize.values import Value, of_cookies, of_pairs, of_path
+from proxy.api import (
+    Answer,
+    Body,
+    BodyTooLarge,
+    EventBus,
+    Exchange,
+    Key,
+    Metrics,
+    Plugin,
+    Rank,
+    Request,
+    RequestBlocked,
+    Response,
+    Services,
+)
+from proxy.sanitize import unquoted
+
+FINDINGS: Key[tuple[Found, ...]] = Key("sanitize.findings")
+
+# targets that one look clears: no escapes, no slash or quote in the query, no runs of dots or dashes
+_PLAIN = re.compile(r"(?:/[A-Za-z0-9_~\-]*+(?:\.[A-Za-z0-9_~\-]++)*+)++(?:\?[A-Za-z0-9_=&,.:~\-]*+)?+")
+_SUSPECT = re.compile(r"\.\.|--|__|/\.|prototype|\.(?:ini|config|log|env)\b|WEB-INF|META-INF")
+_REMEMBERED = 4096
+_MODES = ("block", "clean", "observe")
+
+
+class Sanitize(Plugin[Config]):
+    """Refuses, mends or tells of what looks like an attack."""
+
+    rank = Rank.SANITIZE
+    pure: ClassVar[bool] = False
+
+    _events: EventBus
+    _log: logging.Logger
+    _metrics: Metrics
+
+    def configured(self) -> None:
+        config = self.config
+        self._judge = Judge(config)
+        self._parts = config.inspect
+        self._fields = tuple(config.headers) if "headers" in config.inspect else ()
+        self._reads_cookies = "cookies" in config.inspect
+        self._reads_body = "body" in config.inspect
+        self._reads_target = bool(config.inspect & {"path", "query"})
+        self._header = config.header
+        self._harmless: set[str] = set()
+
+    async def start(self, services: Services) -> None:
+        self._events = services.events
+        self._log = services.log
+        self._found = services.metrics.counter(
+            "passerelle_sanitize_findings_total", "What the sanitizer found in requests.", ("rule", "mode")
+        )
+
+    def on_request(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
+        request = exchange.request
+        headers = request.headers
+        if self._header is not None and self._header in headers:
+            headers.remove(self._header)
+        found = self._look(request)
+        if self._reads_body and request.body.size != 0:
+            kind = bodies.kind_of(headers.get("content-type") or "")
+            if kind:
+                return self._with_body(exchange, kind, found)
+        return self._decide(exchange, found) if found else None
+
+    def describe(self, exchange: Exchange) -> str:
+        found = self._look(exchange.request)
+        if not found:
+            return f"looks for attacks ({self.config.mode}); finds none outside of the body"
+        told = ", ".join(f"{one.rule.name} in {_place(one.value)} ({one.mode})" for one in found)
+        return ("would refuse: " if self._judge.score(found) >= self._judge.threshold else "finds: ") + told
+
+    def _look(self, request: Request) -> list[Found]:
+        """What is found outside of the body."""
+        found: list[Found] = []
+        target = request.target
+        if self._reads_target and (_PLAIN.fullmatch(target) is None or _SUSPECT.search(target) is not None):
+            found = self._judge.look(self._of_target(request))
+        for name in self._fields:
+            text = request.headers.get(name)
+            if text is not None and text not in self._harmless:
+                found += self._once(text, [Value("header", name.lower(), unquoted(text)[0])])
+        if self._reads_cookies:
+            text = request.headers.get("cookie")
+            if text is not None and text not in self._harmless:
+                found += self._once(text, of_cookies(text))
+        return found
+
+    def _of_target(self, request: Request) -> Iterator[Value]:
+        if "path" in self._parts:
+            yield from of_path(request.path)
+        if "query" in self._parts:
+            yield from of_pairs("query", request.query)
+
+    def _once(self, text: str, values: Iterable[Value]) -> list[Found]:
+        """Look at a field, and remember the text when it is harmless: the same ones come again and again."""
+        found = self._judge.look(values)
+        if not found and len(text) <= 512:
+            if len(self._harmless) >= _REMEMBERED:
+                self._harmless.clear()
+            self._harmless.add(text)
+        return found
+
+    async def _with_body(self, exchange: Exchange, kind: str, found: list[Found]) -> Answer:
+        if found and self._judge.score(found) >= self._judge.threshold:
+            return self._decide(exchange, found)  # no need to read on
+        data = await self._held(exchange.request)
+        if data is not None:
+            content_type = exchange.request.headers.get("content-type") or ""
+            found += self._judge.look(bodies.values(kind, data, content_type))
+        return self._decide(exchange, found, kind, data) if found else None
+
+    async def _held(self, request: Request) -> bytes | None:
+        """The body, when it is no larger than may be held; None when it goes on unread."""
+        limit, body = self.config.max_body, request.body
+        if body.size is not None:
+            if body.size <= limit:
+                return await body.read(limit)
+            self._refuse_large()
+            return None
+        parts: list[bytes] = []
+        pieces = aiter(body)
+        held = 0
+        async for piece in pieces:
+            parts.append(piece)
+            held += len(piece)
+            if held > limit:
+                self._refuse_large()
+                request.body = Body.of(_again(parts, pieces, body))
+                return None
+        data = b"".join(parts)
+        trailers = body.trailers
+        request.body = Body(data)
+        request.body.trailers = trailers
+        return data
+
+    def _refuse_large(self) -> None:
+        if self.config.over_limit == "refuse":
+            raise BodyTooLarge(f"the body is over the limit of {self.config.max_body} bytes")
+
+    def _decide(self, exchange: Exchange, found: list[Found], kind: str = "", data: bytes | None = None) -> Answer:
+        exchange[FINDINGS] = tuple(found)
+        changes = self._judge.mend(found)
+        unmended = [
+            one._replace(mode="block") for one in found if one.mode == "clean" and one.value.text not in changes
+        ]
+        refused = (
+            self._judge.score([*(one for one in found if one.mode == "block"), *unmended]) >= self._judge.threshold
+        )
+        self._tell(exchange, found, refused=refused)
+        if refused:
+            return _refusal(exchange)
+        if changes:
+            _mend(exchange.request, changes, kind, data)
+        if self._header is not None:
+            exchange.request.headers[self._header] = _told(found)
+        return None
+
+    def _tell(self, exchange: Exchange, found: list[Found], *, refused: bool) -> None:
+        wanted = self._events.wants(RequestBlocked)
+        for one in {one.rule.name: one for one in found}.values():
+            mode = "block" if refused and one.mode != "observe" else one.mode
+            self._found.inc(one.rule.name, mode)
+            if wanted:
+                place = _place(one.value)
+                self._events.publish(RequestBlocked(one.rule.name, place, mode, exchange.route, exchange.peer.host))
+        if refused:
+            self._log.warning("refused %s: %s", exchange.id, _told(found))
+
+
+def _place(value: Value) -> str:
+    return f"{value.where} {value.field}".strip().encode("ascii", "replace").decode()[:120]
+
+
+def _told(found: Iterable[Found]) -> str:
+    """What was found, for the upstream and the log: rules and places, never what the client sent but a field's name."""
+    places = dict.fromkeys(f'{one.rule.name};where="{_quoted(one.value)}"' for one in found)
+    return ", ".join(list(places)[:16])
+
+
+def _quoted(value: Value) -> str:
+    return "".join(c if c.isalnum() or c in " ._-[]" else "?" for c in _place(value))
+
+
+def _refusal(exchange: Exchange) -> Response:
+    """Not a word about the rule: whoever attacks would learn from it. The incident's id is that of the request."""
+    problem = {
+        "type": "about:blank",
+        "title": "Forbidden",
+        "status": 403,
+        "detail": "The request was refused.",
+        "incident": exchange.id,
+    }
+    return Response.json(403, problem, {"content-type": "application/problem+json", "cache-control": "no-store"})
+
+
+def _mend(request: Request, changes: dict[str, str], kind: str, data: bytes | None) -> None:
+    path, mark, query = request.target.partition("?")
+    if mark:
+        request.target = path + mark + bodies.mended_pairs(query, changes)
+    if kind and data is not None:
+        new = bodies.mended(kind, data, changes)
+        if new != data:
+            request.body = Body(new)
+
+
+async def _again(parts: list[bytes], rest: AsyncIterator[bytes], body: Body) -> AsyncIterator[bytes]:
+    """What was read already, and then the rest."""
+    try:
+        for part in parts:
+            yield part
+        async for part in rest:
+            yield part
+    finally:
+        body.close()

@@ -1,0 +1,58 @@
+"""Take a request apart into the values that an application will see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from proxy.sanitize import unquoted
+
+
+class Value(NamedTuple):
+    """One text of a request.
+
+    :ivar where: the part of the request: path, query, header, cookie, form, json, xml, graphql.
+    :ivar field: its name there; of JSON the way to it.
+    :ivar text: as the application will see it.
+    :ivar overlong: whether its bytes were UTF-8 longer than it may be.
+    :ivar is_name: whether it is a name itself: a key, a parameter's name, a file's name.
+    """
+
+    where: str
+    field: str
+    text: str
+    overlong: bool = False
+    is_name: bool = False
+
+
+def of_path(path: str) -> Iterator[Value]:
+    """The whole path, decoded: what matters there goes across its segments, or stands in one."""
+    text, overlong = unquoted(path)
+    yield Value("path", "", text.removeprefix("/"), overlong)
+    if "=" in text or "'" in text or '"' in text or ";" in text:
+        for segment in text.split("/"):
+            yield Value("path", "", segment)
+
+
+def of_pairs(where: str, text: str) -> Iterator[Value]:
+    """The names and values of a query or of a form (application/x-www-form-urlencoded), by the rules of the URL
+    standard: `+` is a space.
+
+    :param text: latin-1 reading of its bytes.
+    """
+    for pair in text.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            field, overlong = unquoted(name.replace("+", " "))
+            if not field.isalnum():
+                yield Value(where, field, field, overlong, is_name=True)
+            if value:
+                yield Value(where, field, *unquoted(value.replace("+", " ")))
+
+
+def of_cookies(text: str) -> Iterator[Value]:
+    """The cookies of a Cookie field (RFC 6265 section 4.2)."""
+    for pair in text.split(";"):
+        name, _, value = pair.strip().partition("=")
+        if value:
+            yield Value("cookie", name, *unquoted(value.strip('"')))

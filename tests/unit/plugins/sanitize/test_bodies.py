@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from plugins.sanitize.bodies import kind_of, mended, mended_pairs, values
+
+JSON = "application/json"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "kind"),
+    [
+        ("application/json; charset=utf-8", "json"),
+        ("application/vnd.api+JSON", "json"),
+        ("application/x-www-form-urlencoded", "form"),
+        ("multipart/form-data; boundary=x", "multipart"),
+        ("application/graphql", "graphql"),
+        ("text/xml", "xml"),
+        ("application/soap+xml", "xml"),
+        ("image/svg+xml", "xml"),
+        ("image/png", ""),
+        ("text/plain", ""),
+        ("", ""),
+    ],
+)
+def test_kinds(content_type: str, kind: str) -> None:
+    assert kind_of(content_type) == kind
+
+
+def seen(kind: str, data: bytes, content_type: str = "") -> list[tuple[str, str, bool]]:
+    return [(value.field, value.text, value.is_name) for value in values(kind, data, content_type)]
+
+
+def test_json_gives_strings_and_names_with_their_ways() -> None:
+    data = json.dumps({"a": {"b c": ["x y", 1, None, True, {"d": "<"}]}, "$ne": 2, "plain": "abc"}).encode()
+    assert seen("json", data) == [
+        ("a.b c", "b c", True),
+        ("a.b c[]", "x y", False),
+        ("a.b c[].d", "<", False),
+        ("$ne", "$ne", True),
+    ]
+
+
+@pytest.mark.parametrize("data", [b"{not json", b"[" * 100_000, b"\xff\xfe{"])
+def test_what_is_no_json_is_one_text(data: bytes) -> None:
+    (value,) = values("json", data, JSON)
+    assert value.field == ""
+    assert len(value.text) == len(data)
+
+
+def test_json_deeper_than_is_followed_is_looked_at_as_text() -> None:
+    data = b'{"a":' * 100 + b'"<script>"' + b"}" * 100
+    assert any("<script>" in text for _, text, _ in seen("json", data))
+
+
+def test_graphql_gives_its_literals_and_variables() -> None:
+    document = {"query": '{ user(id: "1\' or 1=1") { name } }', "variables": {"x": "a b"}}
+    assert seen("json", json.dumps(document).encode()) == [("", "1' or 1=1", False), ("variables.x", "a b", False)]
+    assert seen("graphql", b'query { a(b: """x "y" z""") }') == [("", 'x "y" z', False)]
+
+
+def test_xml_gives_the_document_texts_and_attributes() -> None:
+    texts = [text for _, text, _ in seen("xml", b'<a b="1 or 2"> <c>x &amp; y</c></a>')]
+    assert texts == ['<a b="1 or 2"> <c>x &amp; y</c></a>', "1 or 2", "x &amp; y"]
+
+
+MULTIPART = (
+    b'--XX\r\nContent-Disposition: form-data; name="t"\r\n\r\n1\' or 1=1\r\n'
+    b'--XX\r\nContent-Disposition: form-data; name="f"; filename="../x.php"\r\n'
+    b"Content-Type: image/png\r\n\r\n\x89PNG<script>\r\n"
+    b"--XX--\r\n"
+)
+
+
+def test_multipart_gives_fields_and_file_names_but_no_files() -> None:
+    assert seen("multipart", MULTIPART, "multipart/form-data; boundary=XX") == [
+        ("t", "1' or 1=1", False),
+        ("f", "../x.php", True),
+    ]
+
+
+def test_multipart_without_a_boundary_is_one_text() -> None:
+    assert len(seen("multipart", MULTIPART, "multipart/form-data")) == 1
+
+
+def test_json_is_mended_without_another_byte_changed() -> None:
+    data = b'{ "a" : "<b>\\u0000x", "n": 1.50e3, "a": "keep \\u00e9" }'
+    assert mended("json", data, {"<b>\0x": "<b>x</b>"}) == b'{ "a" : "<b>x</b>", "n": 1.50e3, "a": "keep \\u00e9" }'
+
+
+def test_forms_are_mended_pair_by_pair() -> None:
+    assert mended_pairs("a=%00x+y&b=%7e&c", {"\0x y": "x y"}) == "a=x+y&b=%7e&c"
+    assert mended("form", b"a=1&b=%00", {"\0": ""}) == b"a=1&b="
+
+
+def test_file_names_are_mended_in_multipart_bodies() -> None:
+    assert b'filename="x.php"' in mended("multipart", MULTIPART, {"../x.php": "x.php"})
+    assert b"\x89PNG" in mended("multipart", MULTIPART, {"../x.php": "x.php"})

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from plugins.sanitize.values import Value, of_cookies, of_pairs, of_path
+
+
+def test_queries_are_cut_and_decoded_once() -> None:
+    assert list(of_pairs("query", "a=1%27+x&b&&c%5B%5D=%2541&=z")) == [
+        Value("query", "a", "1' x"),
+        Value("query", "c[]", "c[]", is_name=True),
+        Value("query", "c[]", "%41"),
+        Value("query", "", "", is_name=True),
+        Value("query", "", "z"),
+    ]
+
+
+def test_overlong_bytes_are_told() -> None:
+    (value,) = of_pairs("form", "f=..%c0%af")
+    assert value == Value("form", "f", "../", overlong=True)
+
+
+@pytest.mark.parametrize(("path", "texts"), [("/a/b%20c", ["a/b c"]), ("/a'b/c", ["a'b/c", "", "a'b", "c"])])
+def test_paths_are_looked_at_whole_and_by_segment(path: str, texts: list[str]) -> None:
+    assert [value.text for value in of_path(path)] == texts
+
+
+def test_cookies_are_cut() -> None:
+    assert list(of_cookies('a=1; b="x%27y"; c; d=')) == [Value("cookie", "a", "1"), Value("cookie", "b", "x'y")]
