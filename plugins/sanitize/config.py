@@ -11,6 +11,7 @@ from proxy.api import PluginConfig, Size
 from proxy.sanitize import FAMILIES, RULES
 
 Mode: TypeAlias = Literal["off", "observe", "block", "clean"]
+Part: TypeAlias = Literal["path", "query", "headers", "cookies", "body"]
 Where: TypeAlias = Literal["path", "query", "header", "cookie", "form", "json", "xml", "graphql"]
 
 
@@ -52,9 +53,7 @@ class Config(PluginConfig):
     """How suspicious it is: 1 hardly ever refuses the innocent, 3 often does."""
     threshold: int = Field(default=5, ge=1, le=1000)
     """The anomaly score from which on a request is refused: what was found in it adds up, 5 for what is critical."""
-    inspect: frozenset[Literal["path", "query", "headers", "cookies", "body"]] = frozenset(
-        {"path", "query", "headers", "cookies", "body"}
-    )
+    inspect: tuple[Part, ...] = ("path", "query", "headers", "cookies", "body")
     """The parts of a request that are looked at."""
     headers: tuple[FieldName, ...] = ("User-Agent", "Referer")
     """Header fields whose values are looked at."""

@@ -67,7 +67,7 @@ class Sanitize(Plugin[Config]):
         self._fields = tuple(config.headers) if "headers" in config.inspect else ()
         self._reads_cookies = "cookies" in config.inspect
         self._reads_body = "body" in config.inspect
-        self._reads_target = bool(config.inspect & {"path", "query"})
+        self._reads_target = "path" in config.inspect or "query" in config.inspect
         self._header = config.header
         self._harmless: set[str] = set()
 
