@@ -167,12 +167,18 @@ class Crew:
 
         :returns: in the order of the workers' indexes.
         """
-        asked = [member.channel.ask(subject, content, seconds) for member in self.serving]
+        return list((await self.answers(subject, content, seconds)).values())
+
+    async def answers(self, subject: str, content: Any = None, seconds: float = 10.0) -> dict[Member, Any]:
+        """As `ask`, with who has said it."""
+        members = self.serving
+        asked = [member.channel.ask(subject, content, seconds) for member in members]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, ChannelClosed):
                 log.warning("a worker did not answer %s: %s", subject, answer or type(answer).__name__)
-        return [answer for answer in answers if not isinstance(answer, BaseException)]
+        found = zip(members, answers, strict=True)
+        return {member: answer for member, answer in found if not isinstance(answer, BaseException)}
 
     async def drain(self, seconds: float) -> None:
         """Ask every worker to end gracefully, and kill what is left after so many seconds."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -59,7 +59,7 @@ class Gateway:
     :param bind: gives the sockets for a listener.
     :param marks: those of the server that this is a process of.
     :param joins: given who probes, before anything is built.
-    :param shown: given the first configuration, before a listener accepts.
+    :param shown: awaited with the first configuration, before a listener accepts.
     :param upward: told of what concerns the whole server, when that is more than this process.
     :ivar doors: its listeners.
     :ivar reloader: what reloads it.
@@ -78,7 +78,7 @@ class Gateway:
         upward: Callable[[Event], None] | None = None,
         marks: Marks | None = None,
         joins: Callable[[Probing], None] = lambda _: None,
-        shown: Callable[[Built], None] = lambda _: None,
+        shown: Callable[[Built], Awaitable[None]] | None = None,
     ) -> None:
         self._loaded = loaded
         self._clock = clock
@@ -226,8 +226,9 @@ class Gateway:
         try:
             await self.built.start()
             self.built.show()
-            self._shown(self.built)
             self.scrub = Scrub(self.built)
+            if self._shown is not None:
+                await self._shown(self.built)
             if self._admin is not None:
                 await self._admin.start()
             self._ticker = asyncio.get_running_loop().create_task(self._tick())

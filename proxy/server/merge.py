@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,13 +16,13 @@ def merge(parts: Iterable[Iterable[Metric]]) -> list[Metric]:
     """Every worker's metrics as one set: counters, histograms and most gauges are added up.
 
     Gauges of times and of versions are not: of these the largest is taken, so that an age is the oldest one and
-    something that every worker says alike is said once.
+    something that every worker says alike is said once. What is given is left as it is.
     """
     merged: dict[str, Metric] = {}
     totals: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
     for part in parts:
         for metric in part:
-            merged.setdefault(metric.name, metric)
+            merged.setdefault(metric.name, copy(metric))
             sums = totals.setdefault(metric.name, {})
             largest = metric.type == "gauge" and metric.name.endswith(_LARGEST)
             for sample in metric.samples:

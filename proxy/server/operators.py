@@ -13,6 +13,7 @@ from proxy.plugin import AdminRequest
 from proxy.server.admin import problem
 from proxy.server.controls import take
 from proxy.server.crew import Crew
+from proxy.server.ledger import Ledger
 from proxy.server.levels import set_level
 from proxy.server.merge import exposition, merge
 from proxy.server.models import LevelWanted
@@ -27,13 +28,17 @@ _SECONDS = 5.0  # for the workers' answers; a scrape must not wait longer for on
 
 
 class Operators:
-    """The supervisor's own admin routes, added to those of the relay."""
+    """The supervisor's own admin routes, added to those of the relay.
+
+    :ivar ledger: what the workers have counted.
+    """
 
     def __init__(self, supervisor: Supervisor, crew: Crew, relay: Relay) -> None:
         self._supervisor = supervisor
         self._crew = crew
         self._relay = relay
         self._steered = asyncio.Lock()
+        self.ledger = Ledger()
         own, place = relay.own.route, "upstreams/{upstream}/targets/{target}"
         own("GET", "status", self._status)
         own("POST", "config/reload", self._reload)
@@ -47,8 +52,8 @@ class Operators:
 
         :param own: the supervisor's.
         """
-        parts: list[Any] = await self._crew.ask("metrics", seconds=_SECONDS)
-        return exposition(merge([*parts, list(own.collect())]))
+        found = self.ledger.metrics(await self._crew.answers("metrics", seconds=_SECONDS))
+        return exposition(merge([found, list(own.collect())]))
 
     async def scrubbed(self, data: Any) -> Any:
         """Plain data without secrets, which the workers know by heart."""
@@ -58,15 +63,16 @@ class Operators:
 
     async def _status(self, request: AdminRequest) -> Response:
         """The workers' figures as one, and who they are."""
-        replies = [reply for _, reply in await self._relay.ask(request)]
+        replies = await self._relay.ask(request)
         if not replies:
             return problem(503, "no worker answers now", {"Retry-After": "1"})
-        response = merged(replies)
+        response = merged([reply for _, reply in replies])
         if response.status != 200:
             return response
+        total = self.ledger.requests({member: json.loads(reply.body)["requests_total"] for member, reply in replies})
         last = self._supervisor.last
         own = self._supervisor.status() | {"reload": None if last is None else await self._answer(last)}
-        return Response.json(200, json.loads(response.body.data or b"{}") | own)
+        return Response.json(200, json.loads(response.body.data or b"{}") | own | {"requests_total": total})
 
     async def _reload(self, _: AdminRequest) -> Response:
         done = await self._supervisor.reload("admin")

@@ -25,6 +25,7 @@ class Order:
     :ivar levels: of loggers, by name.
     :ivar cause: of a reload.
     :ivar steering: what operators asked for about targets.
+    :ivar streams: questions whose answers go on, to be answered before a listener accepts, so that nothing is missed.
     """
 
     loaded: Loaded
@@ -35,6 +36,7 @@ class Order:
     levels: tuple[tuple[str, Level | None], ...] = ()
     cause: str = "start"
     steering: Steering = field(default_factory=dict)
+    streams: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,13 @@ class Outcome:
 
     :ivar problems: why it was refused, and what is doubtful.
     :ivar changes: what is different since, a line each.
+    :ivar replies: to the order's streams.
     """
 
     ok: bool
     problems: tuple[Problem, ...] = ()
     changes: tuple[str, ...] = ()
+    replies: tuple[Reply, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

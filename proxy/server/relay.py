@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -33,6 +33,7 @@ class _Flow:
     :ivar joinable: whether workers that come later have a part in it, too.
     :ivar pieces: what came and was not read yet; None ends one worker's part.
     :ivar parts: which workers' parts have not ended, with their numbers.
+    :ivar bereft: whether the last part ended by its worker's death, so that a successor goes on.
     """
 
     def __init__(self, question: Question, *, joinable: bool) -> None:
@@ -40,6 +41,7 @@ class _Flow:
         self.joinable = joinable
         self.pieces: asyncio.Queue[bytes | None] = asyncio.Queue(_WAITING)
         self.parts: dict[Member, int] = {}
+        self.bereft = False
         self.lost = 0
 
     def add(self, piece: bytes | None) -> None:
@@ -63,9 +65,12 @@ class Relay:
         self._crew = crew
         self.own = AdminRoutes()
         self._flows: set[_Flow] = set()
+        self._known: set[Member] = set()
+        self._inviting: set[asyncio.Task[None]] = set()
 
     def welcome(self, member: Member) -> None:
         """Take what a worker sends for streams."""
+        self._known.add(member)
 
         async def piece(content: tuple[int, bytes]) -> None:
             self._came(member, content[0], content[1])
@@ -78,17 +83,36 @@ class Relay:
 
     def forget(self, member: Member) -> None:
         """A worker is gone: its parts of streams end."""
+        self._known.discard(member)
         for flow in self._flows:
             if flow.parts.pop(member, None) is not None:
+                flow.bereft = flow.joinable and not flow.parts
                 flow.add(None)
 
-    async def join(self, member: Member) -> None:
-        """Have a worker that came later take part in the streams of events that are open."""
-        for flow in [flow for flow in self._flows if flow.joinable]:
-            with suppress(ChannelClosed, Refused, TimeoutError):
-                reply: Reply = await member.channel.ask("ask", flow.question, _SECONDS)
-                if flow in self._flows and reply.stream:
-                    self._begin(flow, member, reply)
+    def open(self) -> list[_Flow]:
+        """The streams of events that are read now: workers that come later have a part in them, too."""
+        return [flow for flow in self._flows if flow.joinable]
+
+    async def join(self, member: Member, answered: Iterable[tuple[_Flow, Reply]]) -> None:
+        """Have a worker that came later take part in the streams that are open.
+
+        :param answered: those that it has replied to already, before it took a connection.
+        """
+        for flow, reply in answered:
+            self._begin(flow, member, reply)
+        for flow in [flow for flow in self.open() if member not in flow.parts]:
+            await self._invite(flow, member)
+
+    async def _invite(self, flow: _Flow, member: Member) -> None:
+        """Ask a worker for its part of a stream. One that does not serve yet is asked again by `join`."""
+        with suppress(ChannelClosed, Refused, TimeoutError):
+            self._begin(flow, member, await member.channel.ask("ask", flow.question, _SECONDS))
+
+    def close(self) -> None:
+        """No worker follows any more: the streams end."""
+        for flow in self._flows:
+            flow.joinable = flow.bereft = False
+            flow.add(None)
 
     # in the place of AdminRoutes
 
@@ -135,15 +159,30 @@ class Relay:
         self._flows.add(flow)
         for member, reply in replies:
             self._begin(flow, member, reply)
+        if flow.joinable:
+            self._invite_late(flow)
         headers = {name: value for name, value in first.headers if name.lower() != "content-length"}
         body = Body.of(self._pieces(flow))
         body.on_end(lambda: self._end(flow))
         return Response(first.status, headers, body)
 
-    @staticmethod
-    def _begin(flow: _Flow, member: Member, reply: Reply) -> None:
-        flow.parts[member] = reply.stream
-        member.channel.tell("flow", reply.stream)
+    def _invite_late(self, flow: _Flow) -> None:
+        """Those who came up while the others were asked have not heard of it."""
+        for member in self._known - flow.parts.keys():
+            task = asyncio.get_running_loop().create_task(self._invite(flow, member))
+            self._inviting.add(task)
+            task.add_done_callback(self._inviting.discard)
+
+    def _begin(self, flow: _Flow, member: Member, reply: Reply) -> None:
+        """A worker's part begins, unless it has one, or there is nobody to read it or to send it any more."""
+        if not reply.stream:
+            return
+        if flow not in self._flows or member in flow.parts:
+            member.channel.tell("enough", reply.stream)
+        elif not member.channel.closed.is_set():
+            flow.parts[member] = reply.stream
+            flow.bereft = False
+            member.channel.tell("flow", reply.stream)
 
     def _end(self, flow: _Flow) -> None:
         """Nobody reads it any more."""
@@ -154,7 +193,7 @@ class Relay:
 
     async def _pieces(self, flow: _Flow) -> AsyncIterator[bytes]:
         try:
-            while flow.parts or not flow.pieces.empty():
+            while flow.bereft or flow.parts or not flow.pieces.empty():
                 piece = await flow.pieces.get()
                 if piece is not None:
                     yield piece

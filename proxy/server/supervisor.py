@@ -28,7 +28,7 @@ from proxy.server.levels import ROOT, levels
 from proxy.server.logs import reopen_logs
 from proxy.server.models import Level
 from proxy.server.operators import Operators
-from proxy.server.orders import Order, Outcome
+from proxy.server.orders import Order, Outcome, Question
 from proxy.server.relay import Relay
 from proxy.server.reload import Reload
 from proxy.server.sockets import CannotBind
@@ -158,6 +158,7 @@ class Supervisor:
         self._ready = False
         self._held.close()
         await self._crew.kill()
+        self.routes.close()
         if self._admin is not None:
             await self._admin.stop()
 
@@ -173,6 +174,7 @@ class Supervisor:
         if self._leader is None:
             self._leader = member
         self.routes.welcome(member)
+        self._operators.ledger.welcome(member)
 
         async def heard(event: Event) -> None:
             self._once.heard(event)
@@ -184,8 +186,10 @@ class Supervisor:
 
         member.channel.on("event", heard)
         member.channel.on("found", found)
-        outcome = await self._order("serve", member, self.loaded, self._held.all, "start")
-        await self.routes.join(member)
+        flows = self.routes.open()
+        streams = tuple(flow.question for flow in flows)
+        outcome = await self._order("serve", member, self.loaded, self._held.all, "start", streams)
+        await self.routes.join(member, zip(flows, outcome.replies, strict=False))
         while outcome.ok and member.holds is not self.loaded:  # the others went over to another one meanwhile
             outcome = await self._order("reload", member, self.loaded, self._held.all, "start")
         if not outcome.ok:
@@ -193,7 +197,15 @@ class Supervisor:
             raise Refused("\n".join(problem.render() for problem in outcome.problems))
         self._tell_wishes(member)
 
-    async def _order(self, subject: str, member: Member, loaded: Loaded, sockets: Sockets, cause: str) -> Outcome:
+    async def _order(
+        self,
+        subject: str,
+        member: Member,
+        loaded: Loaded,
+        sockets: Sockets,
+        cause: str,
+        streams: tuple[Question, ...] = (),
+    ) -> Outcome:
         """Have a worker go over to a configuration; the sockets that it lacks are handed over before the order arrives.
 
         :raises OSError: when they cannot be.
@@ -215,6 +227,7 @@ class Supervisor:
             tuple(self._levels.items()),
             cause,
             self._steering,
+            streams,
         )
         outcome: Outcome = await member.channel.ask(subject, order, _STARTING)
         if not outcome.ok:
@@ -230,6 +243,7 @@ class Supervisor:
     def _died(self, member: Member, code: int) -> None:
         self._deaths.value += 1
         self.routes.forget(member)
+        self._operators.ledger.forget(member)
         if self._leader is member:
             self._leader = next(iter(self._crew.serving), None)
             if self._leader is not None:

@@ -7,12 +7,14 @@ is told over its channel. Should the supervisor be gone it drains: nobody would 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import socket
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from proxy.build import Built
 from proxy.events import Event
 from proxy.message import Response
 from proxy.plugin import AdminRequest
@@ -82,6 +84,13 @@ class Worker:
             await self.level((name, level))
         self._take(order)
         source = Source(lambda _trace: self._ordered())
+        replies: list[Reply] = []
+
+        async def shown(built: Built) -> None:
+            steer(built.snapshot.upstreams, order.steering)
+            answered = [await _answered(gateway, question) for question in order.streams]
+            replies.extend([await self._streams.answer(response) for response in answered])
+
         gateway = Gateway(
             self._ordered(),
             Registry.installed(),
@@ -90,7 +99,7 @@ class Worker:
             upward=self._tell,
             marks=order.marks,
             joins=lambda probing: self._join(probing, order.leads),
-            shown=lambda built: steer(built.snapshot.upstreams, order.steering),
+            shown=shown,
         )
         try:
             await gateway.start()
@@ -100,7 +109,7 @@ class Worker:
             return Outcome(False, (Problem((), str(error)),))
         self._gateway = gateway
         settle_memory()
-        return Outcome(True)
+        return Outcome(True, replies=tuple(replies))
 
     def _join(self, probing: Probing, leads: bool) -> None:
         probing.leads = leads
@@ -127,23 +136,11 @@ class Worker:
 
     async def ask(self, question: Question) -> Reply:
         """Answer for this process what an operator asked."""
-        return await self._streams.answer(await self._answered(question))
-
-    async def _answered(self, question: Question) -> Response:
-        routes = self.gateway.routes
-        found = routes.find(question.method, question.path)
-        if found is None:
-            allowed = ", ".join(routes.methods(question.path))
-            return missing(question.method, allowed)
-        route, params = found
-        request = AdminRequest(question.method, question.path, dict(question.query), params, question.body)
-        try:
-            return await route.handler(request)
-        except guard.Refused as refused:
-            return problem(refused.status, refused.detail, refused.headers)
+        return await self._streams.answer(await _answered(self.gateway, question))
 
     async def metrics(self, _: object) -> list[Any]:
-        """The figures of this process."""
+        """The figures of this process. Importing the client library blocks, so the first time does that elsewhere."""
+        await asyncio.to_thread(importlib.import_module, "prometheus_client.core")
         found = list(self.gateway.metrics.collect())
         for metric in found:
             metric.samples = [
@@ -205,6 +202,20 @@ class Worker:
         limits = loaded.settings.limits
         limits = limits.model_copy(update={"connections": -(-limits.connections // share)})
         return replace(loaded, settings=loaded.settings.model_copy(update={"admin": None, "limits": limits}))
+
+
+async def _answered(gateway: Gateway, question: Question) -> Response:
+    """What one process says to an operator."""
+    found = gateway.routes.find(question.method, question.path)
+    if found is None:
+        allowed = ", ".join(gateway.routes.methods(question.path))
+        return missing(question.method, allowed)
+    route, params = found
+    request = AdminRequest(question.method, question.path, dict(question.query), params, question.body)
+    try:
+        return await route.handler(request)
+    except guard.Refused as refused:
+        return problem(refused.status, refused.detail, refused.headers)
 
 
 async def work(channel_socket: socket.socket, descriptors: socket.socket) -> None:

@@ -145,7 +145,12 @@ async def test_one_that_died_is_left_out(workers: Workers) -> None:
     assert content(await ask(made, "thing")) == {"connections": 3}
 
 
-def streams(*pieces: bytes, gate: asyncio.Event | None = None, over: asyncio.Event | None = None) -> Handler:
+def streams(
+    *pieces: bytes,
+    gate: asyncio.Event | None = None,
+    over: asyncio.Event | None = None,
+    kind: str = "text/event-stream",
+) -> Handler:
     async def flow() -> AsyncIterator[bytes]:
         try:
             for piece in pieces:
@@ -157,9 +162,24 @@ def streams(*pieces: bytes, gate: asyncio.Event | None = None, over: asyncio.Eve
                 over.set()
 
     async def handler(_: AdminRequest) -> Response:
-        return Response(200, {"content-type": "text/event-stream"}, Body.of(flow()))
+        return Response(200, {"content-type": kind}, Body.of(flow()))
 
     return handler
+
+
+def counted(asked: list[AdminRequest], handler: Handler) -> Handler:
+    async def counts(request: AdminRequest) -> Response:
+        asked.append(request)
+        return await handler(request)
+
+    return counts
+
+
+async def follow(workers: Workers, made: Relay, handler: Handler) -> Member:
+    """A worker that comes later."""
+    member = await workers.add(handler)
+    made.welcome(member)
+    return member
 
 
 async def test_streams_are_joined(workers: Workers) -> None:
@@ -182,9 +202,8 @@ async def test_a_stream_that_nobody_reads_any_more_ends_at_the_worker(workers: W
 
 
 async def test_a_stream_goes_on_without_a_worker_that_died(workers: Workers) -> None:
-    gate = asyncio.Event()
-    await workers.add(streams(b"a1", gate=gate))
-    await workers.add(streams(b"b1"))
+    await workers.add(streams(b"a1", gate=asyncio.Event(), kind="text/plain"))
+    await workers.add(streams(b"b1", kind="text/plain"))
     made = relay(workers)
     response = await ask(made, "thing")
     pieces = aiter(response.body)
@@ -192,6 +211,81 @@ async def test_a_stream_goes_on_without_a_worker_that_died(workers: Workers) -> 
     made.forget(workers.serving[0])
     with pytest.raises(StopAsyncIteration):
         await anext(pieces)
+
+
+async def test_events_go_on_with_the_successor_of_the_last_one_that_died(workers: Workers) -> None:
+    dead = await workers.add(streams(b"a1", gate=asyncio.Event()))
+    made = relay(workers)
+    response = await ask(made, "thing")
+    pieces = aiter(response.body)
+    assert await anext(pieces) == b"a1"
+    made.forget(dead)
+    next_piece = asyncio.ensure_future(anext(pieces))
+    await made.join(await follow(workers, made, streams(b"b1")), ())
+    assert await next_piece == b"b1"
+    with pytest.raises(StopAsyncIteration):
+        await anext(pieces)  # this one has said all that there is
+
+
+async def test_a_part_that_was_begun_with_the_worker_itself_is_not_asked_for_again(workers: Workers) -> None:
+    dead = await workers.add(streams(gate=asyncio.Event()))
+    made = relay(workers)
+    response = await ask(made, "thing")
+    made.forget(dead)
+    asked: list[AdminRequest] = []
+    late = await follow(workers, made, counted(asked, streams(b"b1")))
+    flows = made.open()
+    reply = await late.channel.ask("ask", flows[0].question)
+    await made.join(late, [(flows[0], reply)])
+    assert [piece async for piece in response.body] == [b"b1"]
+    assert len(asked) == 1
+
+
+async def test_who_comes_up_while_a_stream_begins_has_a_part_in_it_too(workers: Workers) -> None:
+    begun, going = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: AdminRequest) -> Response:
+        begun.set()
+        await going.wait()
+        return await streams(b"a1")(request)
+
+    await workers.add(slow)
+    made = relay(workers)
+    asking = asyncio.ensure_future(ask(made, "thing"))
+    await begun.wait()
+    late = await follow(workers, made, streams(b"b1"))
+    await made.join(late, ())  # there is no stream yet that it could join
+    going.set()
+    pieces = aiter((await asking).body)
+    assert sorted([await anext(pieces), await anext(pieces)]) == [b"a1", b"b1"]
+
+
+async def test_a_worker_has_one_part_however_often_it_is_asked(workers: Workers) -> None:
+    over = asyncio.Event()
+    member = await workers.add(streams(b"a1", gate=asyncio.Event(), over=over))
+    made = relay(workers)
+    response = await ask(made, "thing")
+    pieces = aiter(response.body)
+    assert await anext(pieces) == b"a1"
+    flow = made.open()[0]
+    first = flow.parts[member]
+    await made.join(member, [(flow, await member.channel.ask("ask", flow.question))])
+    assert flow.parts == {member: first}
+    await pieces.aclose()  # type: ignore[attr-defined]  # what iterates over a generated body is a generator
+    async with asyncio.timeout(5):
+        await over.wait()
+
+
+async def test_events_end_with_the_server(workers: Workers) -> None:
+    dead = await workers.add(streams(b"a1", gate=asyncio.Event()))
+    made = relay(workers)
+    pieces = aiter((await ask(made, "thing")).body)
+    assert await anext(pieces) == b"a1"
+    made.forget(dead)
+    made.close()
+    with pytest.raises(StopAsyncIteration):
+        await anext(pieces)
+    assert made.open() == []
 
 
 async def test_a_slow_reader_loses_pieces_and_is_told(workers: Workers) -> None:
