@@ -60,7 +60,8 @@ def command(scenario: Scenario, port: int, seconds: int) -> tuple[list[str], dic
     }
     url = f"http://127.0.0.1:{port}{scenario.path}"
     size = ["-t1", f"-c{scenario.connections}", f"-d{seconds}s", "--timeout", "10s"]
-    return ["wrk", *size, "-s", str(_SCRIPT), url], env
+    fields = ["-H", f"Accept-Encoding: {scenario.accept_encoding}"] if scenario.accept_encoding else []
+    return ["wrk", *size, *fields, "-s", str(_SCRIPT), url], env
 
 
 def _run(argv: list[str], env: Mapping[str, str], limit: float) -> str:

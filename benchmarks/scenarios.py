@@ -44,6 +44,7 @@ class Scenario:
 
     `body` is the size of each request's body and `answer` that of each answer's, both in bytes; `seconds` is the length
     of one run; `rate`, when set, is a fixed number of requests per second sent whether or not answers keep up.
+    `accept_encoding` goes with identical heads.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Scenario:
     connections: int = 32
     seconds: int = 5
     rate: int | None = None
+    accept_encoding: str = ""
 
 
 SMALL_BODY = (

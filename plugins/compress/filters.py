@@ -12,8 +12,9 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from plugins.compress.coders import Coder, Encoder
+from plugins.compress.coders import Coder
 from proxy.api import Filter
 
 _BLOCK = 65536  # bytes given to a thread at a time: what a client that leaves can still cost
@@ -33,12 +34,12 @@ class Threads:
     def __init__(self) -> None:
         self._executor: ThreadPoolExecutor | None = None
 
-    async def run(self, work: Callable[[bytes], bytes], data: bytes) -> bytes:
-        """What `work(data)` gives, without keeping the loop waiting."""
+    async def run(self, work: Callable[[], bytes]) -> bytes:
+        """What `work()` gives, without keeping the loop waiting."""
         if self._executor is None:
             workers = min(_THREADS, os.cpu_count() or 1)
             self._executor = ThreadPoolExecutor(workers, thread_name_prefix="passerelle-compress")
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work, data)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     def release(self) -> None:
         """Let idle threads end; what is under way goes on."""
@@ -85,23 +86,25 @@ class Coding:
         source = pieces if self._size is not None and self._ends_event is None else self._watched(pieces)
         async for data in source:
             if data is _PAUSED:
-                yield encoder.flush()
+                yield await self._work(0, encoder.flush)
                 continue
             for at in range(0, len(data), _BLOCK):
                 part = data if len(data) <= _BLOCK else data[at : at + _BLOCK]
-                made = await self._encode(encoder, part)
+                made = await self._work(len(part), partial(encoder.encode, part))
                 if made:
                     yield made
-        yield encoder.finish()
+        yield await self._work(0, encoder.finish)
 
-    async def _encode(self, encoder: Encoder, data: bytes) -> bytes:
-        if len(data) > self._coder.inline:
-            return await self._threads.run(encoder.encode, data)
-        self._coded += len(data)
-        if self._coded > self._coder.inline:
-            self._coded = len(data)
+    async def _work(self, size: int, work: Callable[[], bytes]) -> bytes:
+        """What the encoder makes of so many bytes more: in a thread where that is much, else here, by turns."""
+        piece = self._coder.piece
+        if size > piece or not piece:
+            return await self._threads.run(work)
+        self._coded += size
+        if self._coded > piece:
+            self._coded = size
             await asyncio.sleep(0)
-        return encoder.encode(data)
+        return work()
 
     async def _watched(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The pieces, and between them a sign that everything held back should go out now."""

@@ -10,6 +10,8 @@ forbids it (`Cache-Control: no-transform`). See docs/compression.md.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from functools import partial
 from mimetypes import guess_type
 from typing import ClassVar
 
@@ -48,6 +50,7 @@ _NO_CONTENT = frozenset({204, 205})
 
 _AT_ONCE = 8192  # coded bytes of a body in memory that are undone on the loop, and what they may become
 _LITTLE = Limits(size=262144)
+_WHOLE = 262144  # bytes of a body in memory that a thread codes in one go, before anything is sent
 
 # The request as the client sent it, where the upstream gets another: those further out see their own again.
 _CLIENTS: Key[Request] = Key("compress.request")
@@ -118,7 +121,7 @@ class Compress(Plugin[Config]):
 
     # the way out
 
-    def on_response(self, exchange: Exchange) -> Answer:
+    def on_response(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
         response = exchange.response
         clients = exchange.get(_CLIENTS)
         if clients is not None:
@@ -136,34 +139,46 @@ class Compress(Plugin[Config]):
         if response.status == 206 or forbids(response.headers):
             return None
         exchange.recoder = self.recode
-        self._recode(request, response, kind)
-        return None
+        return self._recode(request, response, kind)
 
     def recode(self, request: Request, response: Response) -> None:
         """Bring an answer from the coding that it has into the one that suits the client; :see: `Exchange.recoder`."""
         kind = self._kind(response.headers)
         if kind is not None and not self._off.covers(request.target):
-            self._recode(request, response, kind)
+            self._recode(request, response, kind, at_once=True)
 
-    def _recode(self, request: Request, response: Response, kind: Kind) -> None:
+    def _recode(
+        self, request: Request, response: Response, kind: Kind, *, at_once: bool = False
+    ) -> Awaitable[Answer] | None:
+        """:returns: what has to be awaited first, unless `at_once`: then a body is coded while it goes out instead."""
         had = applied(response.headers)
         wanted = _wanted(request, self._offered)
-        if had:
-            if not can_decode(had) or had == (wanted,) or not self._may_recode(request, had):
-                return
-        elif wanted == IDENTITY or self._is_small(request, response):
-            return
-        if forbids(request.headers):
-            return
+        if not self._applies(request, response, had, wanted):
+            return None
+        recoded(response.headers, wanted, self.config.etag)
+        if request.method == "HEAD" and not response.body.data:
+            return None
         body = source = response.body
         source.on_end(lambda: _drop_digests(source))
-        if request.method != "HEAD" or body.data:
-            if had:
-                body = self._decoded(body, had)
-            if wanted != IDENTITY:
-                body = self._encoded(body, kind, kind.coders[wanted])
-            response.body = body
-        recoded(response.headers, wanted, self.config.etag)
+        if had:
+            body = self._decoded(body, had)
+        coder = kind.coders.get(wanted)
+        if coder is not None and not at_once and body.data is not None and coder.inline < len(body.data) <= _WHOLE:
+            return self._coded_whole(response, body, body.data, coder)
+        response.body = body if coder is None else self._encoded(body, kind, coder)
+        return None
+
+    def _applies(self, request: Request, response: Response, had: tuple[str, ...], wanted: str) -> bool:
+        """Whether an answer is to be brought from the codings that it has into another."""
+        if forbids(request.headers):
+            return False
+        if had:
+            return can_decode(had) and had != (wanted,) and self._may_recode(request, had)
+        return wanted != IDENTITY and not self._is_small(request, response)
+
+    async def _coded_whole(self, response: Response, body: Body, data: bytes, coder: Coder) -> None:
+        """A body in memory that is too much for the loop: coded in one go, its length is known too."""
+        response.body = _like(body, await self._threads.run(partial(coder.apart, data)))
 
     def _kind(self, headers: Headers) -> Kind | None:
         types = headers.getall("content-type")

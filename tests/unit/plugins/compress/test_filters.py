@@ -158,9 +158,9 @@ async def test_large_blocks_are_coded_in_threads_and_small_ones_are_not() -> Non
 
 async def test_threads_are_there_again_after_a_release() -> None:
     threads = Threads()
-    assert await threads.run(bytes.upper, b"a") == b"A"
+    assert await threads.run(b"a".upper) == b"A"
     threads.release()
-    assert await threads.run(bytes.upper, b"b") == b"B"  # an exchange that outlives a reload
+    assert await threads.run(b"b".upper) == b"B"  # an exchange that outlives a reload
     threads.release()
 
 
