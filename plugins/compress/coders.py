@@ -18,14 +18,16 @@ LEVELS: Mapping[str, int] = {"zstd": 3, "br": 4, "gzip": 5, "deflate": 5}
 
 # Bytes that are coded on the loop, by the highest level for which they hold.
 _INLINE: Mapping[str, tuple[tuple[int, int], ...]] = {
-    "gzip": ((3, 49152), (5, 32768), (9, 16384)),
-    "deflate": ((3, 49152), (5, 32768), (9, 16384)),
+    "gzip": ((5, 65536), (6, 32768), (9, 16384)),
+    "deflate": ((5, 65536), (6, 32768), (9, 16384)),
     "br": ((1, 65536), (4, 32768), (6, 16384), (8, 8192), (11, 0)),
     "zstd": ((4, 65536), (8, 32768), (12, 8192), (19, 0)),
 }
 # The highest level at which a piece of a stream costs what its bytes cost: br and zstd gather a block of up to 128 KiB
 # before they work on it, and that work may come with any small piece.
 _STEADY: Mapping[str, int] = {"gzip": 9, "deflate": 9, "br": 4, "zstd": 4}
+
+_PIECE = 32768  # bytes; what comes in larger pieces comes fast, and a stream of it may be long
 
 _GZIP = 16  # added to zlib's window bits: with the wrapping of gzip
 _WINDOW = 18  # bits of the window of br and zstd where the body's length is not known: what a stream holds in memory
@@ -100,7 +102,7 @@ class Coder:
         self.name = name
         self.level = level
         self.inline = next(size for highest, size in _INLINE[name] if level <= highest)
-        self.piece = self.inline if level <= _STEADY[name] else 0
+        self.piece = min(self.inline, _PIECE) if level <= _STEADY[name] else 0
 
     def whole(self, data: bytes) -> bytes:
         """A body coded at once, on the event loop."""

@@ -41,6 +41,7 @@ def test_every_level_works_and_the_highest_is_not_for_the_loop(name: str) -> Non
     low, high = RANGES[name]
     for level in (low, high):
         assert DECODE[name](Coder(name, level).whole(TEXT)) == TEXT
+    assert Coder(name, high).piece <= Coder(name, high).inline
     assert Coder(name, high).inline < Coder(name, LEVELS[name]).inline <= Coder(name, low).inline
 
 

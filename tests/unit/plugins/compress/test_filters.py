@@ -141,7 +141,7 @@ async def test_large_blocks_are_coded_in_threads_and_small_ones_are_not() -> Non
 
     coder = Noting("gzip", 5)
     threads = Threads()
-    for size in (coder.inline, coder.inline + 1, 200_000):
+    for size in (coder.piece, coder.piece + 1, 200_000):
         data = bytes(size)
         made = await Body(data).through(coding(coder, size, threads, None)).read(10**6)
         assert gzip.decompress(made) == data

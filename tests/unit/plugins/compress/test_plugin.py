@@ -34,10 +34,20 @@ class TestCoding:
             await ask(answer(), {"Accept-Encoding": "zstd"}, options={"codings": ["br", "gzip"]})
         ).response.body == TEXT
 
-    async def test_a_large_answer_goes_by_a_thread(self) -> None:
+    async def test_a_large_answer_in_memory_is_coded_by_a_thread_and_has_a_length(self) -> None:
+        large = TEXT * 100
+        driven = await ask(answer(large))
+        assert gzip.decompress(driven.response.body) == large
+        assert driven.exchange.response is not None
+        assert driven.exchange.response.body.size == len(driven.response.body)
+        assert driven.tasks == 1
+
+    async def test_a_very_large_one_goes_out_as_it_is_coded(self) -> None:
         large = TEXT * 200
-        reply = (await ask(answer(large))).response
-        assert gzip.decompress(reply.body) == large
+        driven = await ask(answer(large))
+        assert gzip.decompress(driven.response.body) == large
+        assert driven.exchange.response is not None
+        assert driven.exchange.response.body.size is None
 
     async def test_a_stream_is_coded_as_it_flows(self) -> None:
         reply = (await ask(answer(Body.of(pieces(*[TEXT] * 9))))).response
