@@ -98,11 +98,7 @@ class Findings:
     def verdicts(self) -> list[str]:
         """The claims held against the figures."""
         usual = next(row for row in self.rows if row.name == f"gzip {LEVEL}")
-        told = [
-            f"{'met' if usual.saved(kind) >= SAVED else 'MISSED'}: {kind} by gzip {LEVEL}: {usual.saved(kind):.1%} saved, "
-            f"claimed are {SAVED:.0%}"
-            for kind in ("JSON", "HTML")
-        ]
+        told = [_verdict(usual, kind) for kind in ("JSON", "HTML")]
         share = ratio(self.rate("passerelle"), self.rate("nginx"))
         if share is None:
             return [*told, "not judged: no load"]
@@ -110,9 +106,14 @@ class Findings:
         return [*told, f"{met}: 64 KiB at gzip {LEVEL}: {share:.2f} of nginx's answers a second, claimed are {RATE}"]
 
 
+def _verdict(usual: Row, kind: str) -> str:
+    met = "met" if usual.saved(kind) >= SAVED else "MISSED"
+    return f"{met}: {kind} by {usual.name}: {usual.saved(kind):.1%} saved, claimed are {SAVED:.0%}"
+
+
 def measured(coder: Coder, documents: Sequence[Document], rounds: int) -> Row:
     """Code every document; the least CPU time of several rounds."""
-    sizes = {kind: (0, 0) for kind in KINDS}
+    sizes = dict.fromkeys(KINDS, (0, 0))
     best = float("inf")
     for turn in range(rounds):
         spent = 0.0
@@ -137,7 +138,7 @@ def fetched(
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     before = child.cpu_seconds() or 0.0
     for _ in range(rounds):
-        sizes = {kind: (0, 0) for kind in KINDS}
+        sizes = dict.fromkeys(KINDS, (0, 0))
         for number, one in enumerate(documents):
             connection.request("GET", f"/{number}", headers={"Accept-Encoding": "gzip"})
             sizes[one.kind] = _more(sizes[one.kind], len(one.data), len(connection.getresponse().read()))
@@ -268,9 +269,9 @@ def plot(rows: Sequence[Row]) -> str:
 def report(findings: Findings, documents: list[Document], effort: tuple[int, int]) -> str:
     """The page with the figures."""
     about = (
-        "Written by `python -m benchmarks.compression`. Bytes saved by kind, and CPU of one core for each megabyte; nginx's is what "
-        f"it takes more than without gzip. Then 64 KiB of JSON at gzip {LEVEL} under load, {effort[0]} alternating runs of {effort[1]} s; "
-        "`zstd` is what the same gateway gives a browser."
+        "Written by `python -m benchmarks.compression`. Bytes saved by kind, and CPU of one core for each megabyte; "
+        f"nginx's is what it takes more than without gzip. Then 64 KiB of JSON at gzip {LEVEL} under load, {effort[0]} "
+        f"alternating runs of {effort[1]} s; `zstd` is what the same gateway gives a browser."
     )
     named = "\n".join(f"- {kind}: {', '.join(found)}" for kind, found in sources(documents).items())
     verdicts = "\n".join(f"- {line}" for line in findings.verdicts())

@@ -30,7 +30,8 @@ _STEADY: Mapping[str, int] = {"gzip": 9, "deflate": 9, "br": 4, "zstd": 4}
 _PIECE = 32768  # bytes; what comes in larger pieces comes fast, and a stream of it may be long
 
 _GZIP = 16  # added to zlib's window bits: with the wrapping of gzip
-_WINDOW = 18  # bits of the window of br and zstd where the body's length is not known: what a stream holds in memory
+_WINDOW = 18  # bits of the largest window of br and zstd
+_STREAM = 16  # bits of that of bodies of unknown length, which may be many and go on for long: they hold it in memory
 _SMALLEST_WINDOW = 10
 
 
@@ -120,7 +121,7 @@ class Coder:
 
         :param size: its length in bytes if known: a short one needs less memory.
         """
-        window = _WINDOW if size is None else min(_window(size), _WINDOW)
+        window = _STREAM if size is None else min(_window(size), _WINDOW)
         if self.name == "br":
             return _Brotli(self.level, max(window, 16))
         if self.name == "zstd":
@@ -131,7 +132,9 @@ class Coder:
 
     def _context(self, window: int) -> Any:
         library = _library("zstandard")
-        parameters = library.ZstdCompressionParameters.from_level(self.level, window_log=window)
+        parameters = library.ZstdCompressionParameters.from_level(
+            self.level, window_log=window, source_size=1 << window
+        )
         return library.ZstdCompressor(compression_params=parameters)
 
     @cached_property
