@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from plugins.cache.plugin import HttpCache
-from plugins.compress import Compress, coders
+from plugins.compress import Compress
 from proxy.body import Body
 from proxy.clock import ManualClock
 from proxy.headers import Headers
@@ -38,7 +38,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         levels.append(level)
         return compressobj(level, *more)
 
-    monkeypatch.setattr(coders.zlib, "compressobj", counted)
+    monkeypatch.setattr(zlib, "compressobj", counted)
     return levels
 
 
@@ -85,4 +85,16 @@ async def test_what_is_kept_is_asked_for_by_the_upstreams_own_tag(made: list[int
         assert (again.status, again.headers["etag"]) == (304, 'W/"abc"')
         assert again.headers.getall("vary") == ["Accept-Encoding"]
         assert len(kit.upstream.seen) == 2
+        assert len(made) == 1
+
+
+async def test_what_is_kept_without_a_coding_is_coded_for_who_takes_one(made: list[int]) -> None:
+    async with gateway() as kit:
+        kit.upstream.reply(answer())
+        assert (await kit.get("/")).body == DATA
+        for _ in range(3):
+            reply = await kit.get("/", GZIP)
+            assert gzip.decompress(reply.body) == DATA
+        assert (await kit.get("/")).body == DATA
+        assert len(kit.upstream.seen) == 1
         assert len(made) == 1
