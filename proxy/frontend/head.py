@@ -45,6 +45,7 @@ from proxy.headers import Headers
 from proxy.message import Request
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
+_SIMPLE_LINE = re.compile(rb"GET /[^\x00-\x20\x7f]*\r\n")  # RFC 1945 section 5.1
 _REG_NAME = r"(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+"
 _AUTHORITY = re.compile(rf"(?:{_REG_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{0,5}})?")  # RFC 3986 section 3.2.2, no comma
 _KNOWN_HOSTS = 1024
@@ -122,6 +123,9 @@ class HeadReader:
         fresh = data[seen - data.endswith(b"\r", 0, seen) :]
         if error is None and fresh.count(b"\n") != fresh.count(b"\r\n"):
             error = BadRequest("a line ends in LF without CR (RFC 9112 section 2.2)")
+        end = data.find(b"\r\n") + 2
+        if error is None and end > max(seen, 1) and _REQUEST_LINE.match(data) is None:  # looked at once, when it ends
+            return _refused_line(data[:end])
         return error
 
     def read(self, data: bytes, parser: HttpRequestParser) -> Head:
@@ -309,6 +313,13 @@ def _refusal(data: bytes) -> ClientError:
     if not _knows(method):
         return UnknownMethod("this method is not known here (RFC 9110 section 15.6.2)")
     return BadRequest("the request's header fields are malformed (RFC 9112 section 5)")
+
+
+def _refused_line(line: bytes) -> ClientError:
+    """Why a first line begins no request: one of HTTP/0.9 is all that there will be, and is not waited behind."""
+    if _SIMPLE_LINE.fullmatch(line) is not None:
+        return VersionRefused("only HTTP/1.0 and HTTP/1.1 are spoken here")
+    return BadRequest("the request line is malformed (RFC 9112 section 3)")
 
 
 def _knows(method: bytes) -> bool:
