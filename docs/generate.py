@@ -29,7 +29,18 @@ HERE = Path(__file__).parent
 BEGIN = "<!-- begin: written by docs/generate.py -->"
 END = "<!-- end -->"
 BUILT_IN = (
-    *("access_log", "cache", "compress", "events", "headers", "request_id", "respond", "sanitize", "secure_headers"),
+    *(
+        "access_log",
+        "cache",
+        "compress",
+        "events",
+        "headers",
+        "record",
+        "request_id",
+        "respond",
+        "sanitize",
+        "secure_headers",
+    ),
     "webhook",
 )
 

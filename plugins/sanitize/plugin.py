@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 from typing import ClassVar
 
 from plugins.sanitize import bodies
+from plugins.sanitize.commands import COMMAND
 from plugins.sanitize.config import Config
 from plugins.sanitize.judge import Found, Judge
 from plugins.sanitize.values import Value, of_cookies, of_pairs, of_path
@@ -55,6 +56,7 @@ class Sanitize(Plugin[Config]):
 
     rank = Rank.SANITIZE
     pure: ClassVar[bool] = False
+    commands = (COMMAND,)
 
     _events: EventBus
     _log: logging.Logger

@@ -32,6 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--listen", metavar="URL", help="with --to: where to listen; default: http://127.0.0.1:8080")
     parser.add_argument("--admin", metavar="URL", help="with --to: where the admin listener is, or off")
     parser.add_argument("--watch", action="store_true", help="reload when a file of the configuration has changed")
+    parser.add_argument("--record", metavar="FILE", help="write requests there, masked, for `sanitize rehearse`")
     add_log_level(parser)
     parser.set_defaults(run=run)
 
@@ -51,10 +52,23 @@ def run(args: argparse.Namespace) -> int:
     from proxy.settings import load
 
     if args.to is not None:
-        return run_gateway(_without_file(args), Registry.installed())
+        return run_gateway(_recording(_without_file(args), args.record), Registry.installed())
     file = find_config(args.config)
-    source = Source(lambda trace: load(file, os.environ, trace))
+    source = Source(lambda trace: _recording(load(file, os.environ, trace), args.record))
     return run_gateway(source.load(), Registry.installed(), source=source, watch=args.watch, worker=WORKER)
+
+
+def _recording(loaded: Loaded, file: str | None) -> Loaded:
+    """The configuration with the plugin that records requests in front of its chain."""
+    if file is None:
+        return loaded
+    from dataclasses import replace
+
+    from proxy.settings import PluginEntry
+
+    entry = PluginEntry.of("record", {"file": os.path.abspath(file)}, id="recording")
+    settings = loaded.settings.model_copy(update={"plugins": (entry, *loaded.settings.plugins)})
+    return replace(loaded, settings=settings)
 
 
 def _without_file(args: argparse.Namespace) -> Loaded:

@@ -59,7 +59,8 @@ _TEXT = re.compile(r"[ \t]++\w")
 _INTERPRETER = re.compile(
     r"\|\s*+(?:sudo\s++)?(?:/(?:usr/)?bin/)?(?:env\s++)?(?:ba|z|k|c|da)?sh\b(?!\w)|/dev/(?:tcp|udp)/|mkfifo\s"
     r"|base64\s++-(?:d|-decode)\s*+\|"
-    r"|nc(?:at)?\s++(?:-\w{1,8}\s++){0,6}+-\w{0,8}[ec]\b|(?:ba|z|k)?sh\s++-[ic]\s++(?:>|['\"]\S)|p(?:ython[23]?\s++-c|erl\s++-e"
+    r"|nc(?:at)?\s++(?:-\w{1,8}\s++){0,6}+-\w{0,8}[ec]\b|(?:ba|z|k)?sh\s++-[ic]\s++(?:>|['\"]\S)|p(?:ython[23]?\s++-c"
+    r"|erl\s++-e"
     r"|hp\s++-r)\s*+['\"]"
     r"|ruby\s++-e\s*+['\"]|powershell(?:\.exe)?\s++-(?:e|enc|nop|c|w|ep|command|noni)|cmd(?:\.exe)?\s++/[ck]\b"
     r"|%comspec%"
@@ -89,7 +90,8 @@ _OBJECT_WORDS = words(
 _SHELLSHOCK = re.compile(r"\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
 _INCLUDE = re.compile(r"<!--\s*+#\s*+(?:exec|include|echo|config|set|printenv|fsize|flastmod|if)\b")
 _SPLIT = re.compile(
-    r"\w(?:''|\"\"|\\)\w|\$\{?IFS|\$[@*]|\$\{[@*]\}|/\?{2,}/|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
+    r"''(?<=\w'')\w|\"\"(?<=\w\"\")\w|\\(?<=\w\\)\w|\$\{?IFS|\$[@*]|\$\{[@*]\}|/\?{2,}/"
+    r"|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
 )
 _JOINED = re.compile(r"\w\s?\.\s?\w|\w\s?\(|[@#$?]\w|[\[<]")
 _MAY_HIDE = re.compile(r"[;|&`\n$<{\x00%?*\\]")

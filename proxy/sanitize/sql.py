@@ -29,7 +29,7 @@ _STRONG = words(
 )
 _LINKING = words("or and like having order group limit div in between mod regexp is where into not case null")
 _BEGINS = re.compile(
-    r"[^\w;|&]{0,40}+[\w.@]{0,60}+(?:[^\w;|&]|/\*[^*]{0,40}\*/){0,40}+(?:x?or|and|div|having|order|group|limit|like"
+    r"[^\w;|&]{0,40}+(?:[\w.@]{1,60}+(?:[^\w;|&]|/\*[^*]{0,40}\*/){0,40}+)?(?:x?or|and|div|having|order|group|limit|like"
     r"|where|case|mod|is|in|\|\||&&|;)(?![a-z])"
     r"|[0-9](?:x?or|and)\b|\)[\s)]*+(?:--|\#|/\*)",
 )
@@ -113,7 +113,7 @@ def _opens(text: str, at: int) -> bool:
 def _tails(stream: Tokens, at: int, table: tuple[tuple[str, re.Pattern[str]], ...], start: int) -> Iterator[Hit]:
     for rule, pattern in table:
         found = pattern.match(stream.shape, at)
-        if found is not None:
+        if found is not None and (at or start or rule != "sql.clause" or "n" in found[0]):  # "order by phone" is prose
             yield _hit(stream, rule, found.start(), found.end(), start)
 
 

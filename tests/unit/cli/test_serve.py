@@ -82,3 +82,13 @@ def test_what_cannot_be_served_is_told(command: Command, served: list[Loaded], o
     assert (code, served) == (1, [])
     assert err.startswith(says)
     assert "Traceback" not in err
+
+
+def test_recording_stands_in_front_of_the_chain(command: Command, served: list[Loaded]) -> None:
+    assert command("serve", "-c", "good.yaml", "--record", "requests.jsonl")[0] == 0
+    assert command("serve", "--to", "http://127.0.0.1:3000", "--record", "requests.jsonl")[0] == 0
+    for loaded in served:
+        first = loaded.settings.plugins[0]
+        assert (first.name, first.id) == ("record", "recording")
+        assert first.options["file"].endswith("/requests.jsonl")
+        assert len(loaded.settings.plugins) > 1
