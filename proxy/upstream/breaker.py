@@ -68,22 +68,11 @@ class Breaker(Timer):
         self._probing = False
         self._window = (-inf, 0, 0)  # since when, answers and failures before
 
-    def retire(self, heir: Breaker | None, reason: str) -> None:
-        """Hand over to the one that takes its place, if any does."""
-        if heir is not None:
-            heir.adopt(self)
-        else:
-            self._edge.set(False, reason)
-
-    def adopt(self, old: Breaker) -> None:
-        """Go on where another one stood."""
-        self.state = old.state
-        self.opened = old.opened
-        self._edge = old._edge
-        self._until = old._until
-        self._window = old._window
-        if self.state is BreakerState.OPEN:
-            self._wheel.arm(self, max(0.0, self._until - self._now()))
+    def retire(self, reason: str) -> None:
+        """Let everything through from now on: there is to be none."""
+        self.close()
+        self._become(BreakerState.CLOSED)
+        self._edge.set(False, reason)
 
     def blame(self, answers: int, failures: int) -> None:
         """A try has failed.

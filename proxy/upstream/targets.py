@@ -77,6 +77,7 @@ class Targets:
         self._ready: list[Target] = []
         self._of: dict[str, Target] = {}
         self._by_condition: dict[Condition, Target] = {}
+        self._guards = True  # whether the breaker ends with these targets
         if breaker is not None:
             breaker.changed = self.refresh
         self.replace(endpoints)
@@ -117,8 +118,21 @@ class Targets:
             else:
                 self.restore(known.condition, _CHANGED)
         if old.breaker is not None:
-            old.breaker.retire(self.breaker, _CHANGED)
+            self._take_over(old, old.breaker)
         self.refresh()
+
+    def _take_over(self, old: Targets, breaker: Breaker) -> None:
+        """Go on with the very breaker of an earlier configuration, by the rules of this one.
+
+        Two of them would let two probes through, and what became of one would be told of the other.
+        """
+        if self.breaker is None:
+            breaker.retire(_CHANGED)
+            return
+        breaker.rules = self.breaker.rules
+        breaker.changed = self.refresh
+        self.breaker = breaker
+        old._guards = False
 
     def _condition(self, endpoint: Endpoint) -> Condition:
         name, url = self.name, identity(endpoint)
@@ -258,12 +272,11 @@ class Targets:
 
     def _guarded(self, exchange: Exchange) -> Endpoint:
         """The breaker is open, or lets one probe through."""
-        breaker = self.breaker
-        if breaker is None:
-            return self.pick(exchange)
-        breaker.admit()
+        breaker = self.breaker if self.barred else None  # closed: whoever shares it was not told of that
+        if breaker is not None:
+            breaker.admit()
         endpoint = self._choosing()(exchange) if self._ready else self._none_ready(exchange)
-        if exchange.claim is not None:
+        if breaker is not None and exchange.claim is not None:
             exchange.claim = breaker.watch(exchange.claim)
         return endpoint
 
@@ -358,7 +371,7 @@ class Targets:
     def close(self) -> None:
         """Watch nothing any more; conditions that another took over are left alone."""
         self._means.wheel.forget(self._ramp)
-        if self.breaker is not None:
+        if self.breaker is not None and self._guards:
             self.breaker.close()
         if self.ejector is not None:
             self.ejector.close()

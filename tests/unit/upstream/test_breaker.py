@@ -9,7 +9,7 @@ from proxy.events import CircuitClosed, CircuitOpened
 from proxy.upstream.breaker import Breaker, BreakerRules, BreakerState
 from proxy.upstream.edges import Edge
 from proxy.upstream.targets import Targets
-from tests.unit.upstream.crew import Crew, attempt, end, exchange, fail_at, succeed
+from tests.unit.upstream.crew import Crew, attempt, end, exchange, fail, fail_at, succeed
 
 
 @pytest.fixture
@@ -142,6 +142,41 @@ def test_a_reload_keeps_its_state(crew: Crew) -> None:
     assert state(new) is BreakerState.HALF_OPEN
     succeed(new)
     assert state(new) is BreakerState.CLOSED
+
+
+def test_a_reload_while_its_probe_is_under_way_leaves_one_breaker_and_one_probe(crew: Crew) -> None:
+    old = opened(crew)
+    crew.pass_time(5.6)
+    probe, _ = attempt(old)
+    new = crew.targets(1, 1, breaker=breaker(crew))
+    new.adopt(old)
+    assert new.breaker is old.breaker
+    for targets in (new, old):
+        with pytest.raises(CircuitOpen):
+            targets.pick(exchange())
+    assert probe.claim is not None
+    probe.claim.succeeded()
+    end(probe)
+    assert state(new) is BreakerState.CLOSED
+    assert {succeed(new) for _ in range(4)} == {1, 2}
+    assert {succeed(old) for _ in range(4)} == {1, 2}, "what began before the reload is not held up either"
+    old.close()
+    crew.pass_time(11)
+    assert crew.types() == ["circuit.opened", "circuit.closed"]
+
+
+def test_a_reload_brings_its_rules(crew: Crew) -> None:
+    old = opened(crew)
+    new = crew.targets(1, 1, breaker=breaker(crew))
+    assert new.breaker is not None
+    new.breaker.rules.open = 1.0
+    new.adopt(old)
+    old.close()
+    crew.pass_time(5.6)
+    fail(new)
+    assert state(new) is BreakerState.OPEN
+    crew.pass_time(1.2)
+    assert state(new) is BreakerState.HALF_OPEN
 
 
 def test_a_reload_that_removes_it_lets_everything_through(crew: Crew) -> None:
