@@ -1,7 +1,19 @@
 """All that a plugin may import. Whatever is not here may change without notice."""
 
 from proxy.body import Body, Filter
-from proxy.cache import Cache, CacheStats, Codec, CorruptEntry, LevelStats
+from proxy.cache import (
+    Cache,
+    Cached,
+    CachedStats,
+    CacheStats,
+    Codec,
+    CorruptEntry,
+    LevelStats,
+    NotStorable,
+    Values,
+    cached,
+    close_caches,
+)
 from proxy.chain import Chain, Link
 from proxy.clock import Clock
 from proxy.codings import (
@@ -84,6 +96,8 @@ __all__ = [
     "Cache",
     "CachePurged",
     "CacheStats",
+    "Cached",
+    "CachedStats",
     "Chain",
     "ClientCertificate",
     "ClientError",
@@ -118,6 +132,7 @@ __all__ = [
     "MemoryStore",
     "Metrics",
     "NewEvent",
+    "NotStorable",
     "Outcome",
     "PathSet",
     "Peer",
@@ -139,6 +154,7 @@ __all__ = [
     "StoredEvent",
     "TooMuch",
     "UpstreamError",
+    "Values",
     "WebhookDeliveryDead",
     "WebhookEndpointDisabled",
     "WebhookEndpointFailing",
@@ -148,8 +164,10 @@ __all__ = [
     "applied",
     "blame",
     "built_in_events",
+    "cached",
     "can_decode",
     "choose",
+    "close_caches",
     "decode",
     "decoded",
     "decoding",

@@ -139,9 +139,13 @@ class Family(Generic[Child]):
 
 
 class Counter(Family[CounterChild]):
-    """Something counted: requests, errors, bytes."""
+    """Something counted: requests, errors, bytes.
+
+    :ivar function: read at each scrape in place of the children, for what is counted elsewhere.
+    """
 
     def __init__(self, name: str, about: str, labels: Labels, limit: int) -> None:
+        self.function: Reading | None = None
         if not name.endswith("_total"):
             raise ValueError(f"a counter's name ends in _total: {name!r}")
         super().__init__(name, about, labels, limit, CounterChild)
@@ -155,8 +159,8 @@ class Counter(Family[CounterChild]):
         from prometheus_client.core import CounterMetricFamily
 
         metric = CounterMetricFamily(self.name, self.about, labels=self.labels)
-        for values, child in self.children():
-            metric.add_metric(values, child.value)
+        for values, value in _readings(self, self.function, self._limit):
+            metric.add_metric(values, value)
         return metric
 
 
@@ -177,12 +181,7 @@ class Gauge(Family[GaugeChild]):
 
     def readings(self) -> list[tuple[Labels, float]]:
         """The present values. What `function` gives beyond the limit is left out and counted as spilled."""
-        if self.function is None:
-            return [(values, child.value) for values, child in self.children()]
-        given = self.function()
-        found: list[tuple[Labels, float]] = list(given.items()) if isinstance(given, Mapping) else [((), given)]
-        self.spilled += max(0, len(found) - self._limit)
-        return found[: self._limit]
+        return _readings(self, self.function, self._limit)
 
     def expose(self) -> Metric:
         """The present values, for the exposition."""
@@ -244,12 +243,21 @@ class Metrics:
         self._limit = limit
         self._families: dict[str, AnyFamily] = {}
 
-    def counter(self, name: str, help: str, labels: Sequence[str] = ()) -> Counter:  # noqa: A002 (Prometheus's word)
+    def counter(
+        self,
+        name: str,
+        help: str,  # noqa: A002 (Prometheus's word)
+        labels: Sequence[str] = (),
+        function: Reading | None = None,
+    ) -> Counter:
         """Something that only grows; its name ends in `_total`.
 
+        :param function: read at each scrape, for what is counted elsewhere; see `gauge`.
         :raises ValueError: when the name is malformed, or taken by another kind or other labels.
         """
-        return self._family(Counter(name, help, tuple(labels), self._limit))
+        counter = self._family(Counter(name, help, tuple(labels), self._limit))
+        counter.function = function or counter.function
+        return counter
 
     def gauge(
         self,
@@ -326,6 +334,17 @@ class Metrics:
             if family.spilled:
                 spilled.inc(family.name, by=family.spilled)
         return spilled.expose()
+
+
+def _readings(
+    family: Family[CounterChild] | Family[GaugeChild], function: Reading | None, limit: int
+) -> list[tuple[Labels, float]]:
+    if function is None:
+        return [(values, child.value) for values, child in family.children()]
+    given = function()
+    found: list[tuple[Labels, float]] = list(given.items()) if isinstance(given, Mapping) else [((), given)]
+    family.spilled += max(0, len(found) - limit)
+    return found[:limit]
 
 
 def _check(name: str, labels: Labels) -> None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from proxy.cache import Caches
+from proxy.cache.figures import register
 from proxy.clock import Clock
 from proxy.corked import Flusher
-from proxy.events import EventBus
+from proxy.events import CacheCorrupt, EventBus
 from proxy.metrics import Metrics
 from proxy.plugin import Admin, Http
 from proxy.timers import Wheel
@@ -63,6 +64,8 @@ class Runtime:
 
     :param lookup: asks for the addresses of a name; the system unless given.
     :param marks: those of the server that this is a process of; new ones unless given.
+    :param redis: URL of the Redis that gateways share; empty for none.
+    :param share: how many processes share what is limited for the server.
     :ivar token: this instance's mark in Via.
     :ivar secret: what is hashed with when nothing was configured for that; lasts as long as the server.
     :ivar probing: whether this process probes targets, or another one does for it.
@@ -78,6 +81,8 @@ class Runtime:
         randomness: random.Random | None = None,
         lookup: Lookup | None = None,
         marks: Marks | None = None,
+        redis: str = "",
+        share: int = 1,
     ) -> None:
         self.clock = clock or Clock()
         self.random = randomness or random.Random()
@@ -98,7 +103,9 @@ class Runtime:
         self.session = open_session(self.connector)
         self.client = Client(self.session)
         self.http: Http = self.client
-        self.caches = Caches(self.clock, self.spawn)
+        self.caches = Caches(self.clock, self.spawn, redis=redis, share=share, randomness=self.random)
+        self.caches.corrupt = self._corrupt
+        register(self.metrics, self.caches)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something in the background; its error is logged, and it is cancelled by `close`."""
@@ -107,6 +114,9 @@ class Runtime:
         task.add_done_callback(self._ended)
         return task
 
+    def _corrupt(self, cache: str, key: bytes, reason: str) -> None:
+        self.events.publish(CacheCorrupt(cache, key.decode("utf-8", "replace")[:200], reason))
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -114,6 +124,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Cancel what runs in the background and close the session with all its connections."""
+        await self.caches.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

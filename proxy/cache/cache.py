@@ -7,18 +7,22 @@ a store that does not answer is a miss.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
-from typing import Generic, TypeVar
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any, Generic, TypeVar
 
 from proxy.cache.codec import Codec
+from proxy.cache.coherence import Change, Notice
 from proxy.cache.keys import raw
+from proxy.cache.link import Unreachable
 from proxy.cache.memory import Memory
 from proxy.cache.purge import Purge, Purges, Scope
+from proxy.cache.shared import Shared
 from proxy.cache.stats import CacheStats
 
 T = TypeVar("T")
 
 MAX_OBJECT = 4 * 1024 * 1024  # bytes
+_READS = 3  # of an entry that is changed each time that it is read
 _SLICE = 10_000  # keys that are looked at before others get their turn
 
 
@@ -26,7 +30,9 @@ class Cache(Generic[T]):
     """One cache; made by `services.cache`.
 
     :param name: its namespace, in which no other cache is.
+    :param shared: the level behind memory, or None.
     :param tell: given every purge that others must hear of.
+    :param owe: given a purge that the shared level could not be told of.
     :ivar max_object: bytes that one value may take, by its codec.
     """
 
@@ -35,54 +41,100 @@ class Cache(Generic[T]):
         name: bytes,
         codec: Codec[T],
         memory: Memory[T],
+        shared: Shared[T] | None = None,
         *,
         max_object: int = MAX_OBJECT,
         tell: Callable[[Purge], None] = lambda _: None,
+        owe: Callable[[Purge], None] = lambda _: None,
     ) -> None:
         self.name = name
         self.codec = codec
         self.memory = memory
+        self.shared = shared
         self.max_object = max_object
         self._tell = tell
+        self._owe = owe
         self._purges = Purges()
+        self._changes = Purges()  # values of others included
 
     def peek(self, key: str | bytes) -> T | None:
         """What memory has: synchronous, and O(1)."""
-        return self.memory.peek(raw(key))
+        return self.memory.peek(key if type(key) is bytes else raw(key))
 
     async def get(self, key: str | bytes) -> T | None:
         """What memory has, or else the shared level, from which memory is filled."""
-        return self.memory.peek(raw(key))
+        key = raw(key)
+        value = self.memory.peek(key)
+        if value is not None or self.shared is None:
+            return value
+        for _ in range(_READS):
+            mark = self._changes.mark
+            found = await self.shared.get(key)
+            if found is None:
+                break
+            if not self._changes.met(mark, key, found.tags):
+                self.memory.store(key, found.value, found.ttl, found.tags)
+                return found.value
+        return None
 
     def mark(self) -> int:
         """To be taken before a value is made, and given to `set` or `put` as `since`: a purge that comes between
         them then also meets this value."""
         return self._purges.mark
 
+    def purged(self, since: int, key: str | bytes, tags: Collection[str] = ()) -> bool:
+        """Whether an entry was purged since a `mark`, or may have been."""
+        return self._purges.met(since, raw(key), tags)
+
     async def set(
-        self, key: str | bytes, value: T, *, ttl: float, tags: Collection[str] = (), since: int | None = None
+        self, key: str | bytes, value: T, *, ttl: float | None, tags: Collection[str] = (), since: int | None = None
     ) -> None:
         """Keep a value, on all levels.
 
-        :param ttl: seconds: as long as it is of any use, staleness that is allowed included.
+        :param ttl: seconds: as long as it is of any use, staleness that is allowed included; None for no end.
         :param tags: what it can be purged by.
         :param since: a `mark` from before it was made.
+        :raises Exception: what the codec raises for a value that it does not write.
         """
-        self._store(raw(key), value, ttl, tags, since)
+        key = raw(key)
+        data = b"" if self.shared is None else self.codec.encode(value)  # first, since it may refuse the value
+        kept = self._keep(key, value, ttl, tags, since)
+        if self.shared is None or kept is None:
+            return
+        if kept:
+            await self.shared.set(key, data, ttl, tags)
+        else:
+            await self._remove(Purge(self.name, "key", key))
 
     def put(
-        self, key: str | bytes, value: T, *, ttl: float, tags: Collection[str] = (), since: int | None = None
+        self, key: str | bytes, value: T, *, ttl: float | None, tags: Collection[str] = (), since: int | None = None
     ) -> None:
         """`set` without waiting: memory has it at once, the shared level as soon as it can."""
-        self._store(raw(key), value, ttl, tags, since)
+        key = raw(key)
+        data = b"" if self.shared is None else self.codec.encode(value)
+        mark = self._purges.mark if since is None else since
+        kept = self._keep(key, value, ttl, tags, since)
+        if self.shared is None or kept is None:
+            return
+        if kept:
+            self.shared.post(key, data, ttl, tags, lambda: not self._purges.met(mark, key, tags))
+        else:
+            self.shared.removal.post(Purge(self.name, "key", key))
 
-    def _store(self, key: bytes, value: T, ttl: float, tags: Collection[str], since: int | None) -> bool:
-        memory = self.memory
-        if self.codec.size(value) > self.max_object or (since is not None and self._purges.met(since, key, tags)):
-            memory.stats.refused += 1
-            memory.drop(key)
+    def _keep(self, key: bytes, value: T, ttl: float | None, tags: Collection[str], since: int | None) -> bool | None:
+        """Keep a value in memory.
+
+        :returns: whether it is fit to be kept; None when it was purged before it came.
+        """
+        if since is not None and self._purges.met(since, key, tags):
+            self.memory.stats.refused += 1
+            return None
+        if (ttl is not None and ttl <= 0) or self.codec.size(value) > self.max_object:
+            self.memory.stats.refused += 1
+            self.memory.drop(key)
             return False
-        return memory.store(key, value, ttl, tags)
+        self.memory.store(key, value, ttl, tags)
+        return True
 
     async def delete(self, key: str | bytes) -> bool:
         """Forget one entry, everywhere; whether there was one."""
@@ -109,32 +161,72 @@ class Cache(Generic[T]):
 
         :returns: True when nobody else does, and also when nobody can tell.
         """
-        return True
+        return self.shared is None or await self.shared.lease(raw(key), seconds)
+
+    async def release(self, key: str | bytes) -> None:
+        """Give a lease back before its time, since the value is not to be stored."""
+        if self.shared is not None:
+            await self.shared.release(raw(key))
 
     @property
     def stats(self) -> CacheStats:
         """What the levels have done."""
-        return CacheStats(self.memory.stats)
+        return CacheStats(self.memory.stats, None if self.shared is None else self.shared.stats)
 
     async def _purge(self, scope: Scope, what: bytes, *, dry_run: bool = False) -> int:
         purge = Purge(self.name, scope, what)
         if dry_run:
-            return self.memory.living(await self._met(purge))
-        count = await self.forget(purge)
+            return max(self.memory.living(await self._met(purge)), await self._shared_count(purge))
+        self._purges.add(purge)
+        count = max(await self.forget(purge), await self._remove(purge))
+        await self.forget(purge)  # what was read meanwhile
         self._tell(purge)
         return count
 
+    async def _shared_count(self, purge: Purge) -> int:
+        try:
+            return 0 if self.shared is None else await self.shared.removal.count(purge)
+        except Unreachable:
+            return 0
+
+    async def _remove(self, purge: Purge) -> int:
+        try:
+            return 0 if self.shared is None else await self.shared.removal.remove(purge)
+        except Unreachable:
+            self._owe(purge)
+            return 0
+
+    def changed(self, notice: Notice) -> Coroutine[Any, Any, int] | None:
+        """Another gateway or process has changed something: what is in memory is outdated.
+
+        :returns: the rest of the work, where there is too much to be done at once.
+        """
+        if notice.change is not Change.STORED:
+            self._purges.add(notice.purge)
+        self._changes.add(notice.purge)
+        if notice.purge.scope == "prefix":
+            return self._drop(notice.purge)
+        self.memory.drop_all(self._named(notice.purge))
+        return None
+
     async def forget(self, purge: Purge) -> int:
-        """Apply a purge to memory alone, as when another one has made it; how many entries that was."""
-        self._purges.add(purge)
+        """Apply a purge to memory alone; how many entries that was."""
+        self._changes.add(purge)
+        return await self._drop(purge)
+
+    async def _drop(self, purge: Purge) -> int:
         return self.memory.drop_all(await self._met(purge))
+
+    def _named(self, purge: Purge) -> list[bytes]:
+        """The keys in memory that a purge of a key or a tag concerns."""
+        if purge.scope == "key":
+            return [purge.what]
+        return self.memory.tagged(purge.what.decode("utf-8", "surrogateescape"))
 
     async def _met(self, purge: Purge) -> list[bytes]:
         """The keys in memory that a purge concerns; many of them are looked through with pauses."""
-        if purge.scope == "key":
-            return [purge.what]
-        if purge.scope == "tag":
-            return self.memory.tagged(purge.what.decode("utf-8", "surrogateescape"))
+        if purge.scope != "prefix":
+            return self._named(purge)
         keys, found = self.memory.all_keys(), []
         for start in range(0, len(keys), _SLICE):
             found += [key for key in keys[start : start + _SLICE] if key.startswith(purge.what)]

@@ -100,6 +100,14 @@ class Memory(Generic[T]):
         self._settle()
         return key in self._entries
 
+    def replace(self, key: bytes, old: T, new: T) -> bool:
+        """Keep a value in the place of an equal one, for the rest of its time; whether that one was there."""
+        entry = self._entries.get(key)
+        if entry is None or not self._alive(entry) or entry.value != old:
+            return False
+        left = entry.expires - self._now()
+        return self.store(key, new, None if left == inf else left, entry.tags)
+
     def drop(self, key: bytes) -> bool:
         """Forget one; whether there was one that had not expired."""
         entry = self._take(key)

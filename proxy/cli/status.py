@@ -46,6 +46,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"listens on   {', '.join(found['listen'])}"
     yield f"requests     {found['requests_active']} under way, {found['requests_total']} done"
     yield f"connections  {found['connections']}"
+    if found.get("redis", "none") != "none":
+        yield f"redis        {found['redis']}"
     yield from _reload(found["reload"])
     for upstream in found["upstreams"]:
         yield ""

@@ -4,6 +4,7 @@ from proxy.events.bus import EventBus, EventStream, Handler, Kind
 from proxy.events.catalogue import AWAITED, CATALOGUE, built_in_events, is_built_in, known_events, schema
 from proxy.events.kinds import (
     ApiError,
+    CacheCorrupt,
     CircuitClosed,
     CircuitOpened,
     ConfigRejected,
@@ -33,6 +34,7 @@ __all__ = [
     "AWAITED",
     "CATALOGUE",
     "ApiError",
+    "CacheCorrupt",
     "CachePurged",
     "CircuitClosed",
     "CircuitOpened",

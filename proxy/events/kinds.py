@@ -114,6 +114,25 @@ class ApiError(Event):
 
 
 @dataclass(slots=True, eq=False)
+class CacheCorrupt(Event):
+    """An entry in the shared store could not be read, and counted as a miss: cut, altered, or not written by a gateway.
+
+    `key` is cut to 200 characters.
+    """
+
+    type: ClassVar[str] = "cache.corrupt"
+    klass: ClassVar[EventClass] = EventClass.B
+
+    cache: str
+    key: str
+    reason: str
+
+    @property
+    def subject(self) -> str:
+        return self.cache
+
+
+@dataclass(slots=True, eq=False)
 class PluginError(Event):
     """A plugin's hook, or a subscriber to events, raised.
 

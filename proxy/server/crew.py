@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from proxy.clock import Clock
-from proxy.server.channel import Channel, ChannelClosed, Refused
+from proxy.server.channel import Channel, ChannelClosed, Handler, Refused
 
 log = logging.getLogger("passerelle.workers")
 
@@ -179,6 +179,16 @@ class Crew:
                 log.warning("a worker did not answer %s: %s", subject, answer or type(answer).__name__)
         found = zip(members, answers, strict=True)
         return {member: answer for member, answer in found if not isinstance(answer, BaseException)}
+
+    def others(self, member: Member, subject: str) -> Handler:
+        """Passes on what one worker tells, to all the others that serve."""
+
+        async def tell(content: Any) -> None:
+            for other in self.serving:
+                if other is not member:
+                    other.channel.tell(subject, content)
+
+        return tell
 
     async def drain(self, seconds: float) -> None:
         """Ask every worker to end gracefully, and kill what is left after so many seconds."""

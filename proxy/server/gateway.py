@@ -58,6 +58,7 @@ class Gateway:
     :param lookup: asks for the addresses of a name; the system unless given.
     :param bind: gives the sockets for a listener.
     :param marks: those of the server that this is a process of.
+    :param share: how many processes the server has.
     :param joins: given who probes, before anything is built.
     :param shown: awaited with the first configuration, before a listener accepts.
     :param upward: told of what concerns the whole server, when that is more than this process.
@@ -77,6 +78,7 @@ class Gateway:
         bind: Bind = bind_listener,
         upward: Callable[[Event], None] | None = None,
         marks: Marks | None = None,
+        share: int = 1,
         joins: Callable[[Probing], None] = lambda _: None,
         shown: Callable[[Built], Awaitable[None]] | None = None,
     ) -> None:
@@ -85,7 +87,7 @@ class Gateway:
         self._source = source
         self._lookup = lookup
         self._upward = upward
-        self._marks = marks
+        self._marks, self._share = marks, share
         self._joins = joins
         self._shown = shown
         self._began = 0.0
@@ -176,7 +178,14 @@ class Gateway:
             start.
         :raises CannotBind: when an address is taken or not ours.
         """
-        self.runtime = runtime = Runtime(self.routes, clock=self._clock, lookup=self._lookup, marks=self._marks)
+        self.runtime = runtime = Runtime(
+            self.routes,
+            clock=self._clock,
+            lookup=self._lookup,
+            marks=self._marks,
+            redis=self.settings.redis,
+            share=self._share,
+        )
         self._joins(runtime.probing)
         if self._upward is not None:
             runtime.events.divert(SERVER_WIDE, self._upward)

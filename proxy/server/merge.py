@@ -108,7 +108,7 @@ _FIGURES = frozenset(
         "waited",
     }
 )
-_STATES = frozenset({"state", "healthy", "ejected", "draining", "ready", "revision"})
+_STATES = frozenset({"state", "healthy", "ejected", "draining", "ready", "redis", "revision"})
 
 
 def _mappings(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

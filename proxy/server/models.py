@@ -105,6 +105,8 @@ class Status(Said):
     """Configurations on which requests still run."""
     reload: ReloadAnswer | None
     """The last one; null before the first."""
+    redis: Literal["none", "up", "down"] = "none"
+    """The Redis that gateways share. While it is down caches do without."""
     workers: list[WorkerSaid] = []
     """The processes that serve, where there are several."""
 

@@ -36,7 +36,6 @@ from proxy.server.source import Source
 from proxy.server.steering import Steering
 from proxy.server.wide import Once
 from proxy.settings import Loaded, Problem, Settings, SettingsError
-from proxy.upstream.probing import Finding
 
 log = logging.getLogger("passerelle")
 
@@ -179,13 +178,9 @@ class Supervisor:
         async def heard(event: Event) -> None:
             self._once.heard(event)
 
-        async def found(finding: Finding) -> None:
-            for other in self._crew.serving:
-                if other is not member:
-                    other.channel.tell("heard", finding)
-
         member.channel.on("event", heard)
-        member.channel.on("found", found)
+        member.channel.on("found", self._crew.others(member, "heard"))
+        member.channel.on("purge", self._crew.others(member, "purged"))
         flows = self.routes.open()
         streams = tuple(flow.question for flow in flows)
         outcome = await self._order("serve", member, self.loaded, self._held.all, "start", streams)

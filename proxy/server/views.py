@@ -75,6 +75,7 @@ class Views:
                 requests_total=gateway.requests,
                 generations=gateway.reloader.generations,
                 reload=None if last is None else reload_answer(last),
+                redis=gateway.runtime.caches.redis,
             )
         )
 

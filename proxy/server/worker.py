@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from proxy.build import Built
+from proxy.cache import Purge
 from proxy.events import Event
 from proxy.message import Response
 from proxy.plugin import AdminRequest
@@ -59,6 +60,7 @@ class Worker:
             ("metrics", self.metrics),
             ("lead", self.lead),
             ("heard", self.heard),
+            ("purged", self.purged),
             ("scrub", self.scrub),
             ("publish", self.publish),
             ("level", self.level),
@@ -98,6 +100,7 @@ class Worker:
             bind=self._handed.bind,
             upward=self._tell,
             marks=order.marks,
+            share=order.share,
             joins=lambda probing: self._join(probing, order.leads),
             shown=shown,
         )
@@ -107,6 +110,7 @@ class Worker:
             return Outcome(False, tuple(error.problems))
         except CannotBind as error:
             return Outcome(False, (Problem((), str(error)),))
+        gateway.runtime.caches.upward = lambda purge: self._channel.tell("purge", purge)
         self._gateway = gateway
         settle_memory()
         return Outcome(True, replies=tuple(replies))
@@ -123,6 +127,11 @@ class Worker:
         """Another worker has probed a target."""
         if self._gateway is not None:
             self._gateway.runtime.probing.heard(finding)
+
+    async def purged(self, purge: Purge) -> None:
+        """Another worker has purged something from a cache."""
+        if self._gateway is not None:
+            self._gateway.runtime.caches.heard(purge)
 
     async def reload(self, order: Order) -> Outcome:
         """Go over to another configuration, or stay with the one there."""

@@ -184,6 +184,25 @@ def _network_remedy(value: str) -> str:
         return 'write it as "10.0.0.0/8"'
 
 
+_REDIS_REMEDY = 'write it as "redis://host:6379/0", "rediss://…" or "unix:///run/redis.sock"'
+
+
+def _check_redis(value: str) -> str:
+    """Return the URL as it is; the client library reads it in the same way."""
+    if not value:
+        return value
+    try:
+        parts = urlsplit(value)
+        reachable = bool(parts.path if parts.scheme == "unix" else parts.hostname) and parts.port != 0
+    except ValueError:
+        raise wrong("names no server", _REDIS_REMEDY) from None
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise wrong("is not the URL of a Redis", _REDIS_REMEDY)
+    if not reachable:
+        raise wrong("names no server", _REDIS_REMEDY)
+    return value
+
+
 def _check_some(value: tuple[Any, ...]) -> tuple[Any, ...]:
     if not value:
         raise wrong("must not be empty", "write at least one")
@@ -237,6 +256,7 @@ TargetOrigin = Annotated[str, AfterValidator(_check_target)]
 HostName = Annotated[str, AfterValidator(_check_host_name)]
 Name = Annotated[str, AfterValidator(_check_name)]
 FieldName = Annotated[str, AfterValidator(_check_field_name)]
+RedisUrl = Annotated[str, AfterValidator(_check_redis)]
 UnderscoredName = Annotated[FieldName, AfterValidator(_check_underscored)]
 Method = Annotated[str, AfterValidator(_check_method)]
 UrlPath = Annotated[str, AfterValidator(_check_path)]

@@ -21,6 +21,7 @@ from proxy.settings.fields import (
     Name,
     NotEmpty,
     PlainOrigin,
+    RedisUrl,
     Switch,
     UnderscoredName,
     port_of,
@@ -131,8 +132,9 @@ class Settings(Model):
     """Processes, or `auto` for one a core."""
     state: Path = Path(".passerelle")
     """Directory for what must outlive the process; made with mode 0700."""
-    redis: str = Field(default="", repr=False)
-    """URL of a Redis server that several gateways share; empty for none."""
+    redis: RedisUrl = Field(default="", repr=False)
+    """URL of a Redis server that several gateways share: `redis://`, `rediss://` (TLS) or `unix://`; empty for none.
+    Caches have a second level in it, and are kept coherent by it; while it does not answer they do without."""
     trusted_proxies: Annotated[tuple[Cidr, ...], *Listed] = ()
     """Whose X-Forwarded-* fields are believed; nobody's by default."""
     forwarded_header: bool = False

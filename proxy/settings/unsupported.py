@@ -6,7 +6,7 @@ error here, by name. Support for something is complete when its row is gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,16 +27,12 @@ class Row:
     remedy: str
 
 
-def _is(*allowed: object) -> Callable[[Any], bool]:
-    return lambda value: value in allowed
+UNSUPPORTED: tuple[Row, ...] = ()
 
 
-UNSUPPORTED = (Row("redis", _is(""), "remove it: there is nothing shared between gateways"),)
-
-
-def unsupported(settings: object) -> Iterator[tuple[KeyPath, str]]:
+def unsupported(settings: object, rows: Iterable[Row] = UNSUPPORTED) -> Iterator[tuple[KeyPath, str]]:
     """Yield path and remedy of everything in the settings that this version would not honour."""
-    for row in UNSUPPORTED:
+    for row in rows:
         for path, value in _values(settings, row.path.split("."), ()):
             if not row.accepts(value):
                 yield path, row.remedy

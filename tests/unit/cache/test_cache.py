@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.cache import Cache, Purge
+from proxy.cache.coherence import Change, Notice
 from proxy.cache.memory import Memory
 from proxy.clock import ManualClock
 from tests.unit.cache.texts import Texts
@@ -82,7 +83,7 @@ async def test_a_value_that_was_made_before_a_purge_is_not_kept(cache: Cache[str
 
 async def test_what_another_has_purged_is_forgotten_and_not_told_on(told: Told) -> None:
     told.cache.put("k", "v", ttl=10)
-    assert await told.cache.forget(Purge(b"4:test", "key", b"k")) == 1
+    assert told.cache.changed(Notice(0, b"", Change.GONE, Purge(b"4:test", "key", b"k"))) is None
     assert told.cache.peek("k") is None
     assert told.purges == []
 

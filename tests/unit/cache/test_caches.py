@@ -22,8 +22,9 @@ class Process:
         self.tasks: list[asyncio.Task[None]] = []
         self.caches = Caches(ManualClock(), self._spawn, share=share)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         self.tasks.append(asyncio.ensure_future(work))
+        return self.tasks[-1]
 
     async def done(self) -> None:
         await asyncio.gather(*self.tasks)

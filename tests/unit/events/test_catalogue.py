@@ -17,7 +17,7 @@ SPECIFIED = {
     "webhook.endpoint.recovered webhook.delivery.dead webhook.test system.started system.draining "
     "system.events_dropped system.worker_died",
     "B": "request.blocked api.error rate.limit upstream.unhealthy upstream.recovered circuit.opened circuit.closed "
-    "cache.purged plugin.error",
+    "cache.corrupt cache.purged plugin.error",
     "C": "request.completed system.logs_rotated",
 }
 

@@ -32,12 +32,16 @@ async def main():
     async def stop(_): over.set()
     async def ping(_): channel.tell('pong')
     async def die(code): os._exit(code)
+    told = []
+    async def heard(what): told.append(what)
+    async def hearsay(_): return told
+    async def tell(what): channel.tell('news', what)
     async def address(_):
         _, (fd,), _, _ = socket.recv_fds(handed, 1, 1)
         with socket.socket(fileno=fd) as sock:
             return sock.getsockname()
 
-    for handler in (pid, drain, stop, ping, die, address):
+    for handler in (pid, drain, stop, ping, die, address, heard, hearsay, tell):
         channel.on(handler.__name__, handler)
     channel.listen()
     done, _ = await asyncio.wait([asyncio.ensure_future(channel.closed.wait()), asyncio.ensure_future(over.wait())],
@@ -74,6 +78,18 @@ async def make() -> AsyncIterator[Make]:
     yield crew
     for one in made:
         await one.kill()
+
+
+async def test_what_one_worker_tells_reaches_all_the_others(make: Make) -> None:
+    async def prepare(member: Member) -> None:
+        member.channel.on("news", crew.others(member, "heard"))
+
+    crew = make(3, prepare)
+    await crew.start()
+    await crew.serving[1].channel.ask("tell", "it rains")
+    async with asyncio.timeout(5):
+        while await crew.ask("hearsay") != [["it rains"], [], ["it rains"]]:
+            pass
 
 
 async def test_every_worker_is_asked(make: Make) -> None:

@@ -12,6 +12,7 @@ from proxy.settings import SettingsError, load_text
 APP = "upstreams: {app: {targets: [http://a:1]}}\n"  # line 1 of most cases
 GOOD = APP + "routes: [{name: all, upstream: app}]\n"  # lines 1 and 2
 ANOTHER = 'give one of them another: "id: NAME"'
+REDIS = 'write it as "redis://host:6379/0", "rediss://…" or "unix:///run/redis.sock"'
 ENTRY = 'write "- name", or "- name: {option: value}"'
 TOP_KEYS = (
     "admin, allow_underscores, dns, drain, errors, forwarded_header, include, limits, listen, plugins, redis, routes, "
@@ -322,11 +323,19 @@ WRONG: list[tuple[str, str, list[str]]] = [
         ['p.yaml:1:58: upstreams.app.balance.hash: "X-User" does not have the right form; write "hash: header:X-User"'],
     ),
     (
-        "what this version does not do",
-        "upstreams: {app: {targets: [http://a:1]}}\nworkers: auto\nredis: redis://r\n",
-        [
-            "p.yaml:3:8: redis: is not supported by this version; remove it: there is nothing shared between gateways",
-        ],
+        "a Redis that is none",
+        "upstreams: {app: {targets: [http://a:1]}}\nredis: localhost:6379\n",
+        [f"p.yaml:2:8: redis: is not the URL of a Redis; {REDIS}"],
+    ),
+    (
+        "a Redis without a server",
+        "upstreams: {app: {targets: [http://a:1]}}\nredis: redis://:6379/0\n",
+        [f"p.yaml:2:8: redis: names no server; {REDIS}"],
+    ),
+    (
+        "a Redis whose port is none",
+        "upstreams: {app: {targets: [http://a:1]}}\nredis: redis://r:99999/0\n",
+        [f"p.yaml:2:8: redis: names no server; {REDIS}"],
     ),
     (
         "slips of every stage at once",
