@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from proxy.cache.codec import Codec
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 MAX_OBJECT = 4 * 1024 * 1024  # bytes
 _READS = 3  # of an entry that is changed each time that it is read
+_LOOK_EVERY = 0.1  # seconds between two looks for what another gateway makes, if it does not tell
 _SLICE = 10_000  # keys that are looked at before others get their turn
 
 
@@ -56,6 +58,7 @@ class Cache(Generic[T]):
         self._owe = owe
         self._purges = Purges()
         self._changes = Purges()  # values of others included
+        self._awaited: dict[bytes, asyncio.Event] = {}  # what others make, and is waited for here
 
     def peek(self, key: str | bytes) -> T | None:
         """What memory has: synchronous, and O(1)."""
@@ -163,6 +166,33 @@ class Cache(Generic[T]):
         """
         return self.shared is None or await self.shared.lease(raw(key), seconds)
 
+    async def elsewhere(self, key: str | bytes, seconds: float) -> T | None:
+        """What another gateway makes at this moment; to be asked when there is no value.
+
+        :param seconds: how long it is waited for, and for how long the lease is taken otherwise.
+        :returns: None when it is one's own to make: the lease is held then, until it is stored or `release`d.
+        """
+        key = raw(key)
+        if self.shared is None or await self.shared.lease(key, seconds):
+            return None
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while (left := end - loop.time()) > 0:
+            await self._stored_elsewhere(key, min(left, _LOOK_EVERY))
+            found = await self.get(key)
+            if found is not None or await self.shared.lease(key, seconds):
+                return found
+        return None
+
+    async def _stored_elsewhere(self, key: bytes, seconds: float) -> None:
+        """Wait until another gateway tells that it has stored something, or for so long."""
+        told = self._awaited.setdefault(key, asyncio.Event())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await told.wait()
+        if self._awaited.get(key) is told:
+            del self._awaited[key]
+
     async def release(self, key: str | bytes) -> None:
         """Give a lease back before its time, since the value is not to be stored."""
         if self.shared is not None:
@@ -207,6 +237,9 @@ class Cache(Generic[T]):
         if notice.purge.scope == "prefix":
             return self._drop(notice.purge)
         self.memory.drop_all(self._named(notice.purge))
+        told = self._awaited.get(notice.purge.what)
+        if told is not None and notice.purge.scope == "key":
+            told.set()
         return None
 
     async def forget(self, purge: Purge) -> int:

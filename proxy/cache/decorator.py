@@ -28,8 +28,6 @@ R = TypeVar("R")
 
 MEMORY = 16 * 1024 * 1024  # bytes for a function that was given no cache
 LEASE = 10.0  # seconds that another process may take to make a value, before one makes it oneself
-_FIRST_LOOK = 0.01  # seconds until it is looked for the first time
-_LONGEST_LOOK = 0.2
 
 
 @dataclass(slots=True)
@@ -155,8 +153,8 @@ class Cached(Generic[P, R]):
 
     async def _fetch(self, key: bytes, cache: Cache[Any], mark: int, args: Any, kwargs: Any) -> tuple[Any]:
         found = await cache.get(key)
-        if found is None and not await cache.lease(key, LEASE):
-            found = await _elsewhere(key, cache)
+        if found is None:
+            found = await cache.elsewhere(key, LEASE)
         if found is not None:
             self._stats.hits += 1
             return cast("tuple[Any]", found)
@@ -230,18 +228,6 @@ class BoundCached(Generic[R]):
     def stats(self) -> CachedStats:
         """:see: `Cached.stats`; of all instances."""
         return self._cached.stats()
-
-
-async def _elsewhere(key: bytes, cache: Cache[Any]) -> Any:
-    """What another process makes; None when it has not for long, or has given it up."""
-    pause, end = _FIRST_LOOK, asyncio.get_running_loop().time() + LEASE
-    while asyncio.get_running_loop().time() < end:
-        await asyncio.sleep(pause)
-        pause = min(_LONGEST_LOOK, 2 * pause)
-        found = await cache.get(key)
-        if found is not None or await cache.lease(key, LEASE):
-            return found
-    return None
 
 
 def cached(

@@ -213,3 +213,29 @@ async def test_too_large_a_value_ends_what_was_there_everywhere(pair: list[Node]
         await one.written()
         await become(lambda: two.cache.peek("k") is None, 0.1)
         assert await two.cache.get("k") is None
+
+
+async def test_what_another_gateway_makes_is_waited_for(pair: list[Node]) -> None:
+    one, two = (node.cache for node in pair)
+    assert await one.elsewhere("k", 60) is None
+    waiting = [asyncio.ensure_future(two.elsewhere("k", 60)) for _ in range(3)]
+    await become(lambda: two._awaited)
+    await one.set("k", "v", ttl=60)
+    assert await asyncio.gather(*waiting) == ["v"] * 3
+    assert two._awaited == {}
+
+
+async def test_what_another_gateway_gives_up_falls_to_the_next(pair: list[Node]) -> None:
+    one, two = (node.cache for node in pair)
+    assert await one.elsewhere("k", 60) is None
+    waiting = asyncio.ensure_future(two.elsewhere("k", 60))
+    await become(lambda: two._awaited)
+    await one.release("k")
+    assert await waiting is None
+    assert not await one.lease("k", 60)
+
+
+async def test_nobody_waits_for_another_gateway_for_ever(pair: list[Node]) -> None:
+    one, two = (node.cache for node in pair)
+    assert await one.elsewhere("k", 60) is None
+    assert await two.elsewhere("k", 0.02) is None

@@ -13,7 +13,10 @@ ROWS = (
 
 
 def test_each_row_refuses_what_it_names_with_its_place() -> None:
-    wanted = [{"request": "GET http://a/", "expect": {"route": "a"}}, {"request": "GET http://a/", "expect": {"cache": "hit"}}]
+    wanted = [
+        {"request": "GET http://a/", "expect": {"route": "a"}},
+        {"request": "GET http://a/", "expect": {"cache": "hit"}},
+    ]
     settings = Settings.model_validate({"redis": "redis://r", "tests": wanted})
     found = list(unsupported(settings, ROWS))
     assert found == [(("redis",), "remove it"), (("tests", 1, "expect", "cache"), "leave it out")]
