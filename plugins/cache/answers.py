@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plugins.cache.conditions import not_modified, range_holds
 from plugins.cache.config import Config
+from plugins.cache.dates import write_date
 from plugins.cache.directives import Directives
 from plugins.cache.freshness import Lifetime, initial_age
 from plugins.cache.parsing import members
@@ -36,7 +37,9 @@ def store(
     :param times: when it was asked for and when its head came, seconds since the epoch.
     """
     headers = response.headers
-    pairs = kept_fields(headers, told)
+    pairs = kept_fields(headers, told, config)
+    if not headers.has_date():  # RFC 9110 section 6.6.1: when it came stands in its place
+        pairs.append(("Date", write_date(times[1])))
     names = vary_names(headers)
     coding, flags = variant_of(headers, names)
     swr, sie = windows(told, config)
@@ -52,7 +55,7 @@ def store(
         sie,
         selecting(request.headers, names),
         coding,
-        flags | flags_of(told, config) | (DATED if headers.has_date() else 0),
+        flags | flags_of(told, config) | DATED,
         tags_of(headers),
     )
 

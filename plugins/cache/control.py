@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from plugins.cache.answers import tags_of
 from plugins.cache.config import Config
 from plugins.cache.counts import Counts
-from plugins.cache.keys import host_of
+from plugins.cache.keys import host_of, url_tag
 from plugins.cache.reuse import asked, usable
 from plugins.cache.selecting import matches, select
 from plugins.cache.shelf import Shelf, absolute
@@ -109,18 +109,16 @@ class Control:
 
     async def _hard(self, scope: str, what: str, dry_run: bool) -> int:
         cache = self._shelf.cache
-        if scope == "tag":
-            return await cache.purge_tag(what, dry_run=dry_run)
+        if scope in ("tag", "url"):
+            return await cache.purge_tag(what if scope == "tag" else url_tag(absolute(what)), dry_run=dry_run)
         if scope == "all":
             return await cache.clear(dry_run=dry_run)
-        prefix = absolute(what) + (" " if scope == "url" else "")
-        return await cache.purge_prefix(prefix, dry_run=dry_run)
+        return await cache.purge_prefix(absolute(what), dry_run=dry_run)
 
     async def _softly(self, scope: str, what: str) -> int:
-        if scope == "url":
-            return await self._shelf.soften(absolute(what))
-        self._shelf.soften_tag(what)
-        return await self._shelf.cache.purge_tag(what, dry_run=True)
+        tag = url_tag(absolute(what)) if scope == "url" else what
+        self._shelf.soften_tag(tag)
+        return await self._shelf.cache.purge_tag(tag, dry_run=True)
 
     async def explain(self, request: AdminRequest) -> Response:
         """What is stored for a URL under every route, and what would be done with a request for it."""

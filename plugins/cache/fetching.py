@@ -20,7 +20,7 @@ from plugins.cache.selecting import CODINGS, ENCODING, liking, select, selecting
 from plugins.cache.shelf import Shelf
 from plugins.cache.stored import NO_CACHE, Entry, Stored
 from plugins.cache.storing import refusal
-from plugins.cache.updating import agrees, confirms, freshened
+from plugins.cache.updating import agrees, confirms, freshened, withdrawn
 from plugins.cache.visit import Visit, conditional, unconditional
 from proxy.api import ClientLeft, Exchange, Headers, Request, Response, Shared, UpstreamError, accepted
 
@@ -53,7 +53,6 @@ class Fetching:
         """Make the request ready to go on: with a question whether what is stored still holds, where it is."""
         shelf = self._shelf
         visit.asked, visit.mark = shelf.now(), shelf.cache.mark()
-        shelf.seen(x.route, visit.key)
         stored = visit.stored
         if stored is not None and x.request.method != "HEAD":
             asks = validators(stored.headers)
@@ -168,12 +167,21 @@ class Fetching:
     def _confirmed(self, x: Exchange, visit: Visit, stored: Stored, response: Response, config: Config) -> Response:
         now = self._shelf.now()
         fresh = freshened(stored, response, (visit.asked, now), config)
-        if "no-store" not in of_response(response.headers) or config.force_ttl is not None:
-            self._shelf.keep(visit.key, fresh, config, visit.mark, newest=False)
-        self._arrive(visit, fresh)
+        private = withdrawn(fresh, visit.request, config)
+        self._shelf.keep(visit.key, fresh.soft() if private else fresh, config, visit.mark, newest=False)
+        if private:
+            self._shelf.spawn(self._shelf.forget([visit.key]))
+            if visit.flight is not None:
+                self._flights.uncacheable(visit.flight)
+        else:
+            self._arrive(visit, fresh)
         x.cache = "revalidated"
-        mark = marks.forwarded(visit.why, 304, stored=True, ttl=fresh.fresh_for(now))
-        return answer(fresh, visit.request, now, mark)
+        mark = marks.forwarded(visit.why, 304, stored=not private, ttl=fresh.fresh_for(now))
+        found = answer(fresh, visit.request, now, mark)
+        if "set-cookie" not in fresh.headers:
+            for value in response.headers.getall("set-cookie"):
+                found.headers.push("Set-Cookie", "set-cookie", value)
+        return found
 
     def _headed(self, visit: Visit, response: Response, config: Config) -> None:
         """The answer to a HEAD renews the stored one, or shows that it is old (RFC 9111 section 4.3.5)."""

@@ -6,7 +6,7 @@ route is part of the key, for another route may lead to another upstream by a fi
 
 from __future__ import annotations
 
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from urllib.parse import quote
 
 from plugins.cache.config import Allow, Config, Deny, KeyParts
@@ -83,3 +83,11 @@ def cookies(headers: Headers) -> dict[str, str]:
             if equals:
                 found.setdefault(name, value)
     return found
+
+
+def url_tag(url: str) -> str:
+    """The tag that all entries of a URL have, whatever their route and extras.
+
+    :param url: as it stands in keys; a whole key will do.
+    """
+    return f"url:{blake2b(url.partition(' ')[0].encode('utf-8', 'surrogateescape'), digest_size=12).hexdigest()}"

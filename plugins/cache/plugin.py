@@ -250,6 +250,7 @@ class HttpCache(Plugin[Config]):
         if not result or exchange.parent is not None:
             return
         parts.counts.count(exchange.route, result)
+        parts.shelf.seen(exchange.route)
         if result in SERVED:
             parts.counts.saved += exchange.bytes_out
         elif visit is not None:

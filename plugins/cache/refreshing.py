@@ -13,7 +13,7 @@ from plugins.cache.freshness import lifetime
 from plugins.cache.shelf import Shelf
 from plugins.cache.stored import Stored
 from plugins.cache.storing import refusal
-from plugins.cache.updating import confirms, freshened
+from plugins.cache.updating import confirms, freshened, withdrawn
 from plugins.cache.visit import unconditional
 from proxy.api import Exchange, GatewayError, Request, Response
 
@@ -44,7 +44,11 @@ class Refreshing:
             try:
                 times = (asked, shelf.now())
                 if response.status == 304 and confirms(stored, response.headers):
-                    shelf.keep(key, freshened(stored, response, times, config), config, mark, newest=False)
+                    fresh = freshened(stored, response, times, config)
+                    if withdrawn(fresh, request, config):
+                        await shelf.forget([key])
+                    else:
+                        shelf.keep(key, fresh, config, mark, newest=False)
                 elif response.status < 500 and response.status != 304:
                     await self._renew(response, key, request, times, mark, config)
             finally:

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from plugins.cache.config import Config
 from plugins.cache.flights import Flights
-from plugins.cache.keys import host_of
+from plugins.cache.keys import host_of, url_tag
 from plugins.cache.stored import EMPTY, Entry, EntryCodec, Stored
 from proxy.api import Budget, Cache, Services
 
-_ROUTES = 1000  # whose names are remembered for invalidation
+_ROUTES = 1000  # whose names are remembered
 _MARKS = 10_000  # tags of which is remembered that they were purged softly
 _ROOM = 4  # entries hold the variants of one URL; together they may have so many times what one may have
 
@@ -23,7 +23,7 @@ class Shelf:
 
     :ivar layered: whether there is a level behind memory, for which one has to wait.
     :ivar budget: what fills that are under way may hold in memory.
-    :ivar extras: whether any route's keys have parts beside the URL.
+    :ivar routes: those that were seen.
     """
 
     def __init__(self, services: Services, config: Config) -> None:
@@ -41,7 +41,6 @@ class Shelf:
         self.budget = Budget(config.memory)
         self.refreshing: set[str] = set()
         self.routes: dict[str, None] = {}
-        self.extras = False
         self._marks: dict[str, float] = {}  # tags that were purged softly, and when
 
     def keep(self, key: str, stored: Stored, config: Config, since: int, *, newest: bool = True) -> None:
@@ -54,35 +53,24 @@ class Shelf:
         )
         ttl = entry.useful_for(self.now())
         if ttl > 0:
-            self.cache.put(key, entry, ttl=ttl, tags=entry.tags, since=since)
+            self.cache.put(key, entry, ttl=ttl, tags={*entry.tags, url_tag(key)}, since=since)
 
     def look(self, key: str) -> Entry | None:
         """What memory has; as if it were stale where a tag of it was purged softly since."""
         entry = self.cache.peek(key)
-        return self._softened(entry) if entry is not None and self._marks else entry
+        return self._softened(key, entry) if entry is not None and self._marks else entry
 
     async def find(self, key: str) -> Entry | None:
         """What any level has."""
         entry = await self.cache.get(key)
-        return self._softened(entry) if entry is not None and self._marks else entry
+        return self._softened(key, entry) if entry is not None and self._marks else entry
 
-    def _softened(self, entry: Entry) -> Entry:
-        met = [any(self._marks.get(tag, 0.0) >= one.received for tag in one.tags) for one in entry.variants]
+    def _softened(self, key: str, entry: Entry) -> Entry:
+        marks, whole = self._marks, self._marks.get(url_tag(key), 0.0)
+        met = [max([whole, *(marks.get(tag, 0.0) for tag in one.tags)]) >= one.received for one in entry.variants]
         if not any(met):
             return entry
         return Entry(tuple(one.soft() if soft else one for one, soft in zip(entry.variants, met, strict=True)))
-
-    async def soften(self, url: str) -> int:
-        """Make what is stored for a URL stale, to be validated before it is used again; how many entries that was."""
-        count = 0
-        for route in tuple(self.routes):
-            key = f"{url} {route} "
-            entry = await self.find(key)
-            if entry is not None:
-                entry = Entry(tuple(one.soft() for one in entry.variants))
-                await self.cache.set(key, entry, ttl=max(1, entry.useful_for(self.now())), tags=entry.tags)
-                count += 1
-        return count
 
     def soften_tag(self, tag: str) -> None:
         """Take all with this tag that is stored by now for stale."""
@@ -90,20 +78,15 @@ class Shelf:
             self._marks.pop(next(iter(self._marks)))
         self._marks[tag] = self.now()
 
-    def seen(self, route: str, key: str) -> None:
-        """Answers of this route may be stored from now on, under keys such as this one."""
-        self.extras = self.extras or not key.endswith(" ")
+    def seen(self, route: str) -> None:
+        """There is such a route, and answers of it may be stored."""
         if route not in self.routes and len(self.routes) < _ROUTES:
             self.routes[route] = None
 
     async def forget(self, urls: list[str]) -> None:
         """Whatever is stored for these URLs, under every route, is of no use any more."""
         for url in urls:
-            if self.extras:
-                await self.cache.purge_prefix(f"{url} ")
-                continue
-            for route in tuple(self.routes):
-                await self.cache.delete(f"{url} {route} ")
+            await self.cache.purge_tag(url_tag(url))
 
 
 def absolute(url: str) -> str:

@@ -115,9 +115,14 @@ def _for_all(told: Directives, name: str) -> bool:
     return "public" in told or "s-maxage" in told or name in told.fields("no-cache") | told.fields("private")
 
 
-def kept_fields(headers: Headers, told: Directives) -> list[tuple[str, str]]:
-    """The fields that are stored (section 3.1): not those that the answer takes out of the cache by name."""
+def kept_fields(headers: Headers, told: Directives, config: Config) -> list[tuple[str, str]]:
+    """The fields that are stored (section 3.1): not those that the answer takes out of the cache by name.
+
+    Cookies that come with a confirmation are for who asked, unless the answer is marked as everybody's.
+    """
     left_out = _UNSTORED | told.fields("no-cache") | told.fields("private")
+    if config.set_cookie == "refuse" and not _for_all(told, "set-cookie"):
+        left_out |= {"set-cookie", "set-cookie2"}
     return [pair for key, pair in zip(headers.keys, headers.pairs, strict=True) if key not in left_out]
 
 

@@ -10,8 +10,8 @@ from plugins.cache.config import Config
 from plugins.cache.directives import of_response
 from plugins.cache.freshness import initial_age, lifetime
 from plugins.cache.stored import DATED, SOFT, Stored
-from plugins.cache.storing import kept_fields
-from proxy.api import Headers, Response
+from plugins.cache.storing import kept_fields, refusal
+from proxy.api import Headers, Request, Response
 
 # What tells how the stored bytes are to be read, which a 304 cannot change
 _OF_CONTENT = frozenset({"content-encoding", "content-length", "content-range", "vary"})
@@ -35,7 +35,7 @@ def freshened(stored: Stored, response: Response, times: tuple[float, float], co
     received = times[1]
     merged = _merged(stored.headers, response.headers)
     told = of_response(merged)
-    kept = kept_fields(merged, told)
+    kept = kept_fields(merged, told, config)
     swr, sie = windows(told, config)
     flags = stored.flags & ~(SOFT | DATED | 3)
     return replace(
@@ -69,6 +69,13 @@ def _timed(merged: Headers, new: Headers) -> Headers:
     timed = merged.copy()
     timed.remove("date")
     return timed
+
+
+def withdrawn(stored: Stored, request: Request, config: Config) -> bool:
+    """Whether what a confirmation has made of a stored answer may not be stored any more, since it is private now."""
+    told = of_response(stored.headers)
+    life = lifetime(stored.status, stored.headers, told, stored.received, config)
+    return bool(refusal(request, Response(stored.status, stored.headers), told, life, config))
 
 
 def agrees(stored: Stored, response: Response) -> bool:

@@ -298,6 +298,26 @@ async def test_nothing_stale_where_that_is_forbidden(cached: Any, control: str) 
         assert (await kit.get("/")).status == 503
 
 
+async def test_cookies_of_a_confirmation_are_for_who_asked(cached: Any) -> None:
+    async with cached() as kit:
+        kit.upstream.reply(stale(), Response(304, {"Cache-Control": "max-age=60", "Set-Cookie": "session=1"}))
+        await kit.get("/")
+        kit.advance(5)
+        assert (await kit.get("/")).headers["Set-Cookie"] == "session=1"
+        assert "Set-Cookie" not in (await kit.get("/")).headers
+        assert len(kit.upstream.seen) == 2
+
+
+async def test_a_confirmation_that_makes_it_private_takes_it_out(cached: Any, until: Any) -> None:
+    async with cached() as kit:
+        kit.upstream.reply(stale(), Response(304, {"Cache-Control": "private, max-age=60"}), stale("new"))
+        await kit.get("/")
+        kit.advance(5)
+        assert (await kit.get("/")).text == "old"
+        await until(lambda: kit.plugin("http_cache")._parts.shelf.cache.stats.l1.entries == 0)
+        assert (await kit.get("/")).text == "new"
+
+
 # HEAD
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from plugins.cache.config import Config
-from plugins.cache.keys import cookies, host_of, key_of, url_of
+from plugins.cache.keys import cookies, host_of, key_of, url_of, url_tag
 from proxy.api import Headers, Request
 
 
@@ -68,3 +68,10 @@ def test_hosts_in_their_normal_form() -> None:
 
 def test_cookies_by_name() -> None:
     assert cookies(Headers([("Cookie", "a=1; b=2"), ("Cookie", "a=3; c")])) == {"a": "1", "b": "2"}
+
+
+def test_all_keys_of_a_url_have_one_tag() -> None:
+    assert (
+        url_tag(key("/a?b=1")) == url_tag("http://shop.example/a?b=1") == url_tag("http://shop.example/a?b=1 other x")
+    )
+    assert url_tag(key("/a")) != url_tag(key("/b"))

@@ -5,8 +5,8 @@ import pytest
 from plugins.cache.config import Config
 from plugins.cache.dates import write_date
 from plugins.cache.stored import NO_CACHE, SOFT, Stored
-from plugins.cache.updating import agrees, confirms, freshened
-from proxy.api import Headers, Response
+from plugins.cache.updating import agrees, confirms, freshened, withdrawn
+from proxy.api import Headers, Request, Response
 
 NOW = 1_700_000_000.0
 PLAIN = Config()
@@ -41,7 +41,7 @@ def test_a_304_brings_new_fields_and_keeps_the_others() -> None:
     assert new.headers["ETag"] == '"a"'
     assert new.headers["Content-Encoding"] == "gzip"
     assert "Content-Length" not in new.headers
-    assert new.headers.getall("set-cookie") == ["x=y"]
+    assert "Set-Cookie" not in new.headers  # it is for who asked
     assert (new.lifetime, new.received, new.age, new.body) == (60, NOW, 0, b"12345")
     assert not new.flags & (NO_CACHE | SOFT)
     assert new.fresh_for(NOW) == 60
@@ -86,3 +86,17 @@ def test_a_304_is_about_the_answer_with_its_date() -> None:
 )
 def test_the_answer_to_a_head(status: int, fields: dict[str, str], same: bool) -> None:
     assert agrees(STORED, Response(status, Headers(fields))) is same
+
+
+def test_cookies_of_what_is_everybodys_are_renewed_as_well() -> None:
+    fields = {"Cache-Control": "public, max-age=60", "Set-Cookie": "x=y"}
+    new = freshened(STORED, Response(304, Headers(fields)), (NOW, NOW), PLAIN)
+    assert new.headers.getall("set-cookie") == ["x=y"]
+
+
+@pytest.mark.parametrize(
+    ("control", "gone"), [("max-age=60", False), ("private, max-age=60", True), ("no-store", True), ("public", False)]
+)
+def test_a_confirmation_may_withdraw_what_was_for_everybody(control: str, gone: bool) -> None:
+    new = freshened(STORED, Response(304, Headers({"Cache-Control": control})), (NOW, NOW), PLAIN)
+    assert withdrawn(new, Request("GET", "/"), PLAIN) is gone
