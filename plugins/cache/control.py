@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from plugins.cache.answers import tags_of
 from plugins.cache.config import Config
 from plugins.cache.counts import Counts
-from plugins.cache.keys import host_of, url_tag
+from plugins.cache.keys import origin_of, url_tag
 from plugins.cache.reuse import asked, usable
 from plugins.cache.selecting import matches, select
 from plugins.cache.shelf import Shelf, absolute
 from plugins.cache.stored import Entry, Stored
-from proxy.api import Admin, AdminRequest, CachePurged, EventBus, Headers, Request, Response
+from proxy.api import Admin, AdminRequest, CachePurged, EventBus, Exchange, Headers, Request, Response
 
 Publish = Callable[[CachePurged], None]
 
@@ -132,11 +132,13 @@ class Control:
             found.append({"route": route, "key": key, **explained(entry, made, now, self._config)})
         return Response.json(200, {"url": url, "entries": found})
 
-    async def by_method(self, request: Request) -> Response:
+    async def by_method(self, exchange: Exchange) -> Response:
         """A PURGE request: of its own URL, or of the tags that it names."""
+        request = exchange.request
         tags = tags_of(request.headers)
         soft = (request.headers.get("soft-purge") or "0") != "0"
-        url = f"{request.scheme}://{host_of(request.scheme, request.host)}{request.target}"
+        scheme, host = origin_of(request, trusted=exchange.peer.trusted)
+        url = f"{scheme}://{host}{request.target}"
         wanted = [Wanted(tag=tag, soft=soft) for tag in tags] or [Wanted(url=url, soft=soft)]
         done = [await self.purged(one) for one in wanted]
         return Response.json(200, {"purged": sum(one["purged"] for one in done)}, {"cache-control": "no-store"})

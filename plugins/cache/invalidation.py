@@ -16,12 +16,14 @@ def invalidates(request: Request, response: Response) -> bool:
     return request.method not in _SAFE and 200 <= response.status < 400
 
 
-def targets(request: Request, response: Response) -> Iterator[tuple[str, str]]:
+def targets(request: Request, response: Response, scheme: str, host: str) -> Iterator[tuple[str, str]]:
     """The host and target of all that is invalid now: the request's own URL, and those of Location and
-    Content-Location where they have the same origin."""
-    host = host_of(request.scheme, request.host)
+    Content-Location where they have the same origin.
+
+    :param scheme: of the request, and `host` in its normal form, as `keys.origin_of` gives them.
+    """
     yield host, request.target
-    base = f"{request.scheme}://{host}{request.target}"
+    base = f"{scheme}://{host}{request.target}"
     for name in ("location", "content-location"):
         for value in response.headers.getall(name):
             found = _same_origin(base, value)

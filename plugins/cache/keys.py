@@ -12,29 +12,40 @@ from urllib.parse import quote
 from plugins.cache.config import Allow, Config, Deny, KeyParts
 from proxy.api import Headers, Request
 
+_IN_HOST = "!$&'()*+,;=%~:[]"
 _PORTS = {"http": ":80", "https": ":443"}
 
 
-def key_of(request: Request, route: str, config: Config, body: bytes = b"") -> str:
+def key_of(request: Request, route: str, config: Config, body: bytes = b"", *, trusted: bool = False) -> str:
     """The key of a request.
 
     :param body: of a request whose method has one, for example a POST that only reads.
+    :param trusted: whether it came from a trusted proxy, whose word for scheme and host the upstream goes by.
     """
     key = config.key
-    url = url_of(request, key)
-    if key.headers or key.cookies or request.method not in ("GET", "HEAD"):
-        return f"{url} {route} {_extras(request, key, body)}"
+    url = url_of(request, key, trusted=trusted)
+    if key.headers or key.cookies or trusted or request.method not in ("GET", "HEAD"):
+        return f"{url} {route} {_extras(request, key, body, trusted)}"
     return f"{url} {route} "
 
 
-def url_of(request: Request, key: KeyParts) -> str:
+def url_of(request: Request, key: KeyParts, *, trusted: bool = False) -> str:
     """The part of the key that is the URL."""
     target = request.target
     if key.query != "all":
         target = _target(target, key)
-    if not key.host:
-        return f"{request.scheme}://*{target}"
-    return f"{request.scheme}://{host_of(request.scheme, request.host)}{target}"
+    scheme, host = origin_of(request, trusted=trusted)
+    return f"{scheme}://{host if key.host else '*'}{target}"
+
+
+def origin_of(request: Request, *, trusted: bool) -> tuple[str, str]:
+    """Scheme and host of a request, as the upstream is told of them: answers may be made of either."""
+    scheme, host = request.scheme, request.host
+    if trusted:
+        proto, named = request.headers.getall("x-forwarded-proto"), request.headers.getall("x-forwarded-host")
+        scheme = proto[-1].lower() if proto and proto[-1].lower() in _PORTS else scheme
+        host = quote(named[-1], safe=_IN_HOST, encoding="latin-1", errors="replace") if named else host
+    return scheme, host_of(scheme, host)
 
 
 def host_of(scheme: str, host: str) -> str:
@@ -57,10 +68,12 @@ def _target(target: str, key: KeyParts) -> str:
     return f"{path}?{'&'.join(pairs)}" if pairs else path
 
 
-def _extras(request: Request, key: KeyParts, body: bytes) -> str:
+def _extras(request: Request, key: KeyParts, body: bytes, trusted: bool) -> str:
     """Everything else, each part escaped so that no value can be taken for another part."""
     headers = request.headers
     parts = [f"h:{name}={_text(','.join(headers.getall(name)))}" for name in key.headers if name in headers.keys]
+    if trusted:
+        parts += [f"p:{_text(value)}" for value in headers.getall("x-forwarded-prefix")]
     if key.cookies:
         given = cookies(headers)
         parts += [f"c:{_text(name)}={_text(given[name])}" for name in key.cookies if name in given]

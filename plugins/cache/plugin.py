@@ -27,7 +27,7 @@ from plugins.cache.counts import SERVED, Counts
 from plugins.cache.directives import OWN, Directives
 from plugins.cache.fetching import Fetching
 from plugins.cache.invalidation import invalidates, targets
-from plugins.cache.keys import key_of
+from plugins.cache.keys import key_of, origin_of
 from plugins.cache.quick import Quick
 from plugins.cache.recoding import Recoding
 from plugins.cache.refreshing import Refreshing
@@ -94,19 +94,21 @@ class HttpCache(Plugin[Config]):
             return None
         if request.method not in _BODILESS:
             return self._read(exchange)
-        return self._look(exchange, key_of(request, exchange.route, config))
+        return self._look(exchange, key_of(request, exchange.route, config, trusted=exchange.peer.trusted))
 
     def _purge(self, exchange: Exchange) -> Response | Awaitable[Response]:
         exchange.cache = "purge"
         host = exchange.peer.host
         if not host or not any(ip_address(host) in network for network in self._purgers):
             return denied()
-        return self._parts.control.by_method(exchange.request)
+        return self._parts.control.by_method(exchange)
 
     async def _read(self, exchange: Exchange) -> Answer:
         """A request whose body is part of the key."""
         body = await exchange.request.body.read(self._parts.buffered_body)
-        found = self._look(exchange, key_of(exchange.request, exchange.route, self.config, body))
+        found = self._look(
+            exchange, key_of(exchange.request, exchange.route, self.config, body, trusted=exchange.peer.trusted)
+        )
         return found if found is None or isinstance(found, Response) else await found
 
     def _look(self, exchange: Exchange, key: str) -> Answer | Awaitable[Answer]:
@@ -203,9 +205,9 @@ class HttpCache(Plugin[Config]):
         if not invalidates(request, response):
             return None
         hosts = self.config.key.host
-        return self._invalidate(
-            [f"{request.scheme}://{host if hosts else '*'}{target}" for host, target in targets(request, response)]
-        )
+        scheme, own = origin_of(request, trusted=exchange.peer.trusted)
+        found = targets(request, response, scheme, own)
+        return self._invalidate([f"{scheme}://{host if hosts else '*'}{target}" for host, target in found])
 
     async def _invalidate(self, urls: list[str]) -> None:
         await self._parts.shelf.forget(urls)
@@ -215,7 +217,7 @@ class HttpCache(Plugin[Config]):
         why = self._aside(exchange)
         if why:
             return f"stands aside: {why}"
-        key = key_of(request, exchange.route, config)
+        key = key_of(request, exchange.route, config, trusted=exchange.peer.trusted)
         told = f"key {key.strip()}"
         entry = self._parts.shelf.cache.peek(key) if self._started else None
         if not self._started:
@@ -228,7 +230,7 @@ class HttpCache(Plugin[Config]):
             return "bypass"
         if not self._started:
             return "eligible"
-        key = key_of(exchange.request, exchange.route, self.config)
+        key = key_of(exchange.request, exchange.route, self.config, trusted=exchange.peer.trusted)
         wants, now = asked(exchange.request, self.config), self._parts.shelf.now()
         use = judge(self._parts.shelf.cache.peek(key), exchange.request, wants, now, self.config).use
         return {Use.HIT: "hit", Use.STALE: "hit", Use.ASIDE: "bypass"}.get(use, "eligible")

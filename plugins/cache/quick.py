@@ -65,7 +65,7 @@ class Quick:
                 return None
             if kind == _CODING:
                 coding = value
-        entry = shelf.look(key_of(x.request, x.route, self._config))
+        entry = shelf.look(key_of(request, x.route, self._config, trusted=x.peer.trusted))
         if entry is None:
             return None
         stored = entry.memo.get(coding, _UNKNOWN)

@@ -30,7 +30,6 @@ _UNSTORED = frozenset(
 # Fields that make some origins answer another request than the one that the key tells of: a way to poison a cache
 OVERRIDES = frozenset(
     {
-        "x-forwarded-prefix",
         "x-host",
         "x-http-host-override",
         "x-http-method",

@@ -41,4 +41,7 @@ def test_what_invalidates(method: str, status: int, does: bool) -> None:
 )
 def test_urls_of_the_same_origin(fields: dict[str, str], found: list[tuple[str, str]]) -> None:
     request = Request("POST", "/dir/a", host="a.example")
-    assert list(targets(request, Response(201, Headers(fields)))) == [("a.example", "/dir/a"), *found]
+    assert list(targets(request, Response(201, Headers(fields)), "http", "a.example")) == [
+        ("a.example", "/dir/a"),
+        *found,
+    ]

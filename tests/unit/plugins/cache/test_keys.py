@@ -75,3 +75,15 @@ def test_all_keys_of_a_url_have_one_tag() -> None:
         url_tag(key("/a?b=1")) == url_tag("http://shop.example/a?b=1") == url_tag("http://shop.example/a?b=1 other x")
     )
     assert url_tag(key("/a")) != url_tag(key("/b"))
+
+
+def test_what_a_trusted_proxy_says_of_scheme_and_host_tells_answers_apart() -> None:
+    def told(trusted: bool = True, **fields: str) -> str:
+        named = {f"X-Forwarded-{name.title()}": value for name, value in fields.items()}
+        return key_of(Request("GET", "/", host="a", headers=Headers(named)), "all", Config(), trusted=trusted)
+
+    assert told(proto="https", host="Shop.example:443") == "https://shop.example/ all "
+    assert told(proto="https") != told(proto="http")
+    assert told(prefix="/a") != told(prefix="/b")
+    assert told(host="x y/z") == "http://x%20y%2Fz/ all ".lower()
+    assert told(trusted=False, proto="https", host="evil") == "http://a/ all "

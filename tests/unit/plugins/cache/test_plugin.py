@@ -301,3 +301,23 @@ async def test_completed_requests_tell_what_the_cache_did(cached: Any, fresh: An
         told = kit.plugin("http_cache")._parts.counts
         assert told.summary()["routes"] == [{"name": "all", "results": {"hit": 1, "miss": 1}}]
         assert told.saved == 2
+
+
+async def test_pages_for_https_are_not_served_to_those_who_came_by_http(fresh: Any) -> None:
+    from plugins.cache.plugin import HttpCache
+
+    settings = """
+        listen: [http://127.0.0.1:0]
+        admin: false
+        trusted_proxies: [127.0.0.1]
+        upstreams: {app: {targets: ["${UPSTREAM}"]}}
+        plugins: [{http_cache: {}}]
+        routes: [{name: all, upstream: app}]
+    """
+    async with running(settings, plugins=[HttpCache], clock=ManualClock()) as kit:
+        kit.upstream.reply(fresh("plain"), fresh("secure"), Response(204), fresh("new"))
+        for proto, text in (("http", "plain"), ("https", "secure"), ("http", "plain"), ("https", "secure")):
+            assert (await kit.get("/", {"X-Forwarded-Proto": proto})).text == text
+        await kit.request("POST", "/", {"X-Forwarded-Proto": "https"}, b"x")
+        assert (await kit.get("/", {"X-Forwarded-Proto": "https"})).text == "new"
+        assert (await kit.get("/", {"X-Forwarded-Proto": "http"})).text == "plain"
