@@ -7,7 +7,7 @@ a store that does not answer is a miss.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 MAX_OBJECT = 4 * 1024 * 1024  # bytes
 _READS = 3  # of an entry that is changed each time that it is read
 _LOOK_EVERY = 0.1  # seconds between two looks for what another gateway makes, if it does not tell
-_SLICE = 10_000  # keys that are looked at before others get their turn
+_SLICE = 4_000  # keys that are looked at before others get their turn
 
 
 class Cache(Generic[T]):
@@ -206,7 +206,7 @@ class Cache(Generic[T]):
     async def _purge(self, scope: Scope, what: bytes, *, dry_run: bool = False) -> int:
         purge = Purge(self.name, scope, what)
         if dry_run:
-            return max(self.memory.living(await self._met(purge)), await self._shared_count(purge))
+            return max(await self._living(purge), await self._shared_count(purge))
         self._purges.add(purge)
         count = max(await self.forget(purge), await self._remove(purge))
         await self.forget(purge)  # what was read meanwhile
@@ -248,7 +248,12 @@ class Cache(Generic[T]):
         return await self._drop(purge)
 
     async def _drop(self, purge: Purge) -> int:
-        return self.memory.drop_all(await self._met(purge))
+        if purge.scope != "prefix":
+            return self.memory.drop_all(self._named(purge))
+        total = 0
+        async for keys in self._slices(purge.what):
+            total += self.memory.drop_all(keys)
+        return total
 
     def _named(self, purge: Purge) -> list[bytes]:
         """The keys in memory that a purge of a key or a tag concerns."""
@@ -256,13 +261,16 @@ class Cache(Generic[T]):
             return [purge.what]
         return self.memory.tagged(purge.what.decode("utf-8", "surrogateescape"))
 
-    async def _met(self, purge: Purge) -> list[bytes]:
-        """The keys in memory that a purge concerns; many of them are looked through with pauses."""
+    async def _living(self, purge: Purge) -> int:
+        """How many entries in memory a purge would meet."""
         if purge.scope != "prefix":
-            return self._named(purge)
-        keys, found = self.memory.all_keys(), []
+            return self.memory.living(self._named(purge))
+        return sum([self.memory.living(keys) async for keys in self._slices(purge.what)])
+
+    async def _slices(self, prefix: bytes) -> AsyncIterator[list[bytes]]:
+        """The keys in memory that begin so, with a pause for others after every few thousand that were looked at."""
+        keys = self.memory.all_keys()
         for start in range(0, len(keys), _SLICE):
-            found += [key for key in keys[start : start + _SLICE] if key.startswith(purge.what)]
-            if len(keys) > start + _SLICE:
+            if start:
                 await asyncio.sleep(0)
-        return found
+            yield [key for key in keys[start : start + _SLICE] if key.startswith(prefix)]

@@ -116,7 +116,10 @@ class Memory(Generic[T]):
 
     def drop_all(self, keys: Collection[bytes]) -> int:
         """Forget these; how many had not expired."""
-        return sum(map(self.drop, keys))
+        taken = map(self._take, keys)
+        alive = sum(1 for entry in taken if entry is not None and self._alive(entry))
+        self._settle()
+        return alive
 
     def tagged(self, tag: str) -> list[bytes]:
         """The keys of entries with that tag."""
