@@ -19,6 +19,7 @@ from typing import Any, Self, TypeAlias
 
 from proxy.clock import Clock
 from proxy.events.kinds import Event, EventClass, EventsDropped, PluginError
+from proxy.events.merging import Merger
 
 _FAILURES = 5  # so many within _WITHIN seconds, and a subscriber is sent away
 _WITHIN = 60.0
@@ -53,6 +54,7 @@ class EventBus:
         self.failures = 0
         self._announced: Counter[str] = Counter()
         self._others: list[Mapping[str, int]] = []
+        self._merger: Merger | None = None
         self._time = clock.time
         self._now = clock.monotonic
         self._subscribers: list[_Subscriber] = []
@@ -66,7 +68,10 @@ class EventBus:
             subscribers = self._resolve(type(event))
         if subscribers:
             event.time = self._time()
-            self._tell(subscribers, event)
+            if event.folds and self._merger is not None:
+                self._merger.take(event)
+            else:
+                self._tell(subscribers, event)
 
     def publish_here(self, event: Event) -> None:
         """Tell those who listen in this process, also of what `divert` sends elsewhere.
@@ -75,6 +80,27 @@ class EventBus:
         """
         event.time = event.time or self._time()
         self._tell(self._wanting(type(event)), event)
+
+    def merge(self, window: float) -> None:
+        """Tell events that fold only once in so many seconds for each subject, the first at once.
+
+        Whoever asks for it calls `advance` now and then, and `flush` at the end.
+        """
+        self._merger = Merger(self._now, self._merged, self._lost, window)
+
+    def advance(self) -> None:
+        """Tell of what was folded, where it is time."""
+        if self._merger is not None:
+            self._merger.advance()
+
+    def flush(self) -> None:
+        """Tell of all that was folded."""
+        if self._merger is not None:
+            self._merger.flush()
+
+    def _merged(self, event: Event) -> None:
+        kind = type(event)
+        self._tell(self._reach.get(kind) or self._resolve(kind), event)
 
     def divert(self, kinds: Iterable[type[Event]], to: Callable[[Event], None]) -> None:
         """Give events of these kinds to somebody else in place of those who listen here.

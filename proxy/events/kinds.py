@@ -34,6 +34,7 @@ class Event:
 
     type: ClassVar[str]
     klass: ClassVar[EventClass]
+    folds: ClassVar[bool] = False  # whether several about one subject are told as one, which has a `count`
 
     time: float = field(default=0.0, init=False, repr=False)
 
@@ -52,6 +53,9 @@ class Event:
     def subject(self) -> str:
         """What it is about: events of one type and subject may be merged; empty when there is only one subject."""
         return ""
+
+    def fold(self, later: Any) -> None:
+        """Stand for a later event of the same type and subject as well; only for kinds that fold."""
 
     def data(self) -> dict[str, Any]:
         """Its fields by name, of types that JSON knows."""
@@ -99,6 +103,7 @@ class ApiError(Event):
 
     type: ClassVar[str] = "api.error"
     klass: ClassVar[EventClass] = EventClass.B
+    folds: ClassVar[bool] = True
 
     route: str
     upstream: str
@@ -111,6 +116,10 @@ class ApiError(Event):
     @property
     def subject(self) -> str:
         return self.route
+
+    def fold(self, later: Any) -> None:
+        self.last_request_id = later.last_request_id
+        self.count += later.count
 
 
 @dataclass(slots=True, eq=False)

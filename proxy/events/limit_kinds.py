@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from proxy.events.kinds import Event, EventClass
 
@@ -17,6 +17,7 @@ class RequestBlocked(Event):
 
     type: ClassVar[str] = "request.blocked"
     klass: ClassVar[EventClass] = EventClass.B
+    folds: ClassVar[bool] = True
 
     rule: str
     where: str
@@ -29,6 +30,9 @@ class RequestBlocked(Event):
     def subject(self) -> str:
         return f"{self.route} {self.rule}"
 
+    def fold(self, later: Any) -> None:
+        self.count += later.count
+
 
 @dataclass(slots=True, eq=False)
 class RateLimited(Event):
@@ -36,6 +40,7 @@ class RateLimited(Event):
 
     type: ClassVar[str] = "rate.limit"
     klass: ClassVar[EventClass] = EventClass.B
+    folds: ClassVar[bool] = True
 
     policy: str
     limit: int
@@ -47,6 +52,9 @@ class RateLimited(Event):
     @property
     def subject(self) -> str:
         return f"{self.policy} {self.key}"
+
+    def fold(self, later: Any) -> None:
+        self.count += later.count
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +101,7 @@ class CachePurged(Event):
 
     type: ClassVar[str] = "cache.purged"
     klass: ClassVar[EventClass] = EventClass.B
+    folds: ClassVar[bool] = True
 
     scope: str
     count: int
@@ -100,3 +109,6 @@ class CachePurged(Event):
     @property
     def subject(self) -> str:
         return self.scope
+
+    def fold(self, later: Any) -> None:
+        self.count += later.count

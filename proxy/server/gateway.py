@@ -35,7 +35,7 @@ from proxy.server.sockets import CannotBind
 from proxy.server.source import Source
 from proxy.server.streams import Streams
 from proxy.server.views import Views
-from proxy.server.wide import SERVER_WIDE
+from proxy.server.wide import MERGE_EVERY, MERGE_HERE, SERVER_WIDE
 from proxy.settings import Listener as ListenerSettings
 from proxy.settings import Loaded, Settings, SettingsError
 from proxy.upstream.probing import Probing
@@ -187,6 +187,7 @@ class Gateway:
             share=self._share,
         )
         self._joins(runtime.probing)
+        runtime.events.merge(MERGE_EVERY if self._upward is None else MERGE_HERE)
         if self._upward is not None:
             runtime.events.divert(SERVER_WIDE, self._upward)
         try:
@@ -279,6 +280,7 @@ class Gateway:
         while True:
             await asyncio.sleep(wheel.resolution)
             wheel.advance()
+            events.advance()
             turns += 1
             if turns * wheel.resolution >= _ANNOUNCE_EVERY:
                 turns = 0
@@ -350,6 +352,8 @@ class Gateway:
             await self._admin.stop()
         if hasattr(self, "reloader"):
             await self.reloader.stop()
+        if hasattr(self, "runtime"):
+            self.runtime.events.flush()
         if hasattr(self, "built"):
             await self.built.stop()
         if hasattr(self, "runtime"):

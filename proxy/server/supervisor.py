@@ -147,6 +147,7 @@ class Supervisor:
         """End gracefully: see `Gateway.drain`; every worker does the same."""
         self._ready = False
         limits = self.settings.drain
+        self._once.close()
         self._publish(SystemDraining(0, limits.timeout))
         self._held.close()
         await self._crew.drain(limits.delay + limits.timeout + _CLOSING)

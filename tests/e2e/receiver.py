@@ -78,6 +78,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A gateway that was killed leaves its connections as they are."""
+
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
