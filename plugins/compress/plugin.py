@@ -125,6 +125,7 @@ class Compress(Plugin[Config]):
         response = exchange.response
         clients = exchange.get(_CLIENTS)
         if clients is not None:
+            clients.body = exchange.request.body  # which the engine may have replaced, to keep it for another try
             exchange.request = clients
         if response is None or response.status < 200 or response.status in _NO_CONTENT:
             return None

@@ -9,9 +9,10 @@ import brotli
 import pytest
 
 from proxy.body import Body
+from proxy.exchange import Exchange
 from proxy.headers import Headers
 from proxy.message import Request, Response
-from proxy.testing import Driven, drive
+from proxy.testing import Driven, bench, drive
 from tests.unit.plugins.compress.asking import GZIP, TEXT, answer, ask, compress, pieces, request
 
 
@@ -132,6 +133,17 @@ async def test_a_client_that_leaves_frees_everything() -> None:
     assert driven.exchange.attempt is None
 
 
+async def test_explain_tells_what_it_would_do() -> None:
+    async def told(accept: str, target: str = "/") -> str:
+        plugin = compress(off=["/account"])
+        driven = await drive(plugin, request=request({"Accept-Encoding": accept}, target=target))
+        return plugin.describe(driven.exchange)
+
+    assert await told("br, gzip") == "would code the answer as br"
+    assert await told("identity") == "would leave the answer as it is"
+    assert await told("br", "/account") == "off for this path"
+
+
 class TestOutside:
     """What those see who stand further out: the cache above all."""
 
@@ -142,6 +154,27 @@ class TestOutside:
         assert driven.exchange.request is sent
         assert sent.headers["accept-encoding"] == "br;q=0.5"
         assert sent.headers["if-none-match"] == 'W/"a"'
+
+    async def test_a_body_that_was_kept_for_another_try_stays_with_the_exchange(self) -> None:
+        seen: list[Request] = []
+
+        def kept(sent: Request) -> Response:
+            seen.append(sent)
+            return answer()
+
+        sent = request({"If-None-Match": 'W/"a"'})
+        async with bench(compress()) as made:
+            made.upstream.answer = kept
+            inward, body = made.plugins[0].on_request, Body(b"kept")
+
+            def replacing(exchange: Exchange) -> None:
+                inward(exchange)
+                exchange.request.body = body
+
+            made.engine.snapshot.plans[0].chain.inward = ((1, replacing),)
+            driven = await made.send(sent)
+        assert driven.exchange.request is sent
+        assert sent.body is body
 
     async def test_a_stored_answer_can_be_coded_later(self) -> None:
         driven = await ask(answer(headers={"ETag": '"abc"'}), {})
