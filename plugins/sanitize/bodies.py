@@ -110,7 +110,7 @@ def _nodes(node: Any, way: str, depth: int) -> Iterator[Value]:
         if not node.isalnum():
             yield Value("json", way, node)
     elif depth == 0:
-        yield Value("json", way, json.dumps(node, ensure_ascii=False))
+        yield Value("json", way, _flat(node))
     elif isinstance(node, dict):
         for name, item in node.items():
             field = f"{way}.{name}" if way else name
@@ -122,6 +122,20 @@ def _nodes(node: Any, way: str, depth: int) -> Iterator[Value]:
         for item in node:
             if not isinstance(item, int | float | None):
                 yield from _nodes(item, f"{way}[]", depth - 1)
+
+
+def _flat(node: Any) -> str:
+    """Every string below a node, one after the other; without recursion, however deep it is."""
+    texts, waiting = [], [node]
+    while waiting:
+        now = waiting.pop()
+        if isinstance(now, str):
+            texts.append(now)
+        elif isinstance(now, dict):
+            waiting += [*now, *now.values()]
+        elif isinstance(now, list):
+            waiting += now
+    return "\n".join(texts)
 
 
 def _graphql(text: str) -> Iterator[Value]:

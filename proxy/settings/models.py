@@ -34,7 +34,7 @@ from proxy.settings.units import Duration, DurationOrZero, Size, wrong
 from proxy.settings.upstream_models import Upstream
 
 # The chain of a file that has no `plugins` key.
-DEFAULT_PLUGINS = tuple(PluginEntry.of(name) for name in ("request_id", "cache", "compress", "events"))
+DEFAULT_PLUGINS = tuple(PluginEntry.of(name) for name in ("request_id", "sanitize", "cache", "compress", "events"))
 
 
 class Admin(Model):

@@ -117,6 +117,7 @@ def test_what_the_default_file_shows_as_examples_is_valid() -> None:
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8"]
     assert [entry.id for entry in settings.plugins] == [
         "request_id",
+        "sanitize",
         "headers",
         "maintenance",
         "cache",

@@ -31,10 +31,19 @@ async def test_a_snapshot_holds_what_the_file_says(make: Make) -> None:
     a, b = snapshot.plans
     assert (a.name, a.upstream is snapshot.upstreams["app"], a.patience.first_byte) == ("a", True, 2.0)
     assert a.rewrite is not None
-    assert (b.upstream, [link.id for link in b.chain.links]) == (None, ["request_id", "respond", "cache", "compress"])
-    assert [link.id for link in built.links] == ["request_id", "cache", "compress", "events", "respond"]
+    assert (b.upstream, [link.id for link in b.chain.links]) == (
+        None,
+        ["request_id", "sanitize", "respond", "cache", "compress"],
+    )
+    assert [link.id for link in built.links] == ["request_id", "sanitize", "cache", "compress", "events", "respond"]
     assert snapshot.revision == built.loaded.revision
-    assert [link.id for link in snapshot.fallback.chain.links] == ["request_id", "cache", "compress", "events"]
+    assert [link.id for link in snapshot.fallback.chain.links] == [
+        "request_id",
+        "sanitize",
+        "cache",
+        "compress",
+        "events",
+    ]
 
 
 async def test_every_problem_is_told_at_once(make: Make) -> None:

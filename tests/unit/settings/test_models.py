@@ -19,7 +19,7 @@ def test_the_defaults_are_those_of_the_manual() -> None:
     assert (limits.buffered_body, limits.connections) == (10 * 2**20, 10_000)
     assert (timeouts.head, timeouts.between_bytes, timeouts.keep_alive, timeouts.slow_reader) == (10, 60, 75, 60)
     assert (settings.drain.delay, settings.drain.timeout) == (0, 30)
-    assert [entry.name for entry in settings.plugins] == ["request_id", "cache", "compress", "events"]
+    assert [entry.name for entry in settings.plugins] == ["request_id", "sanitize", "cache", "compress", "events"]
 
 
 def test_the_admin_listener_knows_its_parts() -> None:

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plugins.sanitize import bodies
+from plugins.sanitize.config import Config
+from plugins.sanitize.judge import Judge
+from plugins.sanitize.values import Value, of_cookies, of_pairs, of_path
+
+PIECES = st.sampled_from(
+    [
+        "'",
+        '"',
+        "<",
+        ">",
+        "%",
+        "%2",
+        "%c0%ae",
+        "&#",
+        "&lt;",
+        "\\u",
+        "{",
+        "}",
+        "[",
+        "]",
+        "${",
+        "../",
+        "or",
+        "select",
+        ";",
+        "\0",
+        "\ud800",
+    ]
+)
+TEXTS = st.lists(PIECES | st.text(max_size=6), max_size=12).map("".join)
+
+
+def judge(**options: Any) -> Judge:
+    return Judge(Config.model_validate({"mode": "clean", "paranoia": 3, **options}))
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS)
+def test_no_text_makes_it_fail_and_what_was_mended_is_harmless(text: str) -> None:
+    looking = judge()
+    found = looking.look([Value("query", "q", text), Value("form", "f", text, is_name=True)])
+    for new in looking.mend(found).values():
+        assert not [one for one in looking.look([Value("query", "q", new)]) if one.mode == "clean"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=60), st.sampled_from(["json", "form", "multipart", "xml", "graphql"]))
+def test_no_body_makes_it_fail(data: bytes, kind: str) -> None:
+    found = judge().look(bodies.values(kind, data, "multipart/form-data; boundary=x"))
+    bodies.mended(kind, data, judge().mend(found))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=40).map(lambda data: data.decode("latin-1")))
+def test_no_head_makes_it_fail(text: str) -> None:
+    for values in (of_path(text), of_pairs("query", text), of_cookies(text)):
+        judge().look(values)
+
+
+def test_the_same_field_is_judged_by_the_mode_of_the_rule() -> None:
+    found = judge(mode="block", rules={"xss": "observe", "xss.tag": "clean"}).look(
+        [Value("query", "q", "<script>alert(1)")]
+    )
+    assert {one.rule.name: one.mode for one in found} == {"xss.tag": "clean", "xss.script": "observe"}
