@@ -163,7 +163,7 @@ async def test_an_answer_in_front_of_a_reset_is_read_although_writing_failed_fir
             await loop.sock_recv(raw, 65536)
             await client.send([PIECE])
             await until(lambda: stage.ends[0].upload._exchange.bytes_in == len(PIECE))
-            assert raw.send(answer) == len(answer)
+            assert raw.send(answer) >= len(TOO_LARGE) - 4
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raw.close()
             for _ in range(4):
