@@ -121,7 +121,7 @@ def kept_fields(headers: Headers, told: Directives, config: Config) -> list[tupl
     """
     left_out = _UNSTORED | told.fields("no-cache") | told.fields("private")
     if config.set_cookie == "refuse" and not _for_all(told, "set-cookie"):
-        left_out |= {"set-cookie", "set-cookie2"}
+        left_out |= {"set-cookie"}  # not Set-Cookie2, which no client reads any more
     return [pair for key, pair in zip(headers.keys, headers.pairs, strict=True) if key not in left_out]
 
 
