@@ -21,6 +21,7 @@ from aiocache.serializers import NullSerializer
 from proxy.cache.atomic import add, expire, replace
 from proxy.cache.cache import Cache
 from proxy.cache.keys import namespace, raw
+from proxy.cache.link import TIMEOUT
 from proxy.cache.memory import DEFAULT_MEMORY, Memory
 from proxy.cache.own import Own
 from proxy.cache.values import Values
@@ -34,15 +35,19 @@ class _Level(BaseCache):  # type: ignore[misc]  # aiocache says nothing of its t
 
     :param namespace: what its keys are in; every operation can name another.
     :param ttl: seconds that a value is kept when an operation does not say; None for good.
+    :param patience: seconds for an operation in Redis, after which it counts as a miss.
     """
 
-    def __init__(self, *, memory: int, redis: str = "", clock: Clock | None = None, **options: Any) -> None:
+    def __init__(
+        self, *, memory: int, redis: str = "", clock: Clock | None = None, patience: float = TIMEOUT, **options: Any
+    ) -> None:
         options.setdefault("serializer", NullSerializer())
         options.setdefault("timeout", None)  # ours are shorter, and no task is made for them
         super().__init__(**options)
         self._clock = clock or Clock()
         self._memory = memory
         self._redis = redis
+        self._patience = patience
         self._own: Own | None = None
         self._made: Cache[Any] | None = None
 
@@ -51,7 +56,7 @@ class _Level(BaseCache):  # type: ignore[misc]  # aiocache says nothing of its t
         """What does the work."""
         if self._made is None:
             if self._redis:
-                self._own = Own(self._redis, clock=self._clock)
+                self._own = Own(self._redis, self._clock, self._patience)
                 self._made = self._own.cache(b"aiocache", self._memory)
             else:
                 codec = Values()

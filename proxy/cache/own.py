@@ -9,16 +9,20 @@ from weakref import WeakKeyDictionary
 
 from proxy.cache.cache import Cache
 from proxy.cache.caches import Caches
+from proxy.cache.link import TIMEOUT
 from proxy.cache.values import Values
 from proxy.clock import Clock
 
 
 class Own:
-    """The caches of one loop on one Redis; what runs for them ends with the loop, or by `close`."""
+    """The caches of one loop on one Redis; what runs for them ends with the loop, or by `close`.
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    :param patience: seconds for an operation in Redis.
+    """
+
+    def __init__(self, url: str, clock: Clock | None = None, patience: float = TIMEOUT) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
-        self.caches = Caches(clock or Clock(), self._spawn, redis=url)
+        self.caches = Caches(clock or Clock(), self._spawn, redis=url, timeout=patience)
         self._lent: dict[bytes, Cache[Any]] = {}
 
     def cache(self, name: bytes, memory: int) -> Cache[Any]:

@@ -28,8 +28,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 async def level(request: pytest.FixtureRequest, server: Server) -> AsyncIterator[Any]:
     kinds: dict[str, Callable[[], Any]] = {
         "memory": MemoryCache,
-        "redis": lambda: RedisCache(server.url),
-        "tiered": lambda: TieredCache(server.url),
+        "redis": lambda: RedisCache(server.url, patience=5),
+        "tiered": lambda: TieredCache(server.url, patience=5),
     }
     made = kinds[request.param]()
     await made.levels.clear()
@@ -164,7 +164,7 @@ async def test_aiocaches_own_decorator_works_on_it(level: Any) -> None:
 
 
 async def test_what_cannot_be_written_is_refused_where_it_would_be(server: Server) -> None:
-    tiered, memory = TieredCache(server.url), MemoryCache()
+    tiered, memory = TieredCache(server.url, patience=5), MemoryCache()
     with pytest.raises(TypeError, match="cannot be stored"):
         await tiered.set("key", object())
     assert await tiered.get("key") is None
@@ -182,7 +182,7 @@ async def test_memory_is_bounded_in_bytes() -> None:
 
 
 async def test_two_tiers_agree(server: Server) -> None:
-    one, two = TieredCache(server.url), TieredCache(server.url)
+    one, two = TieredCache(server.url, patience=5), TieredCache(server.url, patience=5)
     tiers: list[Any] = [one, two]
     assert all(tier.levels.shared is not None for tier in tiers)
     await become(lambda: all(tier._own.caches.redis == "up" for tier in tiers))
