@@ -48,8 +48,6 @@ def test_operators_look_test_and_replay(run: Run, tmp_path: Path) -> None:
         code, told = command("webhooks", "test", "ops", *where)
         assert (code, "answered 204" in told) == (0, True)
         event = receiver.got[0].id
-        code, shown = command("webhooks", "show", event, "--json", *where)
-        assert json.loads(shown)["event"] == receiver.got[0].told
         assert command("webhooks", "replay", event, *where) == (0, "1 deliveries are due again\n")
         assert until(lambda: len(receiver.got) == 2)
         assert receiver.got[1].body == receiver.got[0].body
