@@ -144,6 +144,8 @@ class Fetching:
         """The exchange is over; whoever waits for it is told, if it brought nothing."""
         if visit.flight is not None and not visit.flight.landed.done():
             self._fail(x, visit)
+        if visit.leased and x.cache != "revalidated" and (visit.lost or x.cache != "miss"):
+            self._shelf.spawn(self._shelf.cache.release(visit.key))  # nothing is stored for which others could wait
 
     def _fail(self, x: Exchange, visit: Visit) -> None:
         if visit.flight is not None:

@@ -13,7 +13,6 @@ flows to the clients. Every answer says in Cache-Status (RFC 9211) what was done
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -39,7 +38,6 @@ from plugins.cache.visit import VISIT, Visit
 from proxy.api import Answer, Exchange, Plugin, Rank, Response, Services
 
 _LEASE = 3.0  # seconds for which one gateway asks for all
-_LOOK = 0.05  # seconds between two looks at what it has stored
 _NO_WISHES = Directives({})
 _BODILESS = frozenset({"GET", "HEAD"})
 
@@ -168,20 +166,20 @@ class HttpCache(Plugin[Config]):
         return fetching.wait(exchange, visit, flight, config)
 
     async def _leased(self, exchange: Exchange, visit: Visit) -> Answer:
-        """Where gateways share what is stored, one of them asks upstream; the others look for what it has stored."""
+        """Where gateways share what is stored, one of them asks upstream; the others wait for what it stores."""
         shelf, config = self._parts.shelf, self.config
-        if visit.flight is None or await shelf.cache.lease(visit.flight.key, _LEASE):
+        entry = await shelf.cache.elsewhere(visit.key, min(config.wait, _LEASE))
+        if entry is None:
+            visit.leased = True
             return None
-        for _ in range(round(min(config.wait, _LEASE) / _LOOK)):
-            await asyncio.sleep(_LOOK)
-            entry, now = await shelf.find(visit.key), shelf.now()
-            verdict = judge(entry, visit.request, visit.wants, now, config)
-            if verdict.use is Use.HIT and verdict.stored is not None:
-                exchange.cache = "collapsed"
-                shelf.flights.stored(visit.flight, verdict.stored)
-                mark = marks.forwarded(visit.why, collapsed=True, ttl=verdict.stored.fresh_for(now))
-                return answer(verdict.stored, visit.request, now, mark)
-        return None
+        now = shelf.now()
+        verdict = judge(entry, visit.request, visit.wants, now, config)
+        if verdict.use is not Use.HIT or verdict.stored is None or visit.flight is None:
+            return None
+        exchange.cache = "collapsed"
+        shelf.flights.stored(visit.flight, verdict.stored)
+        mark = marks.forwarded(visit.why, collapsed=True, ttl=verdict.stored.fresh_for(now))
+        return answer(verdict.stored, visit.request, now, mark)
 
     # the way out
 

@@ -21,10 +21,11 @@ class Visit:
     :ivar asked: when it was sent on, seconds since the epoch.
     :ivar mark: the cache's, from that moment.
     :ivar flight: the one that it leads.
+    :ivar leased: whether other gateways wait for what it stores.
     :ivar lost: why its answer was not stored; `""` when it was.
     """
 
-    __slots__ = ("asked", "flight", "key", "lost", "mark", "request", "stored", "validates", "wants", "why")
+    __slots__ = ("asked", "flight", "key", "leased", "lost", "mark", "request", "stored", "validates", "wants", "why")
 
     def __init__(self, request: Request, key: str, why: str, wants: Directives, stored: Stored | None = None) -> None:
         self.request = request
@@ -35,6 +36,7 @@ class Visit:
         self.validates = False
         self.asked = 0.0
         self.mark = 0
+        self.leased = False
         self.lost = ""
         self.flight: Flight | None = None
 
