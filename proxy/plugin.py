@@ -304,6 +304,10 @@ class Plugin(Generic[C]):
         """
         return ""
 
+    def doubts(self) -> Sequence[str]:
+        """What `check` and the log warn of, in options that are valid all the same; called once for each route too."""
+        return ()
+
     def forecast(self, exchange: Exchange) -> str:
         """What a cache would do with this request, for a file's own tests (`expect: {cache: ...}`); as `describe`.
 

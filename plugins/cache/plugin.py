@@ -210,6 +210,11 @@ class HttpCache(Plugin[Config]):
     async def _invalidate(self, urls: list[str]) -> None:
         await self._parts.shelf.forget(urls)
 
+    def doubts(self) -> list[str]:
+        if self.config.force_ttl is None:
+            return []
+        return ["force_ttl stores what answers forbid to store, no-store and private included, for everybody"]
+
     def describe(self, exchange: Exchange) -> str:
         config, request = self.config, exchange.request
         why = self._aside(exchange)

@@ -56,7 +56,7 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime, before: Built | 
     if problems:
         raise SettingsError([*loaded.warnings, *problems])
     router = Router(routes)
-    warnings = (*loaded.warnings, *doubts, *_ties(router, settings, document))
+    warnings = (*loaded.warnings, *doubts, *chains.doubts, *_ties(router, settings, document))
     snapshot = Snapshot(router, Plan("", chains.common(), None, pages=pages), upstreams, plans, loaded.revision)
     return Built(loaded, snapshot, chains, held, runtime, warnings, certificates)
 

@@ -27,6 +27,7 @@ class Chains:
 
     :param known: instances that serve already, by id: one of the same class and with equal options is kept.
     :ivar problems: what was found wrong so far.
+    :ivar doubts: what plugins doubt of their options.
     :ivar twins: each instance with one that a route sees in its place because it sets other options.
     :ivar places: where each instance's options stand in the document, by id.
     :ivar instances: what must be started and stopped, in the order of the file.
@@ -44,6 +45,7 @@ class Chains:
         self._document = document
         self._entries = {entry.id: entry for entry in entries}
         self.problems: list[Problem] = []
+        self.doubts: list[Problem] = []
         self.instances: dict[str, Link] = {}
         self.places: dict[str, KeyPath] = {}
         self.twins: list[tuple[Plugin[Any], Plugin[Any]]] = []
@@ -117,6 +119,7 @@ class Chains:
             self._problem(said.at, f"the plugin refuses these options: {error}")
             return None
         self.twins.append((link.plugin, twin))
+        self._doubt(twin, said.at)
         return Link(link.id, link.name, twin)
 
     def _instance(self, entry: PluginEntry | RoutePlugin, options: Mapping[str, Any], at: KeyPath) -> Link | None:
@@ -145,7 +148,9 @@ class Chains:
         self, entry: PluginEntry | RoutePlugin, cls: type[Plugin[Any]], config: PluginConfig, at: KeyPath
     ) -> Link | None:
         try:
-            return Link(entry.id, entry.name, cls(config))
+            plugin = cls(config)
+            self._doubt(plugin, at)
+            return Link(entry.id, entry.name, plugin)
         except Exception as error:
             self._problem(at, f"the plugin refuses these options: {error}")
             return None
@@ -185,6 +190,9 @@ class Chains:
                 f'"{link.id}" ({rank}) stands inside the cache "{cache.id}", where a hit would pass it by',
                 f'move it before "{cache.id}"',
             )
+
+    def _doubt(self, plugin: Plugin[Any], at: KeyPath) -> None:
+        self.doubts += [self._document.warning(at, doubt) for doubt in plugin.doubts()]
 
     def _problem(self, at: KeyPath, message: str, remedy: str = "") -> None:
         problem = self._document.problem(at, message, remedy)

@@ -105,3 +105,14 @@ async def test_a_file_of_tls_that_is_no_good_is_told_with_its_place(make: Make, 
     assert tls.startswith(f"4:15: upstreams.app.tls.ca: {tmp_path / 'none.pem'} cannot be read: ")
     assert "write the path of a PEM file" in tls
     assert 'route "b" has no upstream' in route
+
+
+async def test_what_a_plugin_doubts_is_a_warning_at_its_place(make: Make) -> None:
+    built = make("""
+upstreams: {app: {targets: [http://127.0.0.1:9001]}}
+plugins: [cache]
+routes: [{name: all, upstream: app, plugins: {cache: {force_ttl: 1h}}}]
+""")
+    (warning,) = built.warnings
+    assert "force_ttl stores what answers forbid" in warning.render()
+    assert ":4:" in warning.render()
