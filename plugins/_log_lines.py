@@ -114,6 +114,7 @@ def json_line(mask: Mask, request: Fields | None, response: Fields | None) -> Li
             f'"endpoint":{_or_null("" if endpoint is None else endpoint.url)},'
             f'"upstream_status":{x.upstream_status or "null"},'
             f'"upstream_ms":{_since(x.get(TRIED), x.first_byte or ended)},"attempts":{x.attempts},'
+            f'"cache":{_or_null(x.cache)},'
             f'"route":{_or_null(x.route)},"reason":{_or_null("" if error is None else error.code)},'
             f'"revision":{_or_null(x.revision)}'
         )

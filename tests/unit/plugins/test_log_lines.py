@@ -75,6 +75,7 @@ def test_a_line_of_json() -> None:
         "upstream_status": 200,
         "upstream_ms": 125.0,
         "attempts": 1,
+        "cache": None,
         "route": "site",
         "reason": None,
         "revision": "c0ffee",
