@@ -10,17 +10,19 @@ from __future__ import annotations
 import re
 from html.entities import html5
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 DEPTH = 4  # rounds; whoever encodes more often than that has no honest reason
 
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
 _PERCENT_U = re.compile(r"%u([0-9A-Fa-f]{4})")
 _ENTITY = re.compile(r"&(?:#0*+([0-9]{1,7});?|#[xX]0*+([0-9A-Fa-f]{1,6});?|([A-Za-z][A-Za-z0-9]{1,30});)")
-_ESCAPE = re.compile(r"\\(?:u\{0{0,8}+([0-9A-Fa-f]{1,6})\}|[uU]([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
+_ESCAPE = re.compile(r"\\(?:u\{0{0,8}+([0-9A-Fa-f]{1,6})\}|[uU]([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|[nr])")
 _ENCODED = re.compile(r"%u?[0-9A-Fa-f]{2}|&#|&[A-Za-z][A-Za-z0-9]{1,30};|\\[uUx][0-9A-Fa-f{]")
 _WIDE: dict[int, int | str] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # full-width forms of ASCII
 _WIDE |= {0x2215: "/", 0x2044: "/", 0x2216: "\\", 0x29F8: "/", 0x2024: ".", 0x3002: ".", 0x02BC: "'", 0x02B9: "'"}
 _WIDE |= {0x300A: "<", 0x300B: ">", 0x3008: "<", 0x3009: ">"}
+_BREAKS = {"\\n": "\n", "\\r": "\r"}
 _CONTINUED = {0xC0: 1, 0xC1: 1, 0xE0: 2, 0xF0: 3, 0xF8: 4, 0xFC: 5}  # lead bytes that overlong forms begin with
 
 
@@ -106,6 +108,8 @@ def _percent(text: str) -> tuple[str, bool]:
 
     if "%u" in text:
         text = _PERCENT_U.sub(lambda found: chr(int(found[1], 16)), text)
+    if text.isascii():
+        return from_bytes(unquote_to_bytes(text))
     return _PERCENT.sub(meant, text), long
 
 
@@ -125,6 +129,8 @@ def _unescape(text: str) -> str:
 
 
 def _escaped(found: re.Match[str]) -> str:
+    if found[0] in _BREAKS:
+        return _BREAKS[found[0]]
     return _character(int(found[1] or found[2] or found[3], 16), found[0])
 
 

@@ -29,10 +29,10 @@ OPERATOR = re.compile(
 ALWAYS = re.compile(r"R[N(]*+(?:non|sos)\)*+(?:[LcVPf;,(Ga]|$)|\A[?w(]?a?,?f\(non,|Rwo?s?\)*+c")
 OPERAND = re.compile(r"(?:lw|w?w?\))?(?:R[N(]*+(?:non|sos)|[,;]?f\((?:no|n,|f\(|\(*E)|\(non\)a)")
 CLAUSE = re.compile(
-    r"Gy[(]*+(?:[nsvfKZ]|w(?:$|[,cM])|E)|V[N(a]*+(?:[nsv]\)*+(?:[oLc]|$)|[wf]\(|wo)|M[nf](?:$|[,c;IMPUo])|P[fFwA]\(|I[wO]s|IOs"
+    r"Gy[(]*+(?:[nsvfKZ]|w(?:$|[,cMV])|E)|V[N(a]*+(?:[nsv]\)*+(?:[oLc]|$)|[wf]\(|wo)|M[nf](?:$|[,c;IMPUo])|P[fFwA]\(|I[wO]s|IOs"
 )
 STACK = re.compile(
-    r"\)*+;[;{(]*+(?:E[d(a]*+(?:[nsvfZKFaE(]|w(?:[,r(c]|$))|W[Dwnf]?|X[wfFsv]?|T|Z\(|f\(s|K|U|w?Z\(|wE|(?:wv?o?)?X)"
+    r"\)*+;[;{(]*+(?:E[d(a]*+(?:[nsvfZKFaE(]|w(?:[,r(c]|$))|W[Dwnf]?|X[wfFsv]?|T|Z\(|f\([sf]|K|U|w?Z\(|wE|(?:wv?o?)?X)"
 )
 UNION = re.compile(r"Ud*+\(*+E[d(]*+(?:[nsvfZKEa(F]|w(?:[,c)(oa]|r|$)|c|$)")
 SUBSELECT = re.compile(

@@ -150,7 +150,8 @@ def _seconds(text: str) -> float:
 def test_time_is_linear_whatever_the_text(unit: str) -> None:
     """Four times the text may take eight times as long, for the machine is shared; sixteen would be quadratic."""
     small, large = unit * (2048 // len(unit)), unit * (8192 // len(unit))
-    assert _seconds(large) < 8 * max(_seconds(small), 0.005)
+    limit = 8 * max(_seconds(small), 0.005)
+    assert any(_seconds(large) < limit for _ in range(4))  # a collection of garbage may fall into one of them
 
 
 @pytest.mark.parametrize("unit", ["x", "(", "..", "it's fine. "])
