@@ -1,0 +1,117 @@
+"""Listeners and WebSockets of a server with several processes: nobody is refused, and everybody is told of the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.e2e.conftest import Process, Run
+from tests.e2e.test_supervision import until_replaced
+from tests.e2e.test_websockets import SERVER
+from tests.e2e.test_workers import PLUGIN, pids, status, until, who
+from tests.unit.frontend.pki import Pki
+
+PLAIN = "http://127.0.0.1:0"
+
+
+@pytest.fixture
+def sockets() -> Iterator[str]:
+    """The URL of a server of WebSockets."""
+    server = Process(sys.executable, "-c", SERVER)
+    yield f"http://127.0.0.1:{server.line('port ').rpartition(' ')[2]}"
+    server.kill()
+
+
+@contextmanager
+def connecting(port: int) -> Iterator[list[str]]:
+    """Somebody connects again and again, and notes when it is refused."""
+    refused: list[str] = []
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(0.001):
+            try:
+                socket.create_connection(("127.0.0.1", port), 10).close()
+            except OSError as error:
+                refused.append(repr(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield refused
+    finally:
+        over.set()
+        thread.join()
+
+
+def said(url: str, context: ssl.SSLContext, times: int = 20) -> set[str]:
+    """What workers say over TLS."""
+
+    def ask() -> str:
+        with urlopen(f"{url}/who", timeout=20, context=context) as answer:
+            return str(answer.read().decode().split()[0])
+
+    return {ask() for _ in range(times)}
+
+
+def test_a_listener_changes_its_scheme_and_every_websocket_is_told_of_the_end(
+    run: Run, tmp_path: Path, sockets: str
+) -> None:
+    pki = Pki(tmp_path)
+    (tmp_path / "who.py").write_text(PLUGIN)
+    file = tmp_path / "gateway.yaml"
+
+    def write(listen: str) -> None:
+        file.write_text(
+            f"listen: {listen}\nadmin: {{listen: http://127.0.0.1:0}}\nworkers: 2\n"
+            f"upstreams: {{app: {{targets: ['{sockets}']}}}}\nplugins: [./who.py]\n"
+            "routes: [{name: app, upstream: app}]\n"
+        )
+
+    def reload(listen: str) -> None:
+        before = status(admin)["revision"]
+        write(listen)
+        gateway.send(signal.SIGHUP)
+        until(lambda: bool(status(admin)["revision"] != before))
+
+    write(PLAIN)
+    gateway = run("serve", "-c", str(file))
+    admin, url = gateway.admin(), gateway.ready()
+    port = urlsplit(url).port or 0
+    with connecting(port) as refused:
+        reload(f"[{{url: https://127.0.0.1:0, tls: {{{pki.write('a', '127.0.0.1')}}}}}]")
+        assert status(admin)["listen"] == [f"https://127.0.0.1:{port}"]
+        assert said(f"https://127.0.0.1:{port}", pki.client()) == {"hello"}
+        victim = pids(admin)[0]
+        os.kill(victim, signal.SIGKILL)
+        until_replaced(admin, victim)
+        assert said(f"https://127.0.0.1:{port}", pki.client()) == {"hello"}, "a successor has the socket, too"
+        reload(PLAIN)
+        assert {word for word, _ in who(url)} == {"hello"}
+    assert refused == []
+    with ExitStack() as stack:
+        address = url.replace("http:", "ws:")
+        joined = [stack.enter_context(connect(address, proxy=None, compression=None)) for _ in range(8)]
+        for number, ws in enumerate(joined):
+            ws.send(f"hello {number}")
+            assert ws.recv(20) == f"hello {number}"
+        gateway.send(signal.SIGTERM)
+        for ws in joined:
+            with pytest.raises(ConnectionClosed) as told:
+                ws.recv(20)
+            assert told.value.rcvd is not None
+            assert told.value.rcvd.code == 1001
+    assert gateway.ended() == 0
