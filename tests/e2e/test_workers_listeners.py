@@ -67,51 +67,68 @@ def said(url: str, context: ssl.SSLContext, times: int = 20) -> set[str]:
     return {ask() for _ in range(times)}
 
 
-def test_a_listener_changes_its_scheme_and_every_websocket_is_told_of_the_end(
-    run: Run, tmp_path: Path, sockets: str
-) -> None:
-    pki = Pki(tmp_path)
-    (tmp_path / "who.py").write_text(PLUGIN)
-    file = tmp_path / "gateway.yaml"
+class House:
+    """The gateway with two workers, and its file."""
 
-    def write(listen: str) -> None:
-        file.write_text(
+    def __init__(self, run: Run, folder: Path, upstream: str) -> None:
+        (folder / "who.py").write_text(PLUGIN)
+        self.file = folder / "gateway.yaml"
+        self.upstream = upstream
+        self.write(PLAIN)
+        self.gateway = run("serve", "-c", str(self.file))
+        self.admin, self.url = self.gateway.admin(), self.gateway.ready()
+        self.port = urlsplit(self.url).port or 0
+
+    def write(self, listen: str) -> None:
+        self.file.write_text(
             f"listen: {listen}\nadmin: {{listen: http://127.0.0.1:0}}\nworkers: 2\n"
-            f"upstreams: {{app: {{targets: ['{sockets}']}}}}\nplugins: [./who.py]\n"
+            f"upstreams: {{app: {{targets: ['{self.upstream}']}}}}\nplugins: [./who.py]\n"
             "routes: [{name: app, upstream: app}]\n"
         )
 
-    def reload(listen: str) -> None:
-        before = status(admin)["revision"]
-        write(listen)
-        gateway.send(signal.SIGHUP)
-        until(lambda: bool(status(admin)["revision"] != before))
+    def reload(self, listen: str) -> None:
+        """Listen like this, and wait until every worker does."""
+        before = status(self.admin)["reload"]
+        self.write(listen)
+        self.gateway.send(signal.SIGHUP)
+        until(lambda: bool(status(self.admin)["reload"] != before))
 
-    write(PLAIN)
-    gateway = run("serve", "-c", str(file))
-    admin, url = gateway.admin(), gateway.ready()
-    port = urlsplit(url).port or 0
-    with connecting(port) as refused:
-        reload(f"[{{url: https://127.0.0.1:0, tls: {{{pki.write('a', '127.0.0.1')}}}}}]")
-        assert status(admin)["listen"] == [f"https://127.0.0.1:{port}"]
-        assert said(f"https://127.0.0.1:{port}", pki.client()) == {"hello"}
-        victim = pids(admin)[0]
+
+def changes_its_scheme(house: House, pki: Pki) -> None:
+    secure = f"https://127.0.0.1:{house.port}"
+    with connecting(house.port) as refused:
+        house.reload(f"[{{url: https://127.0.0.1:0, tls: {{{pki.write('a', '127.0.0.1')}}}}}]")
+        until(lambda: status(house.admin)["listen"] == [secure])
+        assert said(secure, pki.client()) == {"hello"}
+        victim = pids(house.admin)[0]
         os.kill(victim, signal.SIGKILL)
-        until_replaced(admin, victim)
-        assert said(f"https://127.0.0.1:{port}", pki.client()) == {"hello"}, "a successor has the socket, too"
-        reload(PLAIN)
-        assert {word for word, _ in who(url)} == {"hello"}
+        until_replaced(house.admin, victim)
+        assert said(secure, pki.client()) == {"hello"}, "a successor has the socket, too"
+        house.reload(PLAIN)
+        until(lambda: status(house.admin)["listen"] == [house.url])
+        assert {word for word, _ in who(house.url)} == {"hello"}
     assert refused == []
+
+
+def tells_websockets_of_the_end(house: House) -> None:
     with ExitStack() as stack:
-        address = url.replace("http:", "ws:")
+        address = house.url.replace("http:", "ws:")
         joined = [stack.enter_context(connect(address, proxy=None, compression=None)) for _ in range(8)]
         for number, ws in enumerate(joined):
             ws.send(f"hello {number}")
             assert ws.recv(20) == f"hello {number}"
-        gateway.send(signal.SIGTERM)
+        house.gateway.send(signal.SIGTERM)
         for ws in joined:
             with pytest.raises(ConnectionClosed) as told:
                 ws.recv(20)
             assert told.value.rcvd is not None
             assert told.value.rcvd.code == 1001
-    assert gateway.ended() == 0
+    assert house.gateway.ended() == 0
+
+
+def test_a_listener_changes_its_scheme_and_every_websocket_is_told_of_the_end(
+    run: Run, tmp_path: Path, sockets: str
+) -> None:
+    house = House(run, tmp_path, sockets)
+    changes_its_scheme(house, Pki(tmp_path))
+    tells_websockets_of_the_end(house)
