@@ -57,8 +57,9 @@ class Config(PluginConfig):
     """The parts of a request that are looked at."""
     headers: tuple[FieldName, ...] = ("User-Agent", "Referer")
     """Header fields whose values are looked at."""
-    max_body: Size = 128 * 1024
-    """The most bytes of a body that are held to be looked at; only forms, JSON, XML and GraphQL ever are."""
+    max_body: Size = 32 * 1024
+    """The most bytes of a body that are held to be looked at; only forms, JSON, XML and GraphQL ever are. Looking takes
+    the event loop some milliseconds for an honest body of this size, a tenth of a second for one made to be slow."""
     over_limit: Literal["pass", "refuse"] = "pass"
     """What becomes of a body that is larger: it goes on unread, or is answered by 413."""
     header: FieldName | None = "X-Sanitize"
