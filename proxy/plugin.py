@@ -159,9 +159,18 @@ AdminHandler: TypeAlias = Callable[[AdminRequest], Awaitable[Response]]
 class Admin(Protocol):
     """Where a plugin or a room adds routes to the admin listener, below `/api/v1/`."""
 
-    def route(self, method: str, path: str, handler: AdminHandler, summary: str = "") -> None:
+    def route(
+        self,
+        method: str,
+        path: str,
+        handler: AdminHandler,
+        summary: str = "",
+        *,
+        takes: type[BaseModel] | None = None,
+    ) -> None:
         """Answer `method /api/v1/<path>`; `path` may hold `{name}` parts.
 
+        :param takes: what the body has to be, for the description of the API; the handler reads it itself.
         :raises ValueError: when that route is taken.
         """
         ...

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 
 from plugins.cache.answers import tags_of
 from plugins.cache.config import Config
@@ -22,14 +22,44 @@ from proxy.api import Admin, AdminRequest, CachePurged, EventBus, Exchange, Head
 Publish = Callable[[CachePurged], None]
 
 
+# What `absolute` takes: a name or an address, a port that exists, a target in ASCII
+_PORT = "(0|[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_URL = rf"^https?://([A-Za-z0-9_.-]{{1,253}}|\[[0-9a-f]{{0,4}}::[0-9a-f]{{1,4}}\])(:{_PORT})?([/?][!-~]*)?$"
+_LONGEST = 8192
+_Url = Annotated[str, Field(pattern=_URL, max_length=_LONGEST)]
+_Name = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$")]
+_Value = Annotated[str, Field(pattern=r"^[ -~]*$", max_length=_LONGEST)]
+_FIELDS = {
+    "type": "object",
+    "propertyNames": {"pattern": r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$"},
+    "additionalProperties": {"type": "string", "pattern": r"^[ -~]*$", "maxLength": _LONGEST},
+}
+
+
+def _exactly_one(schema: dict[str, Any]) -> None:
+    """Have the schema say what `Wanted` checks: one scope, and a soft purge of a URL or a tag only."""
+    url = {"type": "string", "pattern": _URL, "maxLength": _LONGEST}
+    scopes: dict[str, dict[str, Any]] = {"url": url, "tag": {"type": "string"}, "prefix": url, "all": {"const": True}}
+    how = schema.pop("properties")
+    about = {key: schema[key] for key in ("title", "description")}
+    schema.clear()
+    schema |= {**about, "oneOf": [_purge(name, scope, how) for name, scope in scopes.items()]}
+
+
+def _purge(name: str, scope: dict[str, Any], how: dict[str, Any]) -> dict[str, Any]:
+    ways = ("dry_run", "soft") if name in ("url", "tag") else ("dry_run",)
+    properties = {name: scope, **{way: how[way] for way in ways}}
+    return {"type": "object", "properties": properties, "required": [name], "additionalProperties": False}
+
+
 class Wanted(BaseModel):
     """A purge: of one URL with all its variants, of a tag, of all URLs that begin so, or of everything."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_exactly_one)
 
-    url: str | None = None
+    url: _Url | None = None
     tag: str | None = None
-    prefix: str | None = None
+    prefix: _Url | None = None
     all: Literal[True] | None = None
     dry_run: bool = False
     soft: bool = False
@@ -39,7 +69,7 @@ class Wanted(BaseModel):
         scopes = [name for name in ("url", "tag", "prefix", "all") if getattr(self, name) is not None]
         if len(scopes) != 1:
             raise ValueError("write one of url, tag, prefix and all")
-        if self.soft and (self.dry_run or scopes[0] not in ("url", "tag")):
+        if self.soft and scopes[0] not in ("url", "tag"):
             raise ValueError("a soft purge is one of a url or a tag")
         return self
 
@@ -54,9 +84,9 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str
-    method: str = "GET"
-    headers: dict[str, str] = {}
+    url: _Url
+    method: str = Field(default="GET", pattern=r"^[A-Z]{1,32}$")
+    headers: Annotated[dict[_Name, _Value], WithJsonSchema(_FIELDS)] = {}
 
 
 class Control:
@@ -71,8 +101,9 @@ class Control:
     def register(self, admin: Admin) -> None:
         """Add the routes."""
         admin.route("GET", "cache/stats", self.stats, "What the cache did, by route, and what each reason costs")
-        admin.route("POST", "cache/purge", self._checked(self.purge), "Forget a URL, a tag, a prefix or everything")
-        admin.route("POST", "cache/explain", self._checked(self.explain), "What is stored for a URL, and its use")
+        purge, explain = self._checked(self.purge), self._checked(self.explain)
+        admin.route("POST", "cache/purge", purge, "Forget a URL, a tag, a prefix or everything", takes=Wanted)
+        admin.route("POST", "cache/explain", explain, "What is stored for a URL, and its use", takes=Question)
 
     @staticmethod
     def _checked(
@@ -83,9 +114,9 @@ class Control:
                 return await handler(request)
             except ValidationError as error:
                 first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-                return Response.json(422, {"title": "Unprocessable Content", "status": 422, "detail": first["msg"]})
+                return _refused(first["msg"])
             except ValueError as error:
-                return Response.json(422, {"title": "Unprocessable Content", "status": 422, "detail": str(error)})
+                return _refused(str(error))
 
         return answered
 
@@ -102,7 +133,8 @@ class Control:
         """Do it, and tell."""
         scope = wanted.scope
         what = "" if scope == "all" else str(getattr(wanted, scope))
-        count = await (self._softly(scope, what) if wanted.soft else self._hard(scope, what, wanted.dry_run))
+        soft = wanted.soft and not wanted.dry_run
+        count = await (self._softly(scope, what) if soft else self._hard(scope, what, wanted.dry_run))
         if not wanted.dry_run:
             self._events.publish(CachePurged(scope=f"{scope} {what}".strip(), count=count))
         return {"scope": scope, "what": what, "purged": count, "dry_run": wanted.dry_run, "soft": wanted.soft}
@@ -142,6 +174,12 @@ class Control:
         wanted = [Wanted(tag=tag, soft=soft) for tag in tags] or [Wanted(url=url, soft=soft)]
         done = [await self.purged(one) for one in wanted]
         return Response.json(200, {"purged": sum(one["purged"] for one in done)}, {"cache-control": "no-store"})
+
+
+def _refused(why: str) -> Response:
+    """The answer to a body that is not what is wanted (RFC 9457)."""
+    told = {"type": "about:blank", "title": "Unprocessable Content", "status": 422, "detail": why}
+    return Response.json(422, told, {"content-type": "application/problem+json"})
 
 
 def explained(entry: Entry | None, request: Request, now: float, config: Config) -> dict[str, Any]:

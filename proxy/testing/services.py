@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from pydantic import BaseModel
+
 from proxy.body import Body
 from proxy.errors import ConnectFailed, GatewayError
 from proxy.message import Response
@@ -98,13 +100,25 @@ class AdminTable:
     """:see: `proxy.plugin.Admin`: keeps the routes that plugins add, for a test to call.
 
     :ivar routes: handlers by (method, path).
+    :ivar takes: what is said of their bodies.
     """
 
     def __init__(self) -> None:
         self.routes: dict[tuple[str, str], AdminHandler] = {}
+        self.takes: dict[tuple[str, str], type[BaseModel]] = {}
 
-    def route(self, method: str, path: str, handler: AdminHandler, summary: str = "") -> None:
+    def route(
+        self,
+        method: str,
+        path: str,
+        handler: AdminHandler,
+        summary: str = "",
+        *,
+        takes: type[BaseModel] | None = None,
+    ) -> None:
         """:see: `proxy.plugin.Admin.route`."""
         if (method, path) in self.routes:
             raise ValueError(f"{method} {path} is taken")
         self.routes[method, path] = handler
+        if takes is not None:
+            self.takes[method, path] = takes

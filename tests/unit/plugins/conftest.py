@@ -95,7 +95,7 @@ class Caller:
 class NoAdmin:
     """Plugins here add no admin routes: one that does fails its test."""
 
-    def route(self, method: str, path: str, handler: AdminHandler, summary: str = "") -> None:
+    def route(self, method: str, path: str, handler: AdminHandler, summary: str = "", *, takes: Any = None) -> None:
         raise AssertionError(f"{method} {path} was not expected")
 
 
