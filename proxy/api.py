@@ -61,13 +61,14 @@ from proxy.events import (
 )
 from proxy.exchange import Endpoint, Exchange, Key
 from proxy.headers import Headers, Rendered
+from proxy.kept import Allowance
 from proxy.message import Request, Response
 from proxy.metrics import Metrics
 from proxy.peer import ClientCertificate, Peer
 from proxy.plugin import Admin, AdminRequest, Answer, Command, GuardedHttp, Http, Plugin, PluginConfig, Rank, Services
 from proxy.routing import PathSet
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
-from proxy.shared import Budget, Shared
+from proxy.shared import Shared
 from proxy.store import (
     Backlog,
     Delivery,
@@ -86,13 +87,13 @@ __all__ = [
     "Accepted",
     "Admin",
     "AdminRequest",
+    "Allowance",
     "Answer",
     "ApiError",
     "Backlog",
     "BadRequest",
     "Body",
     "BodyTooLarge",
-    "Budget",
     "Cache",
     "CachePurged",
     "CacheStats",

@@ -13,8 +13,8 @@ from proxy.headers import Headers
 from proxy.stream import Source, Stream
 
 
-class Room:
-    """What may be kept by all uploads to one upstream together.
+class Allowance:
+    """What several bodies may keep together.
 
     :ivar used: bytes kept now.
     :ivar most: bytes at most.
@@ -58,7 +58,7 @@ class Kept(Stream):
 
     __slots__ = ("_kept", "_limit", "_room", "_size")
 
-    def __init__(self, inner: Stream, limit: int, room: Room) -> None:
+    def __init__(self, inner: Stream, limit: int, room: Allowance) -> None:
         super().__init__(_Behind(inner, inner._source), inner.size)
         self._kept: list[bytes] | None = []
         self._size = 0

@@ -14,21 +14,8 @@ from proxy.body import Body
 from proxy.errors import ClientLeft, GatewayError
 from proxy.flow import Room, Spawn, send
 from proxy.headers import Headers
+from proxy.kept import Allowance
 from proxy.stream import HIGH_WATER, Stream
-
-
-class Budget:
-    """What all bodies that are held together may take.
-
-    :ivar used: bytes held now.
-    :ivar most: bytes at most.
-    """
-
-    __slots__ = ("most", "used")
-
-    def __init__(self, most: int) -> None:
-        self.used = 0
-        self.most = most
 
 
 class _Reader:
@@ -106,7 +93,7 @@ class Shared(Room):
     )
 
     def __init__(
-        self, body: Body, limit: int, budget: Budget, spawn: Spawn, done: Callable[[bytes | None], None]
+        self, body: Body, limit: int, budget: Allowance, spawn: Spawn, done: Callable[[bytes | None], None]
     ) -> None:
         super().__init__()
         self._source = body

@@ -11,7 +11,7 @@ from plugins.cache.config import Config
 from plugins.cache.flights import Flights
 from plugins.cache.keys import host_of, url_tag
 from plugins.cache.stored import EMPTY, Entry, EntryCodec, Stored
-from proxy.api import Budget, Cache, Services
+from proxy.api import Allowance, Cache, Services
 
 _ROUTES = 1000  # whose names are remembered
 _MARKS = 10_000  # tags of which is remembered that they were purged softly
@@ -38,7 +38,7 @@ class Shelf:
         self.spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = services.spawn
         self.layered = self.cache.stats.l2 is not None
         self.flights = Flights(services.clock.monotonic)
-        self.budget = Budget(config.memory)
+        self.budget = Allowance(config.memory)
         self.refreshing: set[str] = set()
         self.routes: dict[str, None] = {}
         self._marks: dict[str, float] = {}  # tags that were purged softly, and when

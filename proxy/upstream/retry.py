@@ -13,7 +13,7 @@ from collections.abc import Callable
 from proxy.clock import Clock
 from proxy.errors import GatewayError, Retry, cause_of
 from proxy.exchange import Exchange
-from proxy.kept import Kept, Room
+from proxy.kept import Allowance, Kept
 from proxy.stream import Stream
 
 _SPAN = 10  # seconds
@@ -145,7 +145,7 @@ class RetryPolicy:
         self.buffer = buffer
         self.hold = hold
         self.backoff = backoff
-        self.room = Room(_KEPT_AT_MOST)
+        self.room = Allowance(_KEPT_AT_MOST)
         self.told = told
 
     def begins(self, exchange: Exchange) -> None:

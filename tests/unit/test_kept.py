@@ -6,7 +6,7 @@ import pytest
 
 from proxy.errors import ClientLeft, GatewayError
 from proxy.headers import Headers
-from proxy.kept import Kept, Room
+from proxy.kept import Allowance, Kept
 from proxy.stream import HIGH_WATER, Stream
 
 
@@ -48,8 +48,8 @@ class Sink:
         self.error = error
 
 
-def upload(limit: int = 100, most: int = 1000) -> tuple[Source, Stream, Kept, Room]:
-    source, room = Source(), Room(most)
+def upload(limit: int = 100, most: int = 1000) -> tuple[Source, Stream, Kept, Allowance]:
+    source, room = Source(), Allowance(most)
     inner = Stream(source, None)
     return source, inner, Kept(inner, limit, room), room
 

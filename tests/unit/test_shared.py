@@ -9,7 +9,8 @@ import pytest
 from proxy.body import Body
 from proxy.errors import ClientLeft, UpstreamReset
 from proxy.headers import Headers
-from proxy.shared import Budget, Shared
+from proxy.kept import Allowance
+from proxy.shared import Shared
 from proxy.stream import HIGH_WATER, Stream
 
 PART = bytes(HIGH_WATER // 2)
@@ -59,9 +60,9 @@ def spawned(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     return asyncio.get_running_loop().create_task(work)
 
 
-def shared(limit: int = 10**6, budget: Budget | None = None) -> tuple[Source, Shared, list[bytes | None]]:
+def shared(limit: int = 10**6, budget: Allowance | None = None) -> tuple[Source, Shared, list[bytes | None]]:
     source, told = Source(), list[bytes | None]()
-    made = Shared(source.stream, limit, budget or Budget(10**7), spawned, told.append)
+    made = Shared(source.stream, limit, budget or Allowance(10**7), spawned, told.append)
     return source, made, told
 
 
@@ -137,7 +138,7 @@ async def test_while_all_is_kept_it_outlives_its_takers() -> None:
 
 
 async def test_all_bodies_together_have_a_budget() -> None:
-    budget = Budget(10)
+    budget = Allowance(10)
     (one, body, told), (other, second, refused) = shared(budget=budget), shared(budget=budget)
     takers = Taker(body.reader()), Taker(second.reader())
     body.start()
@@ -176,7 +177,7 @@ async def test_a_body_that_code_makes_is_pulled() -> None:
         yield b"b"
 
     told: list[bytes | None] = []
-    body = Shared(Body.of(made()), 100, Budget(100), spawned, told.append)
+    body = Shared(Body.of(made()), 100, Allowance(100), spawned, told.append)
     reader = body.reader()
     body.start()
     assert await reader.read(100) == b"ab"
