@@ -55,7 +55,9 @@ class Event:
         return ""
 
     def fold(self, later: Any) -> None:
-        """Stand for a later event of the same type and subject as well; only for kinds that fold."""
+        """Stand for a later event of the same type and subject as well; only for kinds that fold, by their `count`."""
+        folded: Any = self
+        folded.count += later.count
 
     def data(self) -> dict[str, Any]:
         """Its fields by name, of types that JSON knows."""
@@ -119,7 +121,7 @@ class ApiError(Event):
 
     def fold(self, later: Any) -> None:
         self.last_request_id = later.last_request_id
-        self.count += later.count
+        Event.fold(self, later)  # a class with slots has no super() without arguments
 
 
 @dataclass(slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from proxy.events.kinds import Event, EventClass
 
@@ -30,9 +30,6 @@ class RequestBlocked(Event):
     def subject(self) -> str:
         return f"{self.route} {self.rule}"
 
-    def fold(self, later: Any) -> None:
-        self.count += later.count
-
 
 @dataclass(slots=True, eq=False)
 class RateLimited(Event):
@@ -52,9 +49,6 @@ class RateLimited(Event):
     @property
     def subject(self) -> str:
         return f"{self.policy} {self.key}"
-
-    def fold(self, later: Any) -> None:
-        self.count += later.count
 
 
 @dataclass(slots=True, eq=False)
@@ -109,6 +103,3 @@ class CachePurged(Event):
     @property
     def subject(self) -> str:
         return self.scope
-
-    def fold(self, later: Any) -> None:
-        self.count += later.count
