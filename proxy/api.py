@@ -67,6 +67,7 @@ from proxy.metrics import Metrics
 from proxy.peer import ClientCertificate, Peer
 from proxy.plugin import Admin, AdminRequest, Answer, Command, GuardedHttp, Http, Plugin, PluginConfig, Rank, Services
 from proxy.routing import PathSet
+from proxy.settings.asked import AskedName, AskedUrl, AskedValue
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
 from proxy.shared import Shared
 from proxy.store import (
@@ -90,6 +91,9 @@ __all__ = [
     "Allowance",
     "Answer",
     "ApiError",
+    "AskedName",
+    "AskedUrl",
+    "AskedValue",
     "Backlog",
     "BadRequest",
     "Body",

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema, model_validator
 
 from plugins.cache.answers import tags_of
 from plugins.cache.config import Config
@@ -17,29 +17,34 @@ from plugins.cache.reuse import asked, usable
 from plugins.cache.selecting import matches, select
 from plugins.cache.shelf import Shelf, absolute
 from plugins.cache.stored import Entry, Stored
-from proxy.api import Admin, AdminRequest, CachePurged, EventBus, Exchange, Headers, Request, Response
+from proxy.api import (
+    Admin,
+    AdminRequest,
+    AskedName,
+    AskedUrl,
+    AskedValue,
+    CachePurged,
+    EventBus,
+    Exchange,
+    Headers,
+    Request,
+    Response,
+)
 
 Publish = Callable[[CachePurged], None]
 
 
-# What `absolute` takes: a name or an address, a port that exists, a target in ASCII
-_PORT = "(0|[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-_URL = rf"^https?://([A-Za-z0-9_.-]{{1,253}}|\[[0-9a-f]{{0,4}}::[0-9a-f]{{1,4}}\])(:{_PORT})?([/?][!-~]*)?$"
-_LONGEST = 8192
-_Url = Annotated[str, Field(pattern=_URL, max_length=_LONGEST)]
-_Name = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$")]
-_Value = Annotated[str, Field(pattern=r"^[ -~]*$", max_length=_LONGEST)]
+_URL = TypeAdapter(AskedUrl).json_schema()
 _FIELDS = {
     "type": "object",
-    "propertyNames": {"pattern": r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$"},
-    "additionalProperties": {"type": "string", "pattern": r"^[ -~]*$", "maxLength": _LONGEST},
+    "propertyNames": TypeAdapter(AskedName).json_schema(),
+    "additionalProperties": TypeAdapter(AskedValue).json_schema(),
 }
 
 
 def _exactly_one(schema: dict[str, Any]) -> None:
     """Have the schema say what `Wanted` checks: one scope, and a soft purge of a URL or a tag only."""
-    url = {"type": "string", "pattern": _URL, "maxLength": _LONGEST}
-    scopes: dict[str, dict[str, Any]] = {"url": url, "tag": {"type": "string"}, "prefix": url, "all": {"const": True}}
+    scopes: dict[str, dict[str, Any]] = {"url": _URL, "tag": {"type": "string"}, "prefix": _URL, "all": {"const": True}}
     how = schema.pop("properties")
     about = {key: schema[key] for key in ("title", "description")}
     schema.clear()
@@ -57,9 +62,9 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_exactly_one)
 
-    url: _Url | None = None
+    url: AskedUrl | None = None
     tag: str | None = None
-    prefix: _Url | None = None
+    prefix: AskedUrl | None = None
     all: Literal[True] | None = None
     dry_run: bool = False
     soft: bool = False
@@ -84,9 +89,9 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: _Url
+    url: AskedUrl
     method: str = Field(default="GET", pattern=r"^[A-Z]{1,32}$")
-    headers: Annotated[dict[_Name, _Value], WithJsonSchema(_FIELDS)] = {}
+    headers: Annotated[dict[AskedName, AskedValue], WithJsonSchema(_FIELDS)] = {}
 
 
 class Control:

@@ -10,11 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
-_PORT = "(0|[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-_URL = rf"^https?://([A-Za-z0-9_.-]{{1,253}}|\[[0-9a-f]{{0,4}}::[0-9a-f]{{1,4}}\])(:{_PORT})?([/?][!-~]*)?$"
-
-FieldName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$")]
-FieldValue = Annotated[str, Field(pattern=r"^[ -~]*$", max_length=8192)]
+from proxy.settings.asked import AskedName, AskedUrl, AskedValue
 
 
 class Said(BaseModel):
@@ -242,9 +238,9 @@ class Asked(Said):
     """A request to explain."""
 
     method: str = Field(pattern=r"^[A-Z]{1,32}$", examples=["GET"])
-    url: str = Field(pattern=_URL, max_length=8192, examples=["http://example.com/users"])
+    url: AskedUrl
     """Absolute."""
-    headers: list[tuple[FieldName, FieldValue]] = Field(default_factory=list, max_length=100)
+    headers: list[tuple[AskedName, AskedValue]] = Field(default_factory=list, max_length=100)
     """Name and value of each field."""
     client: Annotated[IPv4Address, Strict()] | Annotated[IPv6Address, Strict()] = IPv4Address("127.0.0.1")
     """The address that it comes from."""
