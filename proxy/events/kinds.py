@@ -128,15 +128,17 @@ class ApiError(Event):
 class CacheCorrupt(Event):
     """An entry in the shared store could not be read, and counted as a miss: cut, altered, or not written by a gateway.
 
-    `key` is cut to 200 characters.
+    `key` is cut to 200 characters. An event may stand for `count` such entries, of which the first is named.
     """
 
     type: ClassVar[str] = "cache.corrupt"
     klass: ClassVar[EventClass] = EventClass.B
+    folds: ClassVar[bool] = True
 
     cache: str
     key: str
     reason: str
+    count: int = 1
 
     @property
     def subject(self) -> str:
@@ -147,15 +149,18 @@ class CacheCorrupt(Event):
 class PluginError(Event):
     """A plugin's hook, or a subscriber to events, raised.
 
-    `request_id` is empty when it was not in an exchange.
+    `request_id` is empty when it was not in an exchange. An event may stand for `count` such failures, of which the
+    first is told.
     """
 
     type: ClassVar[str] = "plugin.error"
     klass: ClassVar[EventClass] = EventClass.B
+    folds: ClassVar[bool] = True
 
     plugin: str
     error: str
     request_id: str = ""
+    count: int = 1
 
     @property
     def subject(self) -> str:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from proxy.clock import Clock
 from proxy.events import (
     ApiError,
+    CacheCorrupt,
     CachePurged,
     CircuitClosed,
     CircuitOpened,
     ConfigRejected,
     ConfigReloaded,
     Event,
+    PluginError,
     RateLimited,
     RequestBlocked,
     SystemDraining,
@@ -27,7 +29,7 @@ from proxy.events.merging import Merger
 OWN = (SystemStarted, SystemDraining, ConfigReloaded, ConfigRejected)
 MERGED = (UpstreamUnhealthy, UpstreamRecovered, CircuitOpened, CircuitClosed)
 # Those that fold: each worker sends what it has folded for a moment, and they are folded on here.
-FOLDED = (ApiError, CachePurged, RateLimited, RequestBlocked)
+FOLDED = (ApiError, CacheCorrupt, CachePurged, PluginError, RateLimited, RequestBlocked)
 SERVER_WIDE = (*OWN, *MERGED, *FOLDED)
 
 MERGE_EVERY = 10.0  # seconds between two events about one subject that fold

@@ -56,7 +56,7 @@ async def test_corrupt_entries_are_told_with_as_much_of_their_key_as_fits(runtim
     told: list[Event] = []
     runtime.events.subscribe(CacheCorrupt, told.append)
     runtime.caches.corrupt("shop/pages", b"\xff" + b"k" * 300, "it is cut")
-    assert told[0].data() == {"cache": "shop/pages", "key": "\ufffd" + "k" * 199, "reason": "it is cut"}
+    assert told[0].data() == {"cache": "shop/pages", "key": "\ufffd" + "k" * 199, "reason": "it is cut", "count": 1}
 
 
 async def test_what_caches_do_is_exposed(runtime: Runtime) -> None:

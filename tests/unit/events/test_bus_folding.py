@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from proxy.clock import ManualClock
-from proxy.events import ApiError, EventBus, EventsDropped
+from proxy.events import ApiError, CacheCorrupt, Event, EventBus, EventsDropped, PluginError
 
 
 class TestFolding:
@@ -34,6 +37,25 @@ class TestFolding:
         clock.advance(10)
         bus.advance()
         assert [(one.count, one.first_request_id, one.last_request_id) for one in told[1:]] == [(4, "1", "4")]
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda number: PluginError("auth", f"no {number}", "r1"),
+            lambda number: CacheCorrupt("c", f"k{number}", "cut"),
+        ],
+        ids=["plugin.error", "cache.corrupt"],
+    )
+    def test_a_plugin_or_a_store_that_fails_at_each_request_fills_nothing(self, make: Callable[[int], Event]) -> None:
+        clock = ManualClock()
+        bus, told = EventBus(clock), list[Any]()
+        bus.subscribe("*", told.append)
+        bus.merge(10.0)
+        for number in range(1000):
+            bus.publish(make(number))
+        clock.advance(10)
+        bus.advance()
+        assert [one.count for one in told] == [1, 999]
 
     def test_flush_keeps_nothing_back(self) -> None:
         bus, told = EventBus(ManualClock()), list[Any]()
