@@ -21,7 +21,21 @@ from urllib.parse import quote_plus, unquote_plus
 from pydantic import ConfigDict, Field
 
 from plugins._log_writer import LogWriter
-from proxy.api import Answer, Exchange, Plugin, PluginConfig, Rank, Request, Services, Size
+from proxy.api import (
+    Answer,
+    CodingError,
+    Exchange,
+    Limits,
+    Plugin,
+    PluginConfig,
+    Rank,
+    Request,
+    Services,
+    Size,
+    applied,
+    can_decode,
+    decode,
+)
 
 _SECRET = re.compile(
     r"(?i)pass|secret|token|key|auth|session|sid\b|sig|csrf|xsrf|card|cvv|iban|ssn|pin\b|otp|code\b|mail|phone"
@@ -40,7 +54,8 @@ class Config(PluginConfig):
     file: str = Field(default="requests.jsonl", min_length=1)
     """The file that lines are appended to, relative to the working directory; `-` is stdout."""
     max_body: Size = 64 * 1024
-    """The most bytes of a body that are held and written; larger ones, and those of unknown length, are left out."""
+    """The most bytes of a body that are held and written; larger ones, those of unknown length, and those whose
+    Content-Encoding cannot be undone within that, are left out."""
     queue: Size = 8 * 1024 * 1024
     """The most bytes of lines that may wait to be written."""
 
@@ -78,8 +93,9 @@ class Record(Plugin[Config]):
         return f"writes the request to {self.config.file}, masked"
 
     async def _with_body(self, exchange: Exchange) -> None:
-        data = await exchange.request.body.read(self.config.max_body)
-        self._write(exchange, _masked_body(_kind(exchange.request), data.decode("utf-8", "replace")))
+        request = exchange.request
+        data = _plain(request, await request.body.read(self.config.max_body), self.config.max_body)
+        self._write(exchange, _masked_body(_kind(request), data.decode("utf-8", "replace")) if data else "")
 
     def _write(self, exchange: Exchange, body: str) -> None:
         request = exchange.request
@@ -104,6 +120,17 @@ def _kind(request: Request) -> str:
     if essence == _FORM:
         return "form"
     return "json" if essence == "application/json" or essence.endswith("+json") else ""
+
+
+def _plain(request: Request, data: bytes, limit: int) -> bytes:
+    """A body without its content codings; empty when they cannot be undone within the limit."""
+    codings = applied(request.headers)
+    if not codings:
+        return data
+    try:
+        return decode(data, codings, Limits(size=limit)) if can_decode(codings) else b""
+    except CodingError:
+        return b""
 
 
 def _fields(request: Request) -> list[tuple[str, str]]:

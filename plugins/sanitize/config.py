@@ -58,9 +58,11 @@ class Config(PluginConfig):
     headers: tuple[FieldName, ...] = ("User-Agent", "Referer")
     """Header fields whose values are looked at."""
     max_body: Size = 32 * 1024
-    """The most bytes of a body that are held to be looked at; only forms, JSON, XML and GraphQL ever are. Looking takes
+    """The most bytes of a body that are held to be looked at, and that a coded one (Content-Encoding) may stand for;
+    only forms, JSON, XML and GraphQL ever are. Looking takes
     the event loop some milliseconds for an honest body of this size, a tenth of a second for one made to be slow."""
     over_limit: Literal["pass", "refuse"] = "pass"
-    """What becomes of a body that is larger: it goes on unread, or is answered by 413."""
+    """What becomes of a body that is larger, or whose coding cannot be undone: it goes on unread, or is answered by 413
+    (too large), 400 (not what its Content-Encoding says) or 415 (a coding that is not known here)."""
     header: FieldName | None = "X-Sanitize"
     """Field that tells the upstream what was found and let through, `null` for none; what clients write there goes."""

@@ -10,25 +10,26 @@ with an incident's id and without a word about the rule; `request.blocked` and t
 `clean` values are mended (markup, control characters, file names) and the request goes on; what cannot be mended is
 refused.
 
-A body is held only when its type is one that is looked at, and up to `max_body`; all others flow.
+A body is held only when its type is one that is looked at, and up to `max_body`; all others flow. One that is coded
+is looked at decoded, and goes on as it came unless it was mended.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import ClassVar
 
 from plugins.sanitize import bodies
 from plugins.sanitize.commands import COMMAND
 from plugins.sanitize.config import Config
 from plugins.sanitize.judge import Found, Judge
+from plugins.sanitize.uploads import Uploads
 from plugins.sanitize.values import Value, of_cookies, of_pairs, of_path
 from proxy.api import (
     Answer,
     Body,
-    BodyTooLarge,
     EventBus,
     Exchange,
     Key,
@@ -47,6 +48,7 @@ FINDINGS: Key[tuple[Found, ...]] = Key("sanitize.findings")
 # targets that one look clears: no escapes, no slash or quote in the query, no runs of dots or dashes
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~\-]*+(?:\.[A-Za-z0-9_~\-]++)*+)++(?:\?[A-Za-z0-9_=&,.:~\-]*+)?+")
 _SUSPECT = re.compile(r"\.\.|--|__|/\.|prototype|\.(?:ini|config|log|env)\b|WEB-INF|META-INF")
+_OF_THE_BYTES = frozenset({"content-encoding", "content-digest", "content-md5", "digest", "repr-digest"})
 _REMEMBERED = 4096
 _MODES = ("block", "clean", "observe")
 
@@ -70,6 +72,7 @@ class Sanitize(Plugin[Config]):
         self._reads_cookies = "cookies" in config.inspect
         self._reads_body = "body" in config.inspect
         self._reads_target = "path" in config.inspect or "query" in config.inspect
+        self._uploads = Uploads(config.max_body, refuses=config.over_limit == "refuse")
         self._header = config.header
         self._harmless: set[str] = set()
 
@@ -133,39 +136,13 @@ class Sanitize(Plugin[Config]):
     async def _with_body(self, exchange: Exchange, kind: str, found: list[Found]) -> Answer:
         if found and self._judge.score(found) >= self._judge.threshold:
             return self._decide(exchange, found)  # no need to read on
-        data = await self._held(exchange.request)
+        if self._uploads.is_foreign(exchange.request):
+            return (self._decide(exchange, found) if found else None) or self._uploads.foreign()
+        data = await self._uploads.read(exchange.request)
         if data is not None:
             content_type = exchange.request.headers.get("content-type") or ""
             found += self._judge.look(bodies.values(kind, data, content_type))
         return self._decide(exchange, found, kind, data) if found else None
-
-    async def _held(self, request: Request) -> bytes | None:
-        """The body, when it is no larger than may be held; None when it goes on unread."""
-        limit, body = self.config.max_body, request.body
-        if body.size is not None:
-            if body.size <= limit:
-                return await body.read(limit)
-            self._refuse_large()
-            return None
-        parts: list[bytes] = []
-        pieces = aiter(body)
-        held = 0
-        async for piece in pieces:
-            parts.append(piece)
-            held += len(piece)
-            if held > limit:
-                self._refuse_large()
-                request.body = Body.of(_again(parts, pieces, body))
-                return None
-        data = b"".join(parts)
-        trailers = body.trailers
-        request.body = Body(data)
-        request.body.trailers = trailers
-        return data
-
-    def _refuse_large(self) -> None:
-        if self.config.over_limit == "refuse":
-            raise BodyTooLarge(f"the body is over the limit of {self.config.max_body} bytes")
 
     def _decide(self, exchange: Exchange, found: list[Found], kind: str = "", data: bytes | None = None) -> Answer:
         exchange[FINDINGS] = tuple(found)
@@ -230,15 +207,14 @@ def _mend(request: Request, changes: dict[str, str], kind: str, data: bytes | No
     if kind and data is not None:
         new = bodies.mended(kind, data, changes)
         if new != data:
-            request.body = Body(new)
+            _replace(request, new)
 
 
-async def _again(parts: list[bytes], rest: AsyncIterator[bytes], body: Body) -> AsyncIterator[bytes]:
-    """What was read already, and then the rest."""
-    try:
-        for part in parts:
-            yield part
-        async for part in rest:
-            yield part
-    finally:
-        body.close()
+def _replace(request: Request, data: bytes) -> None:
+    """Another body: not coded, and the digests of the old one say nothing of it (RFC 9530)."""
+    trailers = request.body.trailers
+    request.body = Body(data)
+    request.body.trailers = trailers
+    for fields in (request.headers, trailers):
+        if fields is not None:
+            fields.remove_all(_OF_THE_BYTES)

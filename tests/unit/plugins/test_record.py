@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,21 @@ async def test_bodies_of_forms_and_json_are_written_masked(tmp_path: Path) -> No
 async def test_other_bodies_are_left_out(tmp_path: Path, data: bytes, kind: str) -> None:
     (line,) = await recorded(tmp_path, post(data, kind), max_body="50B")
     assert "body" not in line
+
+
+async def test_coded_bodies_are_written_decoded_or_left_out(tmp_path: Path) -> None:
+    plain = b'{"q": "it\'s"}'
+    coded = [
+        ("gzip", gzip.compress(plain)),
+        ("gzip", b"no gzip"),
+        ("compress", b"x"),
+        ("gzip", gzip.compress(b"1" * 99)),
+    ]
+    requests = [post(data, "application/json") for _, data in coded]
+    for request, (coding, _) in zip(requests, coded, strict=True):
+        request.headers["Content-Encoding"] = coding
+    lines = await recorded(tmp_path, *requests, max_body="60B")
+    assert [line.get("body") for line in lines] == [plain.decode(), None, None, None]
 
 
 async def test_what_is_written_can_be_rehearsed(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""Hold bodies of requests to look at them, without what they were coded with; they go on as they came.
+
+A coded body (Content-Encoding, RFC 9110 section 8.4) is undone into a copy, and the limit is for what comes out as for
+what came in: some bytes can stand for gigabytes. What cannot be undone is treated like what is too large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from proxy.api import BadRequest, Body, BodyTooLarge, Limits, Request, Response, applied, can_decode, decoded, installed
+
+
+class Uploads:
+    """Reads bodies.
+
+    :param limit: the most bytes of a body that are held, and that a coded one may stand for.
+    :param refuses: whether what cannot be looked at is refused; it goes on unread otherwise.
+    """
+
+    def __init__(self, limit: int, *, refuses: bool) -> None:
+        self._limit = limit
+        self._limits = Limits(size=limit)
+        self._refuses = refuses
+
+    def is_foreign(self, request: Request) -> bool:
+        """Whether it was coded with what cannot be undone here."""
+        codings = applied(request.headers)
+        return bool(codings) and not can_decode(codings)
+
+    def foreign(self) -> Response | None:
+        """The answer to such a request (RFC 9110 section 15.5.16); None when it goes on unread."""
+        if not self._refuses:
+            return None
+        problem = {"type": "about:blank", "title": "Unsupported Media Type", "status": 415}
+        problem["detail"] = "The content is coded with what cannot be undone here."
+        fields = {"content-type": "application/problem+json", "accept-encoding": ", ".join(installed())}
+        return Response.json(415, problem, fields)
+
+    async def read(self, request: Request) -> bytes | None:
+        """What the body says; None when it goes on unread. Either way it is still there, byte for byte.
+
+        :raises BodyTooLarge: when it is over the limit and that is refused.
+        :raises BadRequest: when it is not what its Content-Encoding says and that is refused.
+        """
+        data = await self._held(request)
+        if data is None or not applied(request.headers):
+            return data
+        try:
+            return await decoded(request.headers, Body(data), self._limits, "request").read(self._limit)
+        except (BadRequest, BodyTooLarge):
+            if self._refuses:
+                raise
+            return None
+
+    async def _held(self, request: Request) -> bytes | None:
+        """The bytes as they came; None when there are more than may be held."""
+        body = request.body
+        if body.size is not None:
+            return await body.read(self._limit) if self._is_within(body.size) else None
+        parts: list[bytes] = []
+        pieces = aiter(body)
+        held = 0
+        async for piece in pieces:
+            parts.append(piece)
+            held += len(piece)
+            if not self._is_within(held):
+                request.body = Body.of(_again(parts, pieces, body))
+                return None
+        trailers = body.trailers
+        request.body = Body(b"".join(parts))
+        request.body.trailers = trailers
+        return request.body.data
+
+    def _is_within(self, size: int) -> bool:
+        if size > self._limit and self._refuses:
+            raise BodyTooLarge(f"the body is over the limit of {self._limit} bytes")
+        return size <= self._limit
+
+
+async def _again(parts: list[bytes], rest: AsyncIterator[bytes], body: Body) -> AsyncIterator[bytes]:
+    """What was read already, and then the rest."""
+    try:
+        for part in parts:
+            yield part
+        async for part in rest:
+            yield part
+    finally:
+        body.close()
