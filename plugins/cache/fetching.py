@@ -21,7 +21,7 @@ from plugins.cache.shelf import Shelf
 from plugins.cache.stored import NO_CACHE, Entry, Stored
 from plugins.cache.storing import refusal
 from plugins.cache.updating import agrees, confirms, freshened, withdrawn
-from plugins.cache.visit import Visit, conditional, unconditional
+from plugins.cache.visit import Visit, announce, conditional, unconditional
 from proxy.api import ClientLeft, Exchange, Headers, Request, Response, Shared, UpstreamError, accepted
 
 
@@ -58,6 +58,7 @@ class Fetching:
             asks = validators(stored.headers)
             if asks:
                 x.request, visit.validates = unconditional(x.request, asks), True
+        announce(x.request, trusted=x.peer.trusted)
 
     async def wait(self, x: Exchange, visit: Visit, flight: Flight, config: Config) -> Response | None:
         """The answer that another request brings; None when this one goes on after all."""
@@ -207,6 +208,9 @@ class Fetching:
             self._refused(x, visit, response, why)
             return
         stored = store(visit.request, response, told, life, (visit.asked, now), config)
+        if not stored.useful_for(now):
+            self._refused(x, visit, response, "stale")
+            return
         self._fill(x, visit, stored, response, config)
         self._marked(x, visit, response, "", stored=True)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from plugins.cache.config import Config
 from plugins.cache.dates import read_date
 from plugins.cache.directives import Directives
-from plugins.cache.parsing import members, seconds
+from plugins.cache.parsing import MOST, members, seconds
 from proxy.api import Headers
 
 # RFC 9110 section 15.1, but for 206, whose parts are not put together here
@@ -89,8 +89,20 @@ def initial_age(headers: Headers, requested: float, received: float) -> int:
     """The age that an answer had when it came: corrected_initial_age of section 4.2.3.
 
     :param requested: when it was asked for; both times in seconds since the epoch.
+    :returns: at most `MOST`.
     """
     apparent = max(0, int(received - date_of(headers, received)))
+    return min(MOST, max(apparent, _told_age(headers) + max(0, int(received - requested))))
+
+
+def _told_age(headers: Headers) -> int:
+    """Age; one that is not a single number counts as older than any lifetime.
+
+    Section 5.1 would ignore it, as if the answer were new, although caches have had it for a time that they garble.
+    Section 4.2.1 encourages to take unreadable freshness for staleness, and that is the safe side.
+    """
     told = members(headers.getall("age"))
-    value = seconds(told[0]) if told else None  # of several the first one counts (section 5.1)
-    return max(apparent, (value or 0) + max(0, int(received - requested)))
+    if not told:
+        return 0
+    value = seconds(told[0]) if len(told) == 1 else None
+    return MOST if value is None else value

@@ -14,7 +14,7 @@ from plugins.cache.shelf import Shelf
 from plugins.cache.stored import Stored
 from plugins.cache.storing import refusal
 from plugins.cache.updating import confirms, freshened, withdrawn
-from plugins.cache.visit import unconditional
+from plugins.cache.visit import announce, unconditional
 from proxy.api import Exchange, GatewayError, Request, Response
 
 
@@ -32,6 +32,7 @@ class Refreshing:
             return
         shelf.refreshing.add(mine)
         request = unconditional(x.request, validators(stored.headers), "GET" if x.request.method == "HEAD" else "")
+        announce(request, trusted=x.peer.trusted)
         shelf.spawn(self._refresh(x.fetch(request), mine, key, request, stored, config))
 
     async def _refresh(

@@ -94,8 +94,9 @@ class Stored:
 
     def useful_for(self, now: float) -> int:
         """Seconds for which it is worth keeping."""
-        windows = max(self.swr, self.sie, KEEP if self.validates else 0)
-        return max(0, self.fresh_for(now) + windows)
+        fresh = self.fresh_for(now)
+        kept = max(fresh, int(self.received - now)) + KEEP if self.validates else 0  # also what came stale
+        return max(0, fresh + max(self.swr, self.sie), kept)
 
     @property
     def size(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from plugins.cache.config import Config
-from plugins.cache.directives import OWN, TARGETED, Directives
+from plugins.cache.directives import OWN, Directives
 from plugins.cache.freshness import HEURISTIC, Lifetime
 from plugins.cache.parsing import members
 from proxy.api import Headers, Request, Response
@@ -123,8 +123,3 @@ def kept_fields(headers: Headers, told: Directives, config: Config) -> list[tupl
     if config.set_cookie == "refuse" and not _for_all(told, "set-cookie"):
         left_out |= {"set-cookie"}  # not Set-Cookie2, which no client reads any more
     return [pair for key, pair in zip(headers.keys, headers.pairs, strict=True) if key not in left_out]
-
-
-def is_ours(name: str) -> bool:
-    """Whether a field is meant for caches like this one."""
-    return name.lower() in TARGETED

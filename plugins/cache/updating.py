@@ -14,7 +14,9 @@ from plugins.cache.storing import kept_fields, refusal
 from proxy.api import Headers, Request, Response
 
 # What tells how the stored bytes are to be read, which a 304 cannot change
-_OF_CONTENT = frozenset({"content-encoding", "content-length", "content-range", "vary"})
+_OF_CONTENT = frozenset(
+    {"content-digest", "content-encoding", "content-length", "content-md5", "content-range", "vary"}
+)
 
 
 def confirms(stored: Stored, headers: Headers) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from plugins.cache.directives import Directives
+from plugins.cache.directives import US, Directives
 from plugins.cache.flights import Flight
 from plugins.cache.stored import Stored
 from proxy.api import Headers, Key, Request
+
+_CAPABILITY = "surrogate-capability"
 
 # Fields that are about a copy which the client has, and not about the answer that is stored for everybody
 _OWN = frozenset({"if-none-match", "if-modified-since", "if-range", "range"})
@@ -52,6 +54,18 @@ def unconditional(request: Request, extra: list[tuple[str, str]], method: str = 
         made.headers.push(name, name.lower(), value)
     made.method = method or made.method
     return made
+
+
+def announce(request: Request, *, trusted: bool) -> None:
+    """Tell the origin that Surrogate-Control may be aimed at this gateway (Edge Architecture Specification).
+
+    :param trusted: whether it came from a proxy of ours. Anybody else's word goes: an origin that writes its pages for
+        a surrogate that is not there would have them stored for everybody.
+    """
+    headers = request.headers
+    if not trusted and _CAPABILITY in headers.keys:
+        headers.remove(_CAPABILITY)
+    headers.push("Surrogate-Capability", _CAPABILITY, f'{US}="Surrogate/1.0"')
 
 
 def conditional(headers: Headers) -> bool:

@@ -98,3 +98,46 @@ def test_our_own_targeted_field_goes_first() -> None:
     told = of_response(Headers(fields))
     assert told.seconds("max-age") == 2
     assert "no-cache" not in told
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("max-age=10", 10),
+        ("MaX-aGe=10", 10),
+        ("max-age=99999999999", 2**31),
+        ('content="ESI/1.0", max-age=10', 10),
+        ("max-age=10;passerelle", 10),
+        ("max-age=10;elsewhere;Passerelle", 10),
+        ("max-age=5, max-age=10;passerelle", 10),
+        ("max-age=10;passerelle, max-age=5", 10),
+        ("max-age=5, max-age=10;elsewhere", 5),
+        ("max-age=abc", 0),
+        ("max-age=5, max-age=10", 0),
+    ],
+)
+def test_surrogate_control_takes_the_place_of_cache_control(told: str, seconds: int) -> None:
+    found = of_response(Headers({"Cache-Control": "no-store", "Surrogate-Control": told}))
+    assert (found.targeted, found.seconds("max-age")) == ("surrogate-control", seconds)
+    assert "no-store" not in found
+
+
+@pytest.mark.parametrize("told", ["", "foo", 'content="ESI/1.0"', "max-age=10;elsewhere", "no-store-remote"])
+def test_surrogate_control_that_says_nothing_to_us(told: str) -> None:
+    found = of_response(Headers({"Cache-Control": "max-age=60", "Surrogate-Control": told}))
+    assert (found.targeted, found.seconds("max-age")) == ("", 60)
+
+
+def test_a_surrogate_may_be_given_more_time_for_what_is_stale() -> None:
+    found = of_response(Headers({"Surrogate-Control": "max-age=10+20"}))
+    names = ("max-age", "stale-while-revalidate", "stale-if-error")
+    assert [found.seconds(name) for name in names] == [10, 20, 20]
+
+
+def test_a_surrogate_may_be_kept_from_storing() -> None:
+    assert "no-store" in of_response(Headers({"Cache-Control": "max-age=60", "Surrogate-Control": "no-store"}))
+
+
+def test_targeted_fields_of_the_standard_go_before_surrogate_control() -> None:
+    fields = {"Surrogate-Control": "max-age=1", "CDN-Cache-Control": "max-age=2"}
+    assert of_response(Headers(fields)).seconds("max-age") == 2

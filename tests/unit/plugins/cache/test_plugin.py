@@ -321,3 +321,27 @@ async def test_pages_for_https_are_not_served_to_those_who_came_by_http(fresh: A
         await kit.request("POST", "/", {"X-Forwarded-Proto": "https"}, b"x")
         assert (await kit.get("/", {"X-Forwarded-Proto": "https"})).text == "new"
         assert (await kit.get("/", {"X-Forwarded-Proto": "http"})).text == "plain"
+
+
+async def test_an_answer_whose_age_cannot_be_told_is_not_used(cached: Any, fresh: Any) -> None:
+    async with cached() as kit:
+        kit.upstream.reply(fresh("old", Age="abc"), fresh("new"))
+        first = await kit.get("/")
+        assert first.headers["Cache-Status"] == "passerelle; fwd=uri-miss; detail=stale"
+        assert (await kit.get("/")).text == "new"
+
+
+async def test_surrogate_control_goes_before_cache_control(cached: Any, fresh: Any, until: Any) -> None:
+    async with cached() as kit:
+        told = "max-age=10+60;passerelle"
+        kit.upstream.reply(
+            fresh("a", Cache_Control="no-store", Surrogate_Control=told), fresh("b", Surrogate_Control="no-store")
+        )
+        await kit.get("/", {"Surrogate-Capability": 'x="ESI/1.0"'})
+        got = await kit.get("/")
+        assert (got.text, got.headers["Surrogate-Control"]) == ("a", told)
+        kit.advance(20)
+        assert (await kit.get("/")).text == "a"  # and is renewed behind it
+        await until(lambda: len(kit.upstream.seen) == 2)
+        for seen in kit.upstream.seen:
+            assert seen.headers.getall("surrogate-capability") == ['passerelle="Surrogate/1.0"']

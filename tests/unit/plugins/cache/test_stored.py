@@ -37,6 +37,13 @@ def test_age_and_freshness() -> None:
     assert ONE.age_at(NOW - 50) == 5  # a clock that was set back makes nothing younger
 
 
+def test_what_came_stale_is_kept_if_it_can_be_validated() -> None:
+    old = replace(ONE, age=2**31)
+    assert old.useful_for(NOW) == KEEP
+    assert old.useful_for(NOW + 100) == KEEP - 100
+    assert replace(old, fields=(), memo={}).useful_for(NOW) == 0
+
+
 def test_a_soft_purge_makes_it_stale() -> None:
     soft = ONE.soft()
     assert soft.flags & SOFT

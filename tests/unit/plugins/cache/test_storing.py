@@ -5,7 +5,7 @@ import pytest
 from plugins.cache.config import Config
 from plugins.cache.directives import of_response
 from plugins.cache.freshness import lifetime
-from plugins.cache.storing import is_ours, kept_fields, refusal, unkeyed
+from plugins.cache.storing import kept_fields, refusal, unkeyed
 from proxy.api import Headers, Request, Response
 
 NOW = 1_700_000_000.0
@@ -133,8 +133,3 @@ def test_fields_that_make_another_request_of_it() -> None:
     assert unkeyed(request, PLAIN) == "x-original-url"
     assert unkeyed(request, Config.model_validate({"key": {"headers": ["X-Original-URL"]}})) == ""
     assert unkeyed(Request("GET", "/"), PLAIN) == ""
-
-
-def test_fields_for_caches_like_this_one() -> None:
-    assert is_ours("CDN-Cache-Control")
-    assert not is_ours("Cache-Control")

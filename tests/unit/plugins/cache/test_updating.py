@@ -33,6 +33,7 @@ STORED = Stored(
 
 def test_a_304_brings_new_fields_and_keeps_the_others() -> None:
     fields = {"Cache-Control": "max-age=60", "Test": "B", "Content-Encoding": "br", "Content-Length": "9", "New": "1"}
+    fields |= {"Content-MD5": "eA==", "Content-Digest": "sha-256=:eA==:"}
     new = freshened(
         STORED, Response(304, Headers({**fields, "Set-Cookie": "x=y", "Date": write_date(NOW)})), (NOW, NOW), PLAIN
     )
@@ -41,6 +42,7 @@ def test_a_304_brings_new_fields_and_keeps_the_others() -> None:
     assert new.headers["ETag"] == '"a"'
     assert new.headers["Content-Encoding"] == "gzip"
     assert "Content-Length" not in new.headers
+    assert "Content-MD5" not in new.headers  # the stored bytes are not those that it was made of
     assert "Set-Cookie" not in new.headers  # it is for who asked
     assert (new.lifetime, new.received, new.age, new.body) == (60, NOW, 0, b"12345")
     assert not new.flags & (NO_CACHE | SOFT)
