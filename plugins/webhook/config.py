@@ -88,7 +88,8 @@ class EndpointConfig(PluginConfig):
     url: str
     """Where events are sent, by POST: https, or http to this machine."""
     secret: SecretText | tuple[SecretText, ...] = Field(repr=False)
-    """What deliveries are signed with: `whsec_` and base64, or any text. While rotating a list, the new one first."""
+    """What deliveries are signed with: `whsec_` and base64, or any text. While rotating a list, the new one first: the
+    others sign as well for 24 hours from when the gateway has first seen it."""
     events: tuple[str, ...] = ()
     """Types, or globs such as `quota.*`, which leave out events of class C. None: all events of class A."""
     filter: dict[str, Any] = Field(default_factory=dict)
@@ -143,6 +144,11 @@ class EndpointConfig(PluginConfig):
     def mark(self) -> str:
         """What the configuration is known by: another one enables an endpoint again."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    @cached_property
+    def key(self) -> str:
+        """What the current secret is known by."""
+        return hashlib.sha256(b"webhook secret\0" + self.secrets[0].key).hexdigest()[:16]
 
     def wants(self, kind: type[Event]) -> bool:
         """Whether it subscribes to events of a class, its filter aside."""

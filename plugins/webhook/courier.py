@@ -19,6 +19,7 @@ from plugins.webhook.formats import BATCH, message
 from plugins.webhook.health import Health
 from plugins.webhook.pace import Pace
 from plugins.webhook.sender import Sender
+from plugins.webhook.signing import Secret
 from plugins.webhook.verdict import Reply, Schedule, Verdict, judge, pause
 from proxy.api import (
     Due,
@@ -99,6 +100,7 @@ class Courier:
         self._wake = asyncio.Event()
         self._held_until = 0.0
         self._saved = ""
+        self._told_of_secrets = False
         self.health: Health | None = None
         self.resting = False
 
@@ -189,6 +191,8 @@ class Courier:
         if self.health is None:
             self.health = Health(notes.state, self.config.mark)
             self._saved = ""
+            if self.health.rotate(self.config.key, now):
+                await self._save(self.health)
         if notes.asked != self.health.notes.asked:
             await self._heed(self.health, notes.asked)
         return self.health
@@ -222,7 +226,9 @@ class Courier:
     async def _attempt(self, dues: list[Due], health: Health) -> None:
         tools = self._tools
         began = tools.now()
-        reply = await self._sender.send(message([due.event for due in dues], self.config.format))
+        reply = await self._sender.send(
+            message([due.event for due in dues], self.config.format), self._secrets(health, began)
+        )
         now = tools.now()
         before = health.notes.last_success
         rest = pause(reply, now)
@@ -242,6 +248,16 @@ class Courier:
                 events.append(self._dead(due, reply, verdict, health))
         for event in events:
             tools.publish(event)
+
+    def _secrets(self, health: Health, now: float) -> tuple[Secret, ...]:
+        """What is signed with now: the current secret, and for a day those before it."""
+        secrets = self.config.secrets
+        if len(secrets) == 1 or health.rotating(now):
+            return secrets
+        if not self._told_of_secrets:
+            self._told_of_secrets = True
+            self._tools.log.warning("the previous secret of endpoint %s signs no more: take it out", self.config.id)
+        return secrets[:1]
 
     def _judged(self, reply: Reply, health: Health, now: float, rest: float) -> list[Event]:
         """Take note of what the endpoint did. :returns: what is to be told of it."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from plugins.webhook.config import Config, EndpointConfig
 from plugins.webhook.envelope import body, envelope, new_id
-from plugins.webhook.health import Notes
+from plugins.webhook.health import Notes, rotates_until
 from proxy.api import (
     Admin,
     AdminRequest,
@@ -110,6 +110,7 @@ class Desk:
             "failures": notes.failures,
             "failing_since": since,
             "last_status": notes.last_status,
+            "previous_secret_until": round(rotates_until(notes), 3) if len(endpoint.secrets) > 1 else None,
         }
 
     def _owed(self, backlog: Backlog) -> dict[str, Any]:

@@ -18,6 +18,8 @@ _LONGEST_PAUSE = 86400.0
 _FAILING = 4  # failures in a row that are told of
 _GIVEN_UP, _AT_LEAST = 120 * 3600.0, 20  # seconds of nothing but failure, and attempts in them
 _REMEMBERED = 1000  # results
+_ROTATION = 86400.0  # seconds for which the secrets before the current one sign as well
+_KEPT = ("config", "asked", "key", "rotated", "last_success")  # by an endpoint that begins anew
 _FLEETING = ("last_status", "last_success")  # the last of the notes
 
 
@@ -34,6 +36,8 @@ class Notes:
     :ivar disabled: why nothing is delivered any more; empty when it is.
     :ivar config: what the endpoint's configuration was then.
     :ivar asked: what an operator asked for that was heeded.
+    :ivar key: what its current secret is known by.
+    :ivar rotated: since when that is the current one.
     """
 
     failures: int = 0
@@ -45,6 +49,8 @@ class Notes:
     disabled: str = ""
     config: str = ""
     asked: str = ""
+    key: str = ""
+    rotated: float = 0.0
     last_status: int = 0
     last_success: float = 0.0
 
@@ -144,6 +150,21 @@ class Health:
 
     def enable(self) -> None:
         """Begin anew."""
-        kept = self.notes.config, self.notes.asked, self.notes.last_success
-        self.notes = Notes(config=kept[0], asked=kept[1], last_success=kept[2])
+        self.notes = Notes(**{name: getattr(self.notes, name) for name in _KEPT})
         self._recent.clear()
+
+    def rotate(self, key: str, now: float) -> bool:
+        """Take note of the current secret. :returns: whether it is another one than before."""
+        if self.notes.key == key:
+            return False
+        self.notes.key, self.notes.rotated = key, now
+        return True
+
+    def rotating(self, now: float) -> bool:
+        """Whether the secrets before the current one sign as well."""
+        return now < rotates_until(self.notes)
+
+
+def rotates_until(notes: Notes) -> float:
+    """When a secret that is not the current one any more is valid no longer, seconds since the epoch."""
+    return notes.rotated + _ROTATION

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from plugins.webhook.config import EndpointConfig
 from plugins.webhook.formats import Message
 from plugins.webhook.guard import admits, is_loopback
-from plugins.webhook.signing import signature
+from plugins.webhook.signing import Secret, signature
 from plugins.webhook.verdict import Reply
 from proxy.api import Clock, GatewayError, Http
 
@@ -34,15 +34,15 @@ class Sender:
             return False
         return admits(address, private=self._config.allow_private)
 
-    async def send(self, message: Message) -> Reply:
-        """Send a message. Whatever goes wrong is a reply."""
+    async def send(self, message: Message, secrets: tuple[Secret, ...]) -> Reply:
+        """Send a message, signed with these. Whatever goes wrong is a reply."""
         moment = int(self._time())
         fields = {
             "Content-Type": message.kind,
             "User-Agent": _AGENT,
             "webhook-id": message.id,
             "webhook-timestamp": str(moment),
-            "webhook-signature": signature(self._config.secrets, message.id, moment, message.body),
+            "webhook-signature": signature(secrets, message.id, moment, message.body),
         }
         try:
             response = await self._client.send(

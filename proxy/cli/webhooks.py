@@ -155,6 +155,8 @@ def _endpoint(one: Mapping[str, Any]) -> Iterator[str]:
     if one["failures"]:
         since = _time(one["failing_since"])
         yield f"  {one['failures']} failures since {since}, last status {one['last_status'] or 'none'}"
+    if one["previous_secret_until"] is not None:
+        yield f"  the previous secret signs until {_time(one['previous_secret_until'])}"
     if one["reason"]:
         yield f"  {one['reason']}"
 

@@ -19,6 +19,7 @@ ENDPOINT = {
     "events": ["quota.*"],
     "state": "failing",
     "reason": "",
+    "previous_secret_until": 1_700_086_400.0,
     "failures": 3,
     "failing_since": 1_700_000_000.0,
     "last_status": 500,
@@ -85,6 +86,7 @@ def test_endpoints_and_deliveries_for_people() -> None:
         "ops: failing, 2 pending (the oldest for 61 s), 1 dead",
         "  https://a.example/…  quota.*",
         "  3 failures since 2023-11-14T22:13:20Z, last status 500",
+        "  the previous secret signs until 2023-11-15T22:13:20Z",
     ]
     assert webhooks._delivery(DELIVERY) == (
         "2023-11-14T22:13:20Z 01 quota.low to ops: pending after 2 attempts, next at 2023-11-14T22:18:20Z: answered 500"

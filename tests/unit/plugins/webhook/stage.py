@@ -78,7 +78,13 @@ class Stage:
     """One endpoint, and all around it."""
 
     def __init__(
-        self, *, store: Store | None = None, clock: ManualClock | None = None, owner: str = "me", **more: Any
+        self,
+        *,
+        store: Store | None = None,
+        clock: ManualClock | None = None,
+        owner: str = "me",
+        first: int = 1,
+        **more: Any,
     ) -> None:
         self.clock = clock or ManualClock()
         self.store = store or MemoryStore()
@@ -99,7 +105,7 @@ class Stage:
             logging.getLogger("test"),
         )
         self.courier = Courier(self.config, Sender(self.config, self.receiver, self.clock), tools)
-        self._number = 0
+        self._number = first - 1
 
     async def owe(self, count: int = 1, kind: str = "quota.low") -> list[str]:
         """Have events kept that are owed to the endpoint."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 
 import pytest
@@ -49,6 +50,48 @@ async def test_it_is_signed_at_each_attempt() -> None:
 
 def _moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+class TestRotation:
+    NEW = "whsec_" + base64.b64encode(bytes(32)).decode()
+
+    @staticmethod
+    async def signatures(stage: Stage) -> int:
+        """How many are on the next delivery."""
+        await stage.owe()
+        await stage.run()
+        return len(stage.receiver.received[-1].headers["webhook-signature"].split(" "))
+
+    async def test_the_old_secret_signs_for_a_day(self, caplog: pytest.LogCaptureFixture) -> None:
+        before = Stage()
+        assert await self.signatures(before) == 1
+        await before.pass_time(500 * HOUR)
+        await before.store.endpoints.disown("me")
+        stage = Stage(store=before.store, clock=before.clock, first=100, secret=[self.NEW, SECRET])
+        assert await self.signatures(stage) == 2
+        stage.clock.advance(23.99 * HOUR)
+        assert await self.signatures(stage) == 2
+        assert not caplog.records
+        stage.clock.advance(0.02 * HOUR)
+        assert await self.signatures(stage) == 1
+        assert await self.signatures(stage) == 1
+        assert caplog.text.count("take it out") == 1
+        sent = stage.receiver.received[-1]
+        moment = _moment(int(sent.headers["webhook-timestamp"]))
+        expected = Oracle(self.NEW).sign(sent.headers["webhook-id"], moment, sent.body.decode())
+        assert sent.headers["webhook-signature"] == expected
+
+    async def test_a_restart_or_an_operator_does_not_make_it_a_day_more(self) -> None:
+        stage = Stage(secret=[self.NEW, SECRET])
+        assert await self.signatures(stage) == 2
+        stage.clock.advance(20 * HOUR)
+        await stage.store.endpoints.ask("ops", "enable 1")
+        await stage.pass_time(6)
+        await stage.store.endpoints.disown("me")
+        again = Stage(store=stage.store, clock=stage.clock, owner="other", first=100, secret=[self.NEW, SECRET])
+        assert await self.signatures(again) == 2
+        again.clock.advance(4 * HOUR)
+        assert await self.signatures(again) == 1
 
 
 async def test_the_whole_schedule_then_a_dead_letter() -> None:
