@@ -43,6 +43,7 @@ from proxy.errors import (
 )
 from proxy.events import (
     ApiError,
+    Brake,
     CachePurged,
     Event,
     EventBus,
@@ -98,6 +99,7 @@ __all__ = [
     "BadRequest",
     "Body",
     "BodyTooLarge",
+    "Brake",
     "Cache",
     "CachePurged",
     "CacheStats",

@@ -15,10 +15,11 @@ from typing import Any
 from plugins.webhook.config import EndpointConfig
 from plugins.webhook.envelope import body, envelope, new_id
 from plugins.webhook.filters import compile_filter
-from proxy.api import Event, EventClass, NewEvent, StoreUnavailable
+from proxy.api import Brake, Event, EventClass, NewEvent, StoreUnavailable
 
 SIZES: Mapping[EventClass, int] = {EventClass.A: 10_000, EventClass.B: 10_000, EventClass.C: 4096}
 _MOST = 200  # events in one transaction
+_PRESSED, _EASED = 0.8, 0.5  # shares of the room for class A: from the first on requests wait, until the second
 
 
 class Subscription:
@@ -42,7 +43,8 @@ class Intake:
     """:see: `proxy.store.repositories.EventSource`.
 
     :param now: seconds since the epoch by which deliveries are scheduled.
-    :param kept: called in the store's thread when something was kept.
+    :param kept: called in the store's thread when something was kept, or could not be.
+    :param brake: has requests wait while there is hardly room for events of class A.
     :ivar lost: events that found no room, by type.
     :ivar trouble: why the store keeps nothing; empty when it does.
     """
@@ -54,12 +56,14 @@ class Intake:
         now: Callable[[], float],
         log: logging.Logger,
         kept: Callable[[], None],
+        brake: Brake,
     ) -> None:
         self._subscriptions = [Subscription(endpoint) for endpoint in endpoints]
         self._source = source
         self._now = now
         self._log = log
         self._kept = kept
+        self._brake = brake
         self._rings: dict[EventClass, deque[Event]] = {klass: deque() for klass in EventClass}
         self._held: list[tuple[str, Event]] = []
         self.wake: Callable[[], None] = lambda: None
@@ -85,6 +89,14 @@ class Intake:
         else:
             self._lose(event)
         self.wake()
+        if event.klass is EventClass.A and len(ring) >= _PRESSED * SIZES[EventClass.A] and not self.trouble:
+            self._brake.press(self)
+
+    def ease(self) -> None:
+        """Let requests go on if there is room again, or if waiting makes none; on the loop, when `kept` was called."""
+        waiting = self.waiting(EventClass.A)
+        if waiting <= _EASED * SIZES[EventClass.A] or self.trouble:
+            self._brake.ease(self, empty=not waiting)
 
     def _lose(self, event: Event) -> None:
         if event.klass is EventClass.A and not any(self.lost.values()):
@@ -108,6 +120,7 @@ class Intake:
         """:see: `proxy.store.repositories.EventSource.settled`."""
         if error is not None:
             self.trouble = str(error)
+            self._kept()
             return
         self.trouble = ""
         if self._held:

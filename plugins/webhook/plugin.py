@@ -85,9 +85,9 @@ class Webhook(Plugin[Config]):
 
         def kept() -> None:
             with suppress(RuntimeError):  # the loop is closed: nobody is there to be woken
-                loop.call_soon_threadsafe(self._wake)
+                loop.call_soon_threadsafe(self._kept)
 
-        self._intake = Intake(endpoints, self.config.source, self._now, services.log, kept)
+        self._intake = Intake(endpoints, self.config.source, self._now, services.log, kept, services.events.brake)
         self._intake.wake = store.events.feed(self._intake)
         self._unsubscribe = services.events.subscribe(self._intake.wants, self._put, owner="webhook")
         self._measure(services.events)
@@ -121,6 +121,10 @@ class Webhook(Plugin[Config]):
         if self._has_turn:
             self._intake.put(event)
 
+    def _kept(self) -> None:
+        self._intake.ease()
+        self._wake()
+
     def _wake(self) -> None:
         for courier in self._couriers:
             courier.wake()
@@ -135,6 +139,7 @@ class Webhook(Plugin[Config]):
             return
         self._unsubscribe()
         self._uncount()
+        self._services.events.brake.ease(self._intake, empty=False)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,5 +1,6 @@
 """What has happened, as typed events, and the bus that carries them."""
 
+from proxy.events.brake import Brake
 from proxy.events.bus import EventBus, EventStream, Handler, Kind
 from proxy.events.catalogue import AWAITED, CATALOGUE, built_in_events, is_built_in, known_events, schema
 from proxy.events.kinds import (
@@ -34,6 +35,7 @@ __all__ = [
     "AWAITED",
     "CATALOGUE",
     "ApiError",
+    "Brake",
     "CacheCorrupt",
     "CachePurged",
     "CircuitClosed",

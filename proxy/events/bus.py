@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from proxy.clock import Clock
+from proxy.events.brake import Brake
 from proxy.events.kinds import Event, EventClass, EventsDropped, PluginError
 from proxy.events.merging import Merger
 
@@ -47,9 +48,11 @@ class EventBus:
 
     :ivar dropped: how many events streams have lost, by type.
     :ivar failures: how many times a subscriber has raised.
+    :ivar brake: has new requests wait while there is hardly room for events that are not to be lost.
     """
 
     def __init__(self, clock: Clock) -> None:
+        self.brake = Brake(clock.monotonic)
         self.dropped: Counter[str] = Counter()
         self.failures = 0
         self._announced: Counter[str] = Counter()
@@ -84,12 +87,13 @@ class EventBus:
     def merge(self, window: float) -> None:
         """Tell events that fold only once in so many seconds for each subject, the first at once.
 
-        Whoever asks for it calls `advance` now and then, and `flush` at the end.
+        Whoever asks for it calls `flush` at the end.
         """
         self._merger = Merger(self._now, self._merged, self._lost, window)
 
     def advance(self) -> None:
-        """Tell of what was folded, where it is time."""
+        """Tell of what was folded, where it is time, and let requests go on that have waited long enough."""
+        self.brake.advance()
         if self._merger is not None:
             self._merger.advance()
 

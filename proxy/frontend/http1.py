@@ -115,11 +115,17 @@ class Connection(Line):
                 pass
         finally:
             self._parsing = False
-        if self._stopped and len(self._buffer) - self._at < _HIGH_WATER and self.upload.reader is None:
+        if not self._stopped or self.listener.held:
+            return
+        if len(self._buffer) - self._at < _HIGH_WATER and self.upload.reader is None:
             self.go_on_reading()
 
     def _next(self) -> bool:
-        """Begin the next request of the buffer; False when its head is not whole."""
+        """Begin the next request of the buffer; False when its head is not whole, or when it has to wait."""
+        if self.listener.held:
+            self.stop_reading()
+            self.listener.waiting.add(self)
+            return False
         data, at = self._buffer, self._at
         empty = _EMPTY_LINES.match(data, at)
         if empty is not None:  # RFC 9112 section 2.2: empty lines before the request line are ignored
@@ -187,6 +193,10 @@ class Connection(Line):
         method = "HEAD" if self._buffer.startswith(b"HEAD ", self._at) else "GET"  # RFC 9110 section 9.3.2: no content
         exchange = self._new_exchange(Request(method, "/", scheme=self.listener.scheme))
         self.listener.engine.refuse(exchange, error)
+
+    def let_go(self) -> None:
+        """Requests need not wait any more."""
+        self._parse()
 
     # called by the upload
 

@@ -126,6 +126,8 @@ class Listener:
 
     :ivar url: where clients reach it, with the port that was really bound.
     :ivar draining: whether connections end after the exchange under way.
+    :ivar held: whether new requests wait, whatever connection they come by.
+    :ivar waiting: the connections by which some have come.
     :ivar cuts: tells of answers that were cut.
     """
 
@@ -152,6 +154,8 @@ class Listener:
         self.spawn = spawn
         self.limits = limits
         self.draining = False
+        self.held = False
+        self.waiting: set[Connection] = set()
         self.cuts = Seldom(log, engine.clock.monotonic)
         self._token = token
         self.reader = self._new_reader()
@@ -198,6 +202,14 @@ class Listener:
             self._break_off()
         for connection in list(self._connections):
             connection.close()
+
+    def hold(self, held: bool) -> None:
+        """Have new requests wait, or go on; those under way are not touched."""
+        self.held = held
+        if not held:
+            waiting, self.waiting = self.waiting, set()
+            for connection in waiting:
+                connection.let_go()
 
     def abort(self) -> None:
         """Cut what is left."""

@@ -139,6 +139,11 @@ class Doors:
             if door.said.tls is not None:
                 door.listener.secure(known[door.said.tls])
 
+    def hold(self, held: bool) -> None:
+        """Have new requests wait, or go on, those on removed listeners included."""
+        for door in (*self._doors, *self._closing):
+            door.listener.hold(held)
+
     def drain(self) -> None:
         """Accept nobody any more; connections end after the exchange under way."""
         for door in self._doors:

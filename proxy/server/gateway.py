@@ -19,7 +19,7 @@ from proxy.build.errands import errand
 from proxy.build.selftests import run_tests
 from proxy.clock import Clock
 from proxy.engine import Engine
-from proxy.events import Event, LogsRotated, SystemDraining, SystemStarted
+from proxy.events import Brake, Event, LogsRotated, SystemDraining, SystemStarted
 from proxy.frontend.accept import Room
 from proxy.frontend.identity import Trust
 from proxy.frontend.listener import Listener
@@ -187,6 +187,7 @@ class Gateway:
             share=self._share,
         )
         self._joins(runtime.probing)
+        self._heed(runtime.events.brake)
         runtime.events.merge(MERGE_EVERY if self._upward is None else MERGE_HERE)
         if self._upward is not None:
             runtime.events.divert(SERVER_WIDE, self._upward)
@@ -203,6 +204,15 @@ class Gateway:
         except BaseException:
             await self._undo()
             raise
+
+    def _heed(self, brake: Brake) -> None:
+        """Have requests wait when events ask for it."""
+        brake.apply = self.doors.hold
+        self.metrics.gauge(
+            "passerelle_events_held_requests_seconds",
+            "For how long new requests have waited, ever, since events could not be kept as fast as they came.",
+            function=lambda: brake.seconds,
+        )
 
     def _engine(self) -> Engine:
         runtime = self.runtime

@@ -14,6 +14,7 @@ from plugins.webhook.config import EndpointConfig
 from plugins.webhook.intake import Intake
 from proxy.api import (
     ApiError,
+    Brake,
     Event,
     EventClass,
     RequestCompleted,
@@ -22,6 +23,7 @@ from proxy.api import (
     WebhookTest,
 )
 from proxy.events import ConfigRejected, QuotaLow
+from proxy.testing import ManualClock
 
 NOW = 1_700_000_000.0
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -37,7 +39,9 @@ class Fixture(Intake):
     def __init__(self, *endpoints: EndpointConfig) -> None:
         self.woken = 0
         self.commits = 0
-        super().__init__(endpoints or (endpoint(),), "/gateway", lambda: NOW, logging.getLogger("test"), self._count)
+        self.brake = Brake(ManualClock().monotonic)
+        sources = endpoints or (endpoint(),)
+        super().__init__(sources, "/gateway", lambda: NOW, logging.getLogger("test"), self._count, self.brake)
         self.wake = self._woke
 
     def _count(self) -> None:
@@ -99,9 +103,9 @@ def test_what_was_not_kept_is_offered_again_under_the_same_ids() -> None:
     again = intake.take(1)
     assert [made.id for made in again][:1] == [made.id for made in first]
     assert len(again) == 2
-    assert intake.commits == 0
+    assert intake.commits == 1, "it is told that it was not kept"
     intake.settled(None)
-    assert (intake.trouble, intake.commits) == ("", 1)
+    assert (intake.trouble, intake.commits) == ("", 2)
     assert intake.take(3) == []
 
 
@@ -177,3 +181,51 @@ class TestRoom:
         small.put(at(ConfigRejected("a", ())))
         assert [small.waiting(klass) for klass in EventClass] == [2, 0, 2]
         assert small.take(1)[0].type == "quota.low"
+
+
+class TestBrake:
+    """Requests wait while there is hardly room for events of class A."""
+
+    @pytest.fixture(autouse=True)
+    def _ten(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "SIZES", dict.fromkeys(EventClass, 10))
+        monkeypatch.setattr(module, "_MOST", 2)
+
+    @staticmethod
+    def keep(intake: Fixture) -> bool:
+        """Two events are kept. :returns: whether requests still wait."""
+        intake.take(1)
+        intake.settled(None)
+        intake.ease()
+        return intake.brake.held
+
+    def test_from_four_fifths_until_half(self) -> None:
+        intake = Fixture()
+        for number in range(8):
+            assert not intake.brake.held
+            intake.put(low(number))
+        assert intake.brake.held
+        assert self.keep(intake)
+        assert not self.keep(intake), "four wait"
+        for number in range(4):
+            intake.put(low(number))
+        assert intake.brake.held
+
+    def test_not_for_a_store_that_cannot_be_written(self) -> None:
+        intake = Fixture()
+        for number in range(8):
+            intake.put(low(number))
+        intake.take(1)
+        intake.settled(StoreUnavailable("full"))
+        intake.ease()
+        assert not intake.brake.held
+        for number in range(6):
+            intake.put(low(number))
+        assert (intake.brake.held, intake.lost) == (False, {"quota.low": 2})
+
+    def test_not_for_other_classes(self) -> None:
+        intake = Fixture(endpoint(events=("request.completed", "api.error")))
+        for number in range(12):
+            intake.put(failure(number))
+            intake.put(request(number))
+        assert not intake.brake.held

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook as Oracle
 
-from proxy.events import ConfigReloaded, QuotaLow
+from proxy.events import ConfigReloaded, EventClass, QuotaLow
 from proxy.message import Response
 from proxy.plugin import AdminRequest
 from proxy.settings import SettingsError
 from proxy.testing import GatewayKit, Seen, running
+from proxy.testing.client import request_bytes
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 CONFIG = """
@@ -176,6 +178,31 @@ async def test_figures(tmp_path: Path) -> None:
                 text = kit.gateway.metrics.exposition()[0].decode()
         assert 'passerelle_webhook_waiting{class="A"} 0.0' in text
         assert "passerelle_webhook_store_ok 1.0" in text
+
+
+async def test_requests_wait_while_events_of_class_a_cannot_be_written_as_fast_as_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plugins.webhook.intake.SIZES", dict.fromkeys(EventClass, 250))
+    async with running(config(tmp_path)) as kit, kit.wire() as wire:
+        bus = kit.gateway.runtime.events
+        bus.publish(low())
+        await hooks(kit, 1)
+        bus.brake.advance = lambda: None  # type: ignore[method-assign]  # however slow the machine is
+        other = sqlite3.connect(tmp_path / "webhooks.sqlite3", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        async with asyncio.timeout(20):
+            while not bus.brake.held:
+                bus.publish(low())
+                await asyncio.sleep(0)
+        await wire.send(request_bytes("GET", "/page"))
+        async with asyncio.timeout(20):
+            while not kit.gateway.doors.listeners[0].waiting:
+                await asyncio.sleep(0)
+        other.execute("ROLLBACK")
+        other.close()
+        assert (await wire.reply("GET")).status == 200
+        assert not bus.brake.held
 
 
 async def test_a_short_secret_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
