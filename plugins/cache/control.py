@@ -154,8 +154,7 @@ class Control:
 
     async def _softly(self, scope: str, what: str) -> int:
         tag = url_tag(absolute(what)) if scope == "url" else what
-        self._shelf.soften_tag(tag)
-        return await self._shelf.cache.purge_tag(tag, dry_run=True)
+        return await self._shelf.cache.purge_tag(tag, soft=True)
 
     async def explain(self, request: AdminRequest) -> Response:
         """What is stored for a URL under every route, and what would be done with a request for it."""
@@ -165,7 +164,7 @@ class Control:
         found = []
         for route in self._shelf.routes:
             key = f"{url} {route} "
-            entry = await self._shelf.find(key)
+            entry = await self._shelf.cache.get(key)
             found.append({"route": route, "key": key, **explained(entry, made, now, self._config)})
         return Response.json(200, {"url": url, "entries": found})
 

@@ -9,9 +9,6 @@ from proxy.api import Metrics
 
 SERVED = frozenset({"hit", "stale", "collapsed", "revalidated", "stale-error"})
 
-_MOST = 2000  # pairs of route and reason
-_OTHER = "other"
-
 # What can be done about a miss of that reason; those that are not here are as they should be
 REMEDIES = {
     "no-freshness": "send Cache-Control: max-age, or set ttl on the route",
@@ -34,45 +31,43 @@ REMEDIES = {
 
 
 class Counts:
-    """Counters of one process."""
+    """Counters of one process: metrics, and nothing beside them, so that they go on over a reload."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._requests = metrics.counter(
             "passerelle_cache_requests_total", "Requests by what the cache did with them.", ("route", "result")
         )
-        self._results: Counter[tuple[str, str]] = Counter()
-        self._lost: Counter[tuple[str, str]] = Counter()
-        self._children: dict[tuple[str, str], Any] = {}
-        self.saved = 0  # bytes of bodies that came from the cache
+        self._lost = metrics.counter(
+            "passerelle_cache_losses_total", "Requests that went upstream, by the reason.", ("route", "reason")
+        )
+        self._saved = metrics.counter("passerelle_cache_served_bytes_total", "Bytes of bodies from the cache.").child()
 
     def count(self, route: str, result: str) -> None:
         """An exchange is over."""
-        pair = (route, result)
-        child = self._children.get(pair)
-        if child is None:
-            child = self._children[pair] = self._requests.child(route, result)
-        child.value += 1
-        self._results[pair] += 1
+        self._requests.child(route, result).value += 1
+
+    def save(self, size: int) -> None:
+        """The cache has sent a body of so many bytes."""
+        self._saved.value += size
 
     def lose(self, route: str, reason: str) -> None:
-        """The upstream was asked, for that reason."""
-        pair = (route, reason)
-        self._lost[pair if pair in self._lost or len(self._lost) < _MOST else (_OTHER, reason)] += 1
+        """The upstream was asked, for that reason; what it is about may follow a colon."""
+        self._lost.child(route, reason).value += 1
 
     def summary(self) -> dict[str, Any]:
         """By route how often each result; figures alone, so that those of several processes add up."""
         found: dict[str, dict[str, Any]] = {}
-        for (route, result), number in sorted(self._results.items()):
-            found.setdefault(route, {"name": route, "results": {}})["results"][result] = number
-        return {"routes": list(found.values()), "bytes_served": self.saved}
+        for (route, result), child in sorted(self._requests.children()):
+            found.setdefault(route, {"name": route, "results": {}})["results"][result] = int(child.value)
+        return {"routes": list(found.values()), "bytes_served": int(self._saved.value)}
 
     def losses(self) -> list[dict[str, Any]]:
         """What each reason costs, the dearest first: requests, the route that has most of them, the remedy."""
         by_reason: Counter[str] = Counter()
         routes: dict[str, Counter[str]] = {}
-        for (route, reason), number in self._lost.items():
-            by_reason[reason] += number
-            routes.setdefault(reason, Counter())[route] += number
+        for (route, reason), child in self._lost.children():
+            by_reason[reason] += int(child.value)
+            routes.setdefault(reason, Counter())[route] += int(child.value)
         return [
             {
                 "name": reason,

@@ -189,7 +189,7 @@ class Fetching:
     def _headed(self, visit: Visit, response: Response, config: Config) -> None:
         """The answer to a HEAD renews the stored one, or shows that it is old (RFC 9111 section 4.3.5)."""
         shelf = self._shelf
-        entry = shelf.cache.peek(visit.key)
+        entry = shelf.cache.look(visit.key)
         stored = None if entry is None else select(entry.variants, visit.request.headers)
         if stored is None or response.status >= 500 or response.status == 304:
             return

@@ -27,10 +27,10 @@ from plugins.cache.directives import OWN, Directives
 from plugins.cache.fetching import Fetching
 from plugins.cache.invalidation import invalidates, targets
 from plugins.cache.keys import key_of, origin_of
-from plugins.cache.quick import Quick
+from plugins.cache.quick import LOOKED, Quick
 from plugins.cache.recoding import Recoding
 from plugins.cache.refreshing import Refreshing
-from plugins.cache.reuse import Use, Verdict, asked, judge, stands_aside
+from plugins.cache.reuse import Use, Verdict, asked, judge, stands_aside, varied
 from plugins.cache.shelf import Shelf
 from plugins.cache.stored import Entry, Stored
 from plugins.cache.storing import unkeyed
@@ -81,7 +81,7 @@ class HttpCache(Plugin[Config]):
     def on_request(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
         config, request = self.config, exchange.request
         found = self._quick.answer(exchange, self._parts.shelf, self._parts.recoding)
-        if found is not None:
+        if found is not None and found is not LOOKED:
             exchange.cache = "hit"
             return found
         if request.method == "PURGE" and self._purgers:
@@ -92,7 +92,8 @@ class HttpCache(Plugin[Config]):
             return None
         if request.method not in _BODILESS:
             return self._read(exchange)
-        return self._look(exchange, key_of(request, exchange.route, config, trusted=exchange.peer.trusted))
+        key = key_of(request, exchange.route, config, trusted=exchange.peer.trusted)
+        return self._look(exchange, key, looked=found is LOOKED)
 
     def _purge(self, exchange: Exchange) -> Response | Awaitable[Response]:
         exchange.cache = "purge"
@@ -109,15 +110,15 @@ class HttpCache(Plugin[Config]):
         )
         return found if found is None or isinstance(found, Response) else await found
 
-    def _look(self, exchange: Exchange, key: str) -> Answer | Awaitable[Answer]:
+    def _look(self, exchange: Exchange, key: str, *, looked: bool = False) -> Answer | Awaitable[Answer]:
         shelf = self._parts.shelf
-        entry = shelf.look(key)
+        entry = shelf.cache.look(key) if looked else shelf.cache.peek(key)
         if entry is None and shelf.layered:
             return self._look_further(exchange, key)
         return self._decide(exchange, key, entry)
 
     async def _look_further(self, exchange: Exchange, key: str) -> Answer:
-        found = self._decide(exchange, key, await self._parts.shelf.find(key))
+        found = self._decide(exchange, key, await self._parts.shelf.cache.get(key, peeked=True))
         return found if found is None or isinstance(found, Response) else await found
 
     def _decide(self, exchange: Exchange, key: str, entry: Entry | None) -> Answer | Awaitable[Answer]:
@@ -131,6 +132,8 @@ class HttpCache(Plugin[Config]):
         if verdict.use is Use.NOTHING:
             return self._nothing(exchange)
         visit = Visit(request, "" if verdict.use is Use.ASIDE else key, verdict.reason, wants, stored)
+        if verdict.reason == "vary-miss" and entry is not None:
+            visit.varied = varied(entry, request.headers)
         exchange[VISIT] = visit
         return self._forward(exchange, visit, entry) if visit.key else None
 
@@ -222,7 +225,7 @@ class HttpCache(Plugin[Config]):
             return f"stands aside: {why}"
         key = key_of(request, exchange.route, config, trusted=exchange.peer.trusted)
         told = f"key {key.strip()}"
-        entry = self._parts.shelf.cache.peek(key) if self._started else None
+        entry = self._parts.shelf.cache.look(key) if self._started else None
         if not self._started:
             return f"{told}; answers may be stored"
         verdict = judge(entry, request, asked(request, config), self._parts.shelf.now(), config)
@@ -235,7 +238,7 @@ class HttpCache(Plugin[Config]):
             return "eligible"
         key = key_of(exchange.request, exchange.route, self.config, trusted=exchange.peer.trusted)
         wants, now = asked(exchange.request, self.config), self._parts.shelf.now()
-        use = judge(self._parts.shelf.cache.peek(key), exchange.request, wants, now, self.config).use
+        use = judge(self._parts.shelf.cache.look(key), exchange.request, wants, now, self.config).use
         return {Use.HIT: "hit", Use.STALE: "hit", Use.ASIDE: "bypass"}.get(use, "eligible")
 
     def _aside(self, exchange: Exchange) -> str:
@@ -257,6 +260,6 @@ class HttpCache(Plugin[Config]):
         parts.counts.count(exchange.route, result)
         parts.shelf.seen(exchange.route)
         if result in SERVED:
-            parts.counts.saved += exchange.bytes_out
+            parts.counts.save(exchange.bytes_out)
         elif visit is not None:
-            parts.counts.lose(exchange.route, visit.lost or visit.why)
+            parts.counts.lose(exchange.route, visit.loss)

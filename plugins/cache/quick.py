@@ -7,6 +7,8 @@ out of the ordinary takes the long way, so that no rule is decided here.
 
 from __future__ import annotations
 
+from enum import Enum
+
 from plugins.cache import marks
 from plugins.cache.answers import head
 from plugins.cache.config import Config
@@ -38,6 +40,15 @@ _BODILESS = frozenset({"GET", "HEAD"})
 _UNKNOWN = object()
 
 
+class Looked(Enum):
+    """Memory was asked, and what it has does not do by itself."""
+
+    LOOKED = 1
+
+
+LOOKED = Looked.LOOKED
+
+
 class Quick:
     """Answers what is fresh, and leaves everything else alone.
 
@@ -50,8 +61,8 @@ class Quick:
         self._telling = _TELLING | OVERRIDES | set(config.bypass)
         self._kinds: dict[bytes | str, int] = {}
 
-    def answer(self, x: Exchange, shelf: Shelf, recoding: Recoding) -> Response | None:
-        """The stored answer, or None when it takes more than this to find one."""
+    def answer(self, x: Exchange, shelf: Shelf, recoding: Recoding) -> Response | Looked | None:
+        """The stored answer, or what it takes more than this to find one: nothing was done, or memory was asked."""
         request = x.request
         if not self.able or request.method not in _BODILESS or request.body.data != b"" or request.upgrade:
             return None
@@ -65,15 +76,14 @@ class Quick:
                 return None
             if kind == _CODING:
                 coding = value
-        entry = shelf.look(key_of(request, x.route, self._config, trusted=x.peer.trusted))
+        entry = shelf.cache.peek(key_of(request, x.route, self._config, trusted=x.peer.trusted))
         if entry is None:
-            return None
+            return LOOKED
         stored = entry.memo.get(coding, _UNKNOWN)
         if stored is _UNKNOWN:
             stored = self._choose(x, entry, coding, recoding)
-        if stored is None:
-            return None
-        return _rendered(stored, shelf.now())
+        found = None if stored is None else _rendered(stored, shelf.now())
+        return LOOKED if found is None else found
 
     def _learn(self, raw: bytes | str) -> int:
         name = (raw if isinstance(raw, str) else raw.decode("latin-1")).lower()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from plugins.cache.config import Config
 from plugins.cache.directives import Directives, of_request
-from plugins.cache.selecting import select
+from plugins.cache.selecting import ENCODING, normalised, select
 from plugins.cache.stored import MUST_REVALIDATE, NO_CACHE, Entry, Stored
 from proxy.api import Headers, Request
 
@@ -93,6 +93,12 @@ def _chosen(entry: Entry, headers: Headers, wants: Directives, now: float, confi
         if other is not None:
             return Verdict(Use.HIT, "", other)
     return verdict
+
+
+def varied(entry: Entry, headers: Headers) -> str:
+    """The fields in which a request differs from the newest variant, where none suits it."""
+    wanted = entry.variants[0].selecting
+    return ",".join(name for name, value in wanted if normalised(name, headers) != value) or ENCODING
 
 
 def usable(stored: Stored, wants: Directives, now: float, config: Config) -> Verdict:

@@ -14,7 +14,6 @@ from plugins.cache.stored import EMPTY, Entry, EntryCodec, Stored
 from proxy.api import Allowance, Cache, Services
 
 _ROUTES = 1000  # whose names are remembered
-_MARKS = 10_000  # tags of which is remembered that they were purged softly
 _ROOM = 4  # entries hold the variants of one URL; together they may have so many times what one may have
 
 
@@ -41,42 +40,18 @@ class Shelf:
         self.budget = Allowance(config.memory)
         self.refreshing: set[str] = set()
         self.routes: dict[str, None] = {}
-        self._marks: dict[str, float] = {}  # tags that were purged softly, and when
 
     def keep(self, key: str, stored: Stored, config: Config, since: int, *, newest: bool = True) -> None:
         """Store a variant under its key.
 
         :param since: the cache's mark from before it was fetched.
         """
-        entry = (self.cache.peek(key) or EMPTY).adding(
+        entry = (self.cache.look(key) or EMPTY).adding(
             stored, config.vary_limit, config.max_object * _ROOM, newest=newest
         )
         ttl = entry.useful_for(self.now())
         if ttl > 0:
             self.cache.put(key, entry, ttl=ttl, tags={*entry.tags, url_tag(key)}, since=since)
-
-    def look(self, key: str) -> Entry | None:
-        """What memory has; as if it were stale where a tag of it was purged softly since."""
-        entry = self.cache.peek(key)
-        return self._softened(key, entry) if entry is not None and self._marks else entry
-
-    async def find(self, key: str) -> Entry | None:
-        """What any level has."""
-        entry = await self.cache.get(key)
-        return self._softened(key, entry) if entry is not None and self._marks else entry
-
-    def _softened(self, key: str, entry: Entry) -> Entry:
-        marks, whole = self._marks, self._marks.get(url_tag(key), 0.0)
-        met = [max([whole, *(marks.get(tag, 0.0) for tag in one.tags)]) >= one.received for one in entry.variants]
-        if not any(met):
-            return entry
-        return Entry(tuple(one.soft() if soft else one for one, soft in zip(entry.variants, met, strict=True)))
-
-    def soften_tag(self, tag: str) -> None:
-        """Take all with this tag that is stored by now for stale."""
-        if len(self._marks) >= _MARKS:
-            self._marks.pop(next(iter(self._marks)))
-        self._marks[tag] = self.now()
 
     def seen(self, route: str) -> None:
         """There is such a route, and answers of it may be stored."""

@@ -109,7 +109,7 @@ class Stored:
         return self.selecting == other.selecting and self.coding == other.coding
 
     def soft(self) -> Stored:
-        """It, to be validated before it is used again."""
+        """It, as if it were stale."""
         return replace(self, flags=self.flags | SOFT, memo={})
 
 
@@ -153,6 +153,10 @@ _HEAD = struct.Struct("!BHdIIIIBHHHHI")  # version, status, times, flags, and ho
 
 class EntryCodec:
     """Entries as bytes: fixed numbers first, then texts with their lengths. Nothing in them is executed on reading."""
+
+    def softened(self, value: Entry) -> Entry:
+        """It, with all variants as if they were stale."""
+        return Entry(tuple(one.soft() for one in value.variants))
 
     def size(self, value: Entry) -> int:
         """Bytes that it takes in memory."""

@@ -25,9 +25,13 @@ class Visit:
     :ivar flight: the one that it leads.
     :ivar leased: whether other gateways wait for what it stores.
     :ivar lost: why its answer was not stored; `""` when it was.
+    :ivar varied: fields named by Vary in which it differs from what is stored; `""` for none.
     """
 
-    __slots__ = ("asked", "flight", "key", "leased", "lost", "mark", "request", "stored", "validates", "wants", "why")
+    __slots__ = (
+        *("asked", "flight", "key", "leased", "lost", "mark", "request", "stored", "validates", "varied", "wants"),
+        "why",
+    )
 
     def __init__(self, request: Request, key: str, why: str, wants: Directives, stored: Stored | None = None) -> None:
         self.request = request
@@ -40,7 +44,13 @@ class Visit:
         self.mark = 0
         self.leased = False
         self.lost = ""
+        self.varied = ""
         self.flight: Flight | None = None
+
+    @property
+    def loss(self) -> str:
+        """Why the upstream had to be asked, for the report of losses."""
+        return self.lost or (f"{self.why}:{self.varied}" if self.varied else self.why)
 
 
 VISIT: Key[Visit] = Key("cache visit")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
-from proxy.cache.codec import Codec
+from proxy.cache.codec import Codec, Softening
 from proxy.cache.coherence import Change, Notice
 from proxy.cache.keys import raw
 from proxy.cache.link import Unreachable
@@ -64,10 +65,17 @@ class Cache(Generic[T]):
         """What memory has: synchronous, and O(1)."""
         return self.memory.peek(key if type(key) is bytes else raw(key))
 
-    async def get(self, key: str | bytes) -> T | None:
-        """What memory has, or else the shared level, from which memory is filled."""
+    def look(self, key: str | bytes) -> T | None:
+        """`peek` that counts nothing: for one who has asked before, or only wants to know."""
+        return self.memory.look(raw(key))
+
+    async def get(self, key: str | bytes, *, peeked: bool = False) -> T | None:
+        """What memory has, or else the shared level, from which memory is filled.
+
+        :param peeked: whether memory was asked just now and had nothing; it is not asked, and not counted, again.
+        """
         key = raw(key)
-        value = self.memory.peek(key)
+        value = None if peeked else self.memory.peek(key)
         if value is not None or self.shared is None:
             return value
         for _ in range(_READS):
@@ -143,13 +151,14 @@ class Cache(Generic[T]):
         """Forget one entry, everywhere; whether there was one."""
         return bool(await self._purge("key", raw(key)))
 
-    async def purge_tag(self, tag: str, *, dry_run: bool = False) -> int:
+    async def purge_tag(self, tag: str, *, dry_run: bool = False, soft: bool = False) -> int:
         """Forget all that was stored with a tag, everywhere.
 
         :param dry_run: only count.
+        :param soft: keep what the codec makes of it by `softened`; without such a codec it is forgotten all the same.
         :returns: how many entries there were; where levels differ, on the one that had more.
         """
-        return await self._purge("tag", tag.encode("utf-8", "surrogateescape"), dry_run=dry_run)
+        return await self._purge("tag", tag.encode("utf-8", "surrogateescape"), dry_run=dry_run, soft=soft)
 
     async def purge_prefix(self, prefix: str | bytes, *, dry_run: bool = False) -> int:
         """Forget all whose keys begin so, everywhere; see `purge_tag`."""
@@ -179,7 +188,7 @@ class Cache(Generic[T]):
         end = loop.time() + seconds
         while (left := end - loop.time()) > 0:
             await self._stored_elsewhere(key, min(left, _LOOK_EVERY))
-            found = await self.get(key)
+            found = await self.get(key, peeked=True)
             if found is not None or await self.shared.lease(key, seconds):
                 return found
         return None
@@ -203,8 +212,8 @@ class Cache(Generic[T]):
         """What the levels have done."""
         return CacheStats(self.memory.stats, None if self.shared is None else self.shared.stats)
 
-    async def _purge(self, scope: Scope, what: bytes, *, dry_run: bool = False) -> int:
-        purge = Purge(self.name, scope, what)
+    async def _purge(self, scope: Scope, what: bytes, *, dry_run: bool = False, soft: bool = False) -> int:
+        purge = Purge(self.name, scope, what, soft)
         if dry_run:
             return max(await self._living(purge), await self._shared_count(purge))
         self._purges.add(purge)
@@ -223,7 +232,7 @@ class Cache(Generic[T]):
         try:
             return 0 if self.shared is None else await self.shared.removal.remove(purge)
         except Unreachable:
-            self._owe(purge)
+            self._owe(replace(purge, soft=False))  # nobody knows how much of it was done
             return 0
 
     def changed(self, notice: Notice) -> Coroutine[Any, Any, int] | None:
@@ -236,7 +245,7 @@ class Cache(Generic[T]):
         self._changes.add(notice.purge)
         if notice.purge.scope == "prefix":
             return self._drop(notice.purge)
-        self.memory.drop_all(self._named(notice.purge))
+        self._drop_named(notice.purge)
         told = self._awaited.get(notice.purge.what)
         if told is not None and notice.purge.scope == "key":
             told.set()
@@ -249,11 +258,17 @@ class Cache(Generic[T]):
 
     async def _drop(self, purge: Purge) -> int:
         if purge.scope != "prefix":
-            return self.memory.drop_all(self._named(purge))
+            return self._drop_named(purge)
         total = 0
         async for keys in self._slices(purge.what):
             total += self.memory.drop_all(keys)
         return total
+
+    def _drop_named(self, purge: Purge) -> int:
+        keys = self._named(purge)
+        if purge.soft and isinstance(self.codec, Softening):
+            return self.memory.change(keys, self.codec.softened)
+        return self.memory.drop_all(keys)
 
     def _named(self, purge: Purge) -> list[bytes]:
         """The keys in memory that a purge of a key or a tag concerns."""

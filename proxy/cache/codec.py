@@ -6,13 +6,22 @@ and read them. Only the owner of the values can do either well: the cache itself
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
 
 class CorruptEntry(Exception):
     """What was stored cannot be read: it is cut, altered, or of a version that is not understood."""
+
+
+@runtime_checkable
+class Softening(Protocol):
+    """What a codec has besides, whose values are of use even when they are outdated: a soft purge keeps them."""
+
+    def softened(self, value: Any) -> Any:
+        """The value, marked as outdated; values that are so marked already come back equal."""
+        ...
 
 
 class Codec(Protocol[T]):

@@ -76,6 +76,11 @@ class Memory(Generic[T]):
         self.stats.misses += 1
         return None
 
+    def look(self, key: bytes) -> T | None:
+        """The value, or None; nothing is counted, and nothing becomes the most recently used."""
+        entry = self._entries.get(key)
+        return entry.value if entry is not None and self._alive(entry) else None
+
     def store(self, key: bytes, value: T, ttl: float | None = None, tags: Collection[str] = ()) -> bool:
         """Keep a value in place of the one before.
 
@@ -107,6 +112,17 @@ class Memory(Generic[T]):
             return False
         left = entry.expires - self._now()
         return self.store(key, new, None if left == inf else left, entry.tags)
+
+    def change(self, keys: Collection[bytes], change: Callable[[T], T]) -> int:
+        """Put another value in the place of each of these, for the rest of its time; how many had not expired."""
+        alive = 0
+        for key in keys:
+            entry = self._entries.get(key)
+            if entry is not None and self._alive(entry):
+                alive += 1
+                left = entry.expires - self._now()
+                self.store(key, change(entry.value), None if left == inf else left, entry.tags)
+        return alive
 
     def drop(self, key: bytes) -> bool:
         """Forget one; whether there was one that had not expired."""

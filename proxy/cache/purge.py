@@ -22,11 +22,13 @@ class Purge:
 
     :ivar namespace: of the cache that it concerns; see `proxy.cache.keys.namespace`.
     :ivar what: a key, a tag in UTF-8, or what keys begin with: b"" is all.
+    :ivar soft: whether it is only outdated now, and not to be forgotten; of a tag only.
     """
 
     namespace: bytes
     scope: Scope
     what: bytes
+    soft: bool = False
 
     def meets(self, key: bytes, tags: Collection[str]) -> bool:
         """Whether an entry with this key and these tags is to be forgotten."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from proxy.cache import scripts
 from proxy.cache.coherence import CHANNEL, COUNTER, Change, Coherence
+from proxy.cache.envelope import SOFT
 from proxy.cache.link import Command, Link, Unreachable
 from proxy.cache.purge import Purge
 
@@ -30,14 +31,14 @@ class Removal:
         self.entries, self.tags, self.leases = (ROOT + name + kind for kind in (b"e", b"t", b"l"))
 
     async def remove(self, purge: Purge) -> int:
-        """Remove what a purge concerns, and tell all gateways; how many entries that was.
+        """Remove what a purge concerns, or mark it, and tell all gateways; how many entries that was.
 
         :raises Unreachable: when it could not be done, or not all of it.
         """
         if purge.scope == "key":
             return await self._remove_key(purge)
         if purge.scope == "tag":
-            return await self._remove_tagged(purge)
+            return await (self._soften_tagged(purge) if purge.soft else self._remove_tagged(purge))
         return await self._sweep(purge)
 
     def post(self, purge: Purge) -> None:
@@ -67,6 +68,23 @@ class Removal:
             if first:
                 self._coherence.told(number)
             total, first = total + gone, False
+        return total
+
+    async def _soften_tagged(self, purge: Purge) -> int:
+        """Mark what has a tag as outdated; the copies of all gateways go, and what they read again is marked."""
+        total = seen = 0
+        found = scripts.CHUNK
+        while found == scripts.CHUNK:
+            gone, number, found = await self._step(
+                (
+                    *("EVAL", scripts.SOFTEN_TAGGED, 2, self.tags + purge.what, COUNTER),
+                    *(CHANNEL, self._coherence.message(purge), int(not seen), seen, scripts.CHUNK, SOFT),
+                ),
+                3,
+            )
+            if not seen:
+                self._coherence.told(number)
+            total, seen = total + gone, seen + found
         return total
 
     async def _sweep(self, purge: Purge) -> int:

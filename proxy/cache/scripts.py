@@ -59,6 +59,24 @@ redis.call('PUBLISH', ARGV[1], number .. ' ' .. ARGV[2])
 return {gone, number, #found}
 """
 
+# KEYS: tag, counter; ARGV: channel, message, 1 for the first step, how many were seen, how many at once, the mark.
+# From the end that lives longest: what others add or end meanwhile makes an entry be seen twice, never missed.
+SOFTEN_TAGGED = """
+local number = tonumber(redis.call('GET', KEYS[2]) or '0')
+if ARGV[3] == '1' then number = redis.call('INCR', KEYS[2]) end
+local from = tonumber(ARGV[4])
+local found = redis.call('ZREVRANGE', KEYS[1], from, from + tonumber(ARGV[5]) - 1)
+local met = 0
+for _, key in ipairs(found) do
+  if redis.call('EXISTS', key) == 1 then
+    redis.call('SETRANGE', key, 0, ARGV[6])
+    met = met + 1
+  end
+end
+redis.call('PUBLISH', ARGV[1], number .. ' ' .. ARGV[2])
+return {met, number, #found}
+"""
+
 # KEYS: counter; ARGV: channel, message
 ANNOUNCE = """
 local number = redis.call('INCR', KEYS[1])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Generic, TypeVar
 
 from proxy.cache import scripts
-from proxy.cache.codec import Codec, CorruptEntry
+from proxy.cache.codec import Codec, CorruptEntry, Softening
 from proxy.cache.coherence import CHANNEL, COUNTER, Change, Coherence
 from proxy.cache.envelope import seal, unseal
 from proxy.cache.link import Command, Link, Unreachable
@@ -85,8 +85,11 @@ class Shared(Generic[T]):
         try:
             if not isinstance(data, bytes):
                 raise CorruptEntry("it is no entry")
-            value, tags = unseal(full, data)
-            return Found(self._codec.decode(value), None if left < 0 else left / 1000, tags)
+            opened = unseal(full, data)
+            value = self._codec.decode(opened.value)
+            if opened.soft and isinstance(self._codec, Softening):
+                value = self._codec.softened(value)
+            return Found(value, None if left < 0 else left / 1000, opened.tags)
         except CorruptEntry as error:
             self.stats.corrupt += 1
             self._corrupt(key, str(error))

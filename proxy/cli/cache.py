@@ -82,7 +82,7 @@ def _stats_lines(found: dict[str, Any]) -> Iterator[str]:
     total = sum(loss["requests"] for loss in found["losses"])
     for loss in sorted(found["losses"], key=lambda loss: -loss["requests"]):
         remedy = f" (mostly on {loss['route']}): {loss['remedy']}" if loss["remedy"] else ""
-        yield f"{loss['requests'] / total:6.1%} of what went upstream: {loss['name']}{remedy}"
+        yield f"{loss['requests'] / total:6.1%} of what went upstream: {loss['name'].replace(':', ' on ')}{remedy}"
 
 
 def _purge_lines(found: dict[str, Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from proxy.cache import Cache, Purge
 from proxy.cache.coherence import Change, Notice
 from proxy.cache.memory import Memory
 from proxy.clock import ManualClock
-from tests.unit.cache.texts import Texts
+from tests.unit.cache.texts import Fading, Texts
 
 
 class Told:
@@ -107,3 +107,29 @@ async def test_statistics_tell_of_memory(cache: Cache[str]) -> None:
     stats = cache.stats
     assert (stats.l1.hits, stats.l1.misses, stats.l1.entries, stats.l2) == (1, 1, 1, None)
     assert stats.l1.bytes > 100
+
+
+async def test_a_soft_purge_leaves_what_the_codec_makes_of_it(told: Told) -> None:
+    memory = Memory(1 << 20, told.clock, Fading().size)
+    cache: Cache[str] = Cache(b"4:test", Fading(), memory, tell=told.purges.append)
+    cache.put("a", "v", ttl=10, tags=["red"])
+    cache.put("b", "v", ttl=10, tags=["blue"])
+    mark = cache.mark()
+    assert await cache.purge_tag("red", dry_run=True, soft=True) == 1
+    assert (cache.peek("a"), told.purges) == ("v", [])
+    assert await cache.purge_tag("red", soft=True) == 1
+    assert (cache.peek("a"), cache.peek("b")) == ("v~", "v")
+    cache.put("c", "made before", ttl=10, tags=["red"], since=mark)
+    assert cache.peek("c") is None
+    assert told.purges == [Purge(b"4:test", "tag", b"red", soft=True)]
+    cache.put("d", "v", ttl=10, tags=["red"])
+    assert cache.changed(Notice(0, b"", Change.GONE, told.purges[0])) is None  # as another process tells it
+    assert (cache.peek("a"), cache.peek("d")) == ("v~", "v~")
+    told.clock.advance(11)
+    assert cache.peek("a") is None
+
+
+async def test_a_soft_purge_of_what_cannot_be_marked_forgets_it(cache: Cache[str]) -> None:
+    cache.put("a", "v", ttl=10, tags=["red"])
+    assert await cache.purge_tag("red", soft=True) == 1
+    assert cache.peek("a") is None

@@ -218,7 +218,7 @@ async def test_an_entry_that_cannot_be_read_is_a_miss_and_told(how: str, empty: 
         assert two.cache.stats.l2.corrupt == 1
 
 
-@pytest.mark.parametrize("how", ["key", "tag", "prefix"])
+@pytest.mark.parametrize("how", ["key", "tag", "soft", "prefix"])
 async def test_a_purge_that_redis_was_not_told_of_is_made_up_for(how: str, empty: Server) -> None:
     async with nodes(empty.url, 2, timeout=5 * TIMEOUT) as (one, two):
         for node in (one, two):
@@ -227,6 +227,7 @@ async def test_a_purge_that_redis_was_not_told_of_is_made_up_for(how: str, empty
         purge: dict[str, Callable[[], Awaitable[object]]] = {
             "key": lambda: one.cache.delete("k"),
             "tag": lambda: one.cache.purge_tag("t"),
+            "soft": lambda: one.cache.purge_tag("t", soft=True),
             "prefix": lambda: one.cache.purge_prefix("k"),
         }
         empty.signal(signal.SIGSTOP)

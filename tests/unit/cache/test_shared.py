@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from proxy.cache import Purge
+from proxy.cache import Cache, Purge
 from proxy.cache.coherence import Change
 from proxy.cache.removal import ROOT
-from tests.unit.cache.nodes import Node, Server, become
-from tests.unit.cache.texts import Texts
+from tests.unit.cache.nodes import Node, Server, become, nodes
+from tests.unit.cache.texts import Fading, Texts
 
 
 async def test_what_one_stores_the_other_finds(pair: list[Node]) -> None:
@@ -239,3 +239,56 @@ async def test_nobody_waits_for_another_gateway_for_ever(pair: list[Node]) -> No
     one, two = (node.cache for node in pair)
     assert await one.elsewhere("k", 60) is None
     assert await two.elsewhere("k", 0.02) is None
+
+
+async def test_memory_that_was_asked_is_not_asked_and_counted_again(pair: list[Node]) -> None:
+    one, two = (node.cache for node in pair)
+    await one.set("k", "v", ttl=60)
+    assert two.peek("k") is None
+    assert await two.get("k", peeked=True) == "v"
+    assert two.stats.l1.misses == 1
+
+
+@pytest.fixture
+async def fading(pair: list[Node]) -> list[Cache[str]]:
+    return [node.caches.lend("test", "fading", Fading()) for node in pair]
+
+
+async def test_a_soft_purge_is_everywhere(empty: Server, fading: list[Cache[str]]) -> None:
+    one, two = fading
+    await one.set("a", "v", ttl=60, tags=["red"])
+    await one.set("b", "v", ttl=60, tags=["blue"])
+    assert [await two.get(key) for key in ("a", "b")] == ["v", "v"]
+    assert await one.purge_tag("red", soft=True) == 1
+    assert one.peek("a") == "v~"
+    await become(lambda: two.peek("a") is None, 0.1)
+    assert [await two.get(key) for key in ("a", "b")] == ["v~", "v"]
+    async with nodes(empty.url) as (late,):
+        later: Cache[str] = late.caches.lend("test", "fading", Fading())
+        assert await later.get("a") == "v~"
+    async with empty.client() as client:
+        assert 59_000 < await client.pttl(ROOT + one.name + b"ea") <= 60_000
+    await two.set("a", "new", ttl=60, tags=["red"])
+    await become(lambda: one.peek("a") is None, 0.1)
+    assert await one.get("a") == "new"
+
+
+async def test_a_soft_purge_of_more_than_one_step_takes(pair: list[Node], fading: list[Cache[str]]) -> None:
+    one, two = fading
+    for number in range(1200):
+        one.put(f"{number}", "v", ttl=60 + number, tags=["many"])
+        if number % 600 == 0:
+            await pair[0].written()
+    await pair[0].written()
+    assert await two.purge_tag("many", soft=True) == 1200
+    assert {await two.get(f"{number}") for number in (0, 199, 200, 999, 1000, 1199)} == {"v~"}
+
+
+async def test_a_soft_purge_makes_up_nothing(empty: Server, fading: list[Cache[str]]) -> None:
+    one, _ = fading
+    await one.set("gone", "v", ttl=60, tags=["red"])
+    async with empty.client() as client:
+        await client.delete(ROOT + one.name + b"egone")
+        one.memory.drop(b"gone")
+        assert await one.purge_tag("red", soft=True) == 0
+        assert not await client.exists(ROOT + one.name + b"egone")

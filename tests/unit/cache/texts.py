@@ -20,3 +20,10 @@ class Texts:
         if data[:1] != b"T":
             raise CorruptEntry("no text")
         return data[1:].decode()
+
+
+class Fading(Texts):
+    """Texts that a soft purge leaves there, with a mark."""
+
+    def softened(self, value: str) -> str:
+        return f"{value.removesuffix('~')}~"

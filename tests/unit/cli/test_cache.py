@@ -38,7 +38,10 @@ async def test_statistics_purges_and_what_is_stored(capsys: pytest.CaptureFixtur
         stats = await told("stats")
         assert stats[0] == "route all: 33.3% of 3 from the cache; 2 miss, 1 hit"
         assert stats[1].startswith("memory: 1 entries, 0.0 MiB, 0 evicted, ")
-        assert any("vary-miss (mostly on all): vary on fewer fields" in line for line in stats)
+        assert any(
+            " 50.0% of what went upstream: vary-miss on x-lang (mostly on all): vary on fewer fields" in line
+            for line in stats
+        )
         explained = await told("explain", "http://test/a", "-H", "X-Lang: en")
         assert explained[:2] == ["http://test/a", "route all: hit, 2 stored"]
         assert explained[2].startswith("> 200 identity, 5 bytes, fresh for ")

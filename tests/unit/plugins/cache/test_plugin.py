@@ -300,7 +300,7 @@ async def test_completed_requests_tell_what_the_cache_did(cached: Any, fresh: An
         assert [event.cache for event in kit.events_of("request.completed")] == ["miss", "hit"]
         told = kit.plugin("http_cache")._parts.counts
         assert told.summary()["routes"] == [{"name": "all", "results": {"hit": 1, "miss": 1}}]
-        assert told.saved == 2
+        assert told.summary()["bytes_served"] == 2
 
 
 async def test_pages_for_https_are_not_served_to_those_who_came_by_http(fresh: Any) -> None:

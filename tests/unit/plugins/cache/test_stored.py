@@ -48,6 +48,8 @@ def test_a_soft_purge_makes_it_stale() -> None:
     soft = ONE.soft()
     assert soft.flags & SOFT
     assert soft.fresh_for(NOW) == -5
+    other = replace(ONE, coding="br")
+    assert CODEC.softened(Entry((ONE, other))) == Entry((soft, other.soft()))
 
 
 def test_another_variant_comes_first_and_takes_its_own_place() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from plugins.cache.control import Wanted
 from plugins.cache.plugin import HttpCache
 from proxy.message import Response
 from proxy.server.gateway import Gateway
@@ -90,3 +91,31 @@ async def test_who_waits_for_what_is_not_stored_goes_on_at_once(server: Server, 
         assert (await first).text == "mine"
         async with asyncio.timeout(2.5):  # less than the lease lasts
             assert (await second).text == "yours"
+
+
+async def test_a_soft_purge_on_one_has_the_other_validate(server: Server, until: Any) -> None:
+    async with pair(server) as (one, other):
+        page = {"Cache-Control": "max-age=60", "ETag": '"1"', "Surrogate-Key": "news"}
+        one.upstream.reply(Response.text(200, "page", page), Response(304))
+        await one.get("/soft")
+        await until(lambda: not one.gateway.runtime.caches.link.busy)  # type: ignore[union-attr]  # there is a Redis
+        assert "hit" in (await other.get("/soft")).headers["Cache-Status"]
+        control: Any = one.plugin("http_cache")._parts.control  # type: ignore[attr-defined]  # the cache's
+        assert (await control.purged(Wanted(tag="news", soft=True)))["purged"] == 1
+
+        async def told() -> str:
+            return (await other.get("/soft")).headers["Cache-Status"]
+
+        async with asyncio.timeout(5):
+            while "hit" in (found := await told()):
+                await asyncio.sleep(0.01)
+        assert found == "passerelle; fwd=stale; fwd-status=304; ttl=60; stored"
+        assert [seen.headers.get("If-None-Match") for seen in one.upstream.seen] == [None, '"1"']
+
+
+async def test_what_is_not_in_memory_is_one_miss_there(server: Server) -> None:
+    async with pair(server) as (one, _):
+        one.upstream.reply(body("x"))
+        await one.get("/counted")
+        stats = one.plugin("http_cache")._parts.shelf.cache.stats  # type: ignore[attr-defined]  # the cache's
+        assert (stats.l1.misses, stats.l2.misses) == (1, 1)
