@@ -8,9 +8,8 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from proxy import __version__
 from proxy.cli import cache, check, demo, events, explain, plugin, schema, serve, status, webhooks
 from proxy.cli.configuration import NoConfiguration
 from proxy.cli.failures import Exit, say, show
@@ -81,11 +80,21 @@ def _parser(theirs: Mapping[str, Command]) -> argparse.ArgumentParser:
         epilog=_epilog(theirs),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"passerelle {__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="tell the version and the commit, and end")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS.values():
         command.add(subparsers)
     return parser
+
+
+class _Version(argparse.Action):
+    """Finds the commit only when it is asked for: every command makes this parser."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from proxy.cli.version import described
+
+        print(f"passerelle {described()}")
+        parser.exit()
 
 
 def _epilog(theirs: Mapping[str, Command]) -> str:

@@ -7,15 +7,15 @@ from typing import NoReturn
 
 import pytest
 
-from proxy import __version__
 from proxy.cli import check
 from proxy.cli import main as entry
+from proxy.cli.version import described
 
 Command = Callable[..., tuple[int, str, str]]
 
 
 def test_the_version(command: Command) -> None:
-    assert command("--version") == (0, f"passerelle {__version__}\n", "")
+    assert command("--version") == (0, f"passerelle {described()}\n", "")
 
 
 def test_help_names_every_subcommand(command: Command) -> None:
