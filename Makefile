@@ -25,7 +25,8 @@ ENGINE_COVERAGE := 95
 # B404, B603: ruff asks for a reason beside every process that is started.
 BANDIT_SKIP := B105,B311,B404,B603
 
-.PHONY: help run test coverage lint style types imports security sizes fresh bench soak docs schema lock clean
+.PHONY: help run test coverage lint style types imports security sizes fresh bench soak docs schema lock image \
+	image-test clean
 .DEFAULT_GOAL := help
 
 help:
@@ -97,7 +98,7 @@ security: $(VENV)/.dev
 	$(BIN)/bandit --quiet --recursive --skip $(BANDIT_SKIP) proxy plugins
 
 sizes: $(VENV)/.dev
-	$(BIN)/python .ci/house.py proxy plugins benchmarks docs tests .ci
+	$(BIN)/python .ci/house.py proxy plugins benchmarks deploy docs tests .ci
 
 fresh: $(VENV)/.dev
 	$(BIN)/passerelle schema --check config/schema.json
@@ -117,7 +118,16 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-e
 
 lock: $(VENV)/.dev
 	$(COMPILE) $(ARGS) --output-file requirements.lock setup.cfg
+	$(COMPILE) $(ARGS) --extra brotli --extra zstd --output-file requirements-image.lock setup.cfg
 	$(COMPILE) $(ARGS) --extra test --extra dev --output-file requirements-dev.lock setup.cfg
+
+# what is shipped
+
+image:
+	deploy/image/build.sh $(ARGS)
+
+image-test:
+	@python3 deploy/image/check.py
 
 clean:
 	rm -rf $(VENV) .venv-bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \

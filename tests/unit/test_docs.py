@@ -25,6 +25,7 @@ from proxy.testing import running
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LOCKS = ("requirements.lock", "requirements-image.lock", "requirements-dev.lock")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -152,12 +153,12 @@ class TestExamplesRun:
 def test_what_builds_is_pinned_as_well() -> None:
     """Else `pip install --no-build-isolation` would find nothing to build with in a fresh environment."""
     needed = tomllib.loads(read("pyproject.toml"))["build-system"]["requires"]
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in LOCKS:
         pinned = re.findall(r"^([a-z0-9-]+)==", read(lock), re.MULTILINE)
         assert {re.split(r"[<>=~]", name)[0] for name in needed} <= set(pinned)
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_names_no_place_and_hashes_everything(lock: str) -> None:
     text = read(lock)
     assert "://" not in text
@@ -170,5 +171,5 @@ def test_a_lock_names_no_place_and_hashes_everything(lock: str) -> None:
 
 def test_the_locks_agree() -> None:
     pin = re.compile(r"^([a-z0-9-]+)==([^ ]+)", re.MULTILINE)
-    base, dev = (dict(pin.findall(read(lock))) for lock in ("requirements.lock", "requirements-dev.lock"))
-    assert base.items() <= dev.items()
+    base, image, dev = (dict(pin.findall(read(lock))) for lock in LOCKS)
+    assert base.items() <= image.items() <= dev.items()
