@@ -139,6 +139,35 @@ class Headers:
             return not names.isdisjoint(self.keys)
         return not _on_the_wire(names).isdisjoint([raw.lower() for raw, _ in self.wire])
 
+    def picked(self, names: frozenset[str]) -> dict[str, list[str]]:
+        """Every value of those of these lower-case names that are there, in order. Leaves unread fields unread."""
+        found: dict[str, list[str]] = {}
+        if self.wire is None:
+            for key, pair in zip(self.keys, self.pairs, strict=True):
+                if key in names:
+                    found.setdefault(key, []).append(pair[1])
+            return found
+        known = _on_the_wire(names)
+        for raw, value in self.wire:
+            lowered = raw.lower()
+            if lowered in known:
+                found.setdefault(lowered.decode("latin-1"), []).append(value.decode("latin-1"))
+        return found
+
+    def swap(self, names: frozenset[str], fields: Iterable[tuple[str, str]]) -> None:
+        """Take away every field of these lower-case names, and append others. Leaves unread fields unread.
+
+        The engine made them itself: nothing is checked, and none of them is one of `ENDS`.
+        """
+        if self.wire is None:
+            self.remove_all(names)
+        else:
+            known = _on_the_wire(names)
+            self.wire = [field for field in self.wire if field[0].lower() not in known]
+            self.dated = self.dated and "date" not in names
+        for name, value in fields:
+            self.push(name, name.lower(), value)
+
     def add(self, name: str, value: str) -> None:
         """Append a field, whatever is there already."""
         check_field(name, value)
@@ -259,6 +288,11 @@ class Rendered(Headers):
         """:see: `Headers.encode`."""
         block = self._block
         return block if block is not None and self.wire is not None else super().encode()
+
+    def swap(self, names: frozenset[str], fields: Iterable[tuple[str, str]]) -> None:
+        """:see: `Headers.swap`."""
+        self._block = None
+        super().swap(names, fields)
 
     def push(self, name: str, key: str, value: str) -> None:
         """:see: `Headers.push`."""

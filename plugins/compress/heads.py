@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plugins.compress.tags import Style, clients_form, of_coded
 from proxy.api import Headers
 
 # They are about bytes that go out no more (RFC 9110 section 14.3, RFC 9530, RFC 1864, RFC 3230).
 OF_THE_BYTES = frozenset({"accept-ranges", "content-digest", "content-length", "content-md5", "digest", "repr-digest"})
+_OF_THE_CODING = OF_THE_BYTES | {"content-encoding", "etag"}
 DIGESTS = OF_THE_BYTES - {"accept-ranges", "content-length"}
 
 IDENTITY = "identity"
@@ -14,12 +17,14 @@ _FIELD = "Accept-Encoding"
 _FIELD_OF_VARY = "Vary"
 
 
-def vary(headers: Headers) -> None:
-    """Say that the answer depends on Accept-Encoding, unless that is said already (RFC 9110 section 12.5.5)."""
-    if "vary" not in headers.keys:
+def vary(headers: Headers, values: Sequence[str]) -> None:
+    """Say that the answer depends on Accept-Encoding, unless that is said already (RFC 9110 section 12.5.5).
+
+    :param values: of Vary.
+    """
+    if not values:
         headers.push(_FIELD_OF_VARY, "vary", _FIELD)
         return
-    values = headers.getall("vary")
     named = {name.strip(" \t").lower() for value in values for name in value.split(",")}
     if "*" in named or "accept-encoding" in named:
         return
@@ -29,14 +34,15 @@ def vary(headers: Headers) -> None:
         headers.add("Vary", _FIELD)
 
 
-def recoded(headers: Headers, coding: str, style: Style) -> None:
-    """The fields of an answer whose content goes out in another coding than it came in."""
-    headers.remove_all(OF_THE_BYTES | {"content-encoding"})
-    if coding != IDENTITY:
-        headers.add("Content-Encoding", coding)
-    tag = headers.get("etag")
+def recoded(headers: Headers, tag: str | None, coding: str, style: Style) -> None:
+    """The fields of an answer whose content goes out in another coding than it came in.
+
+    :param tag: the value of ETag, if there is one.
+    """
+    fields = [] if coding == IDENTITY else [("Content-Encoding", coding)]
     if tag is not None:
-        headers["ETag"] = of_coded(tag, coding, style)
+        fields.append(("ETag", of_coded(tag, coding, style)))
+    headers.swap(_OF_THE_CODING, fields)
 
 
 def unchanged(headers: Headers, asked: list[str], coding: str, style: Style) -> bool:
@@ -57,9 +63,8 @@ def unchanged(headers: Headers, asked: list[str], coding: str, style: Style) -> 
     return True
 
 
-def forbids(headers: Headers) -> bool:
+def forbids(values: Sequence[str]) -> bool:
     """Whether Cache-Control holds `no-transform` (RFC 9111 sections 5.2.1.6 and 5.2.2.6)."""
-    values = headers.getall("cache-control")
     return any(
         part.strip(" \t").lower() == "no-transform"
         for value in values

@@ -10,7 +10,7 @@ forbids it (`Cache-Control: no-transform`). See docs/compression.md.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 from mimetypes import guess_type
 from typing import ClassVar
@@ -44,6 +44,8 @@ from proxy.api import (
     installed,
 )
 
+_LOOKED_AT = frozenset({"cache-control", "content-encoding", "content-length", "content-type", "etag", "vary"})
+_ASKED = frozenset({"accept-encoding", "cache-control"})
 _CONDITIONS = frozenset({"if-match", "if-none-match", "if-range"})
 _ENTITY_CONDITIONS = ("if-match", "if-none-match")
 _NO_CONTENT = frozenset({204, 205})
@@ -51,6 +53,8 @@ _NO_CONTENT = frozenset({204, 205})
 _AT_ONCE = 8192  # coded bytes of a body in memory that are undone on the loop, and what they may become
 _LITTLE = Limits(size=262144)
 _WHOLE = 262144  # bytes of a body in memory that a thread codes in one go, before anything is sent
+
+Fields = Mapping[str, Sequence[str]]  # values by lower-case names
 
 # The request as the client sent it, where the upstream gets another: those further out see their own again.
 _CLIENTS: Key[Request] = Key("compress.request")
@@ -133,30 +137,32 @@ class Compress(Plugin[Config]):
         if response.status == 304:
             self._unchanged(request, response)
             return None
-        kind = self._kind(response.headers)
+        fields = response.headers.picked(_LOOKED_AT)
+        kind = self._kind(fields)
         if kind is None or self._off.covers(request.target):
             return None
-        vary(response.headers)
-        if response.status == 206 or forbids(response.headers):
+        vary(response.headers, fields.get("vary", ()))
+        if response.status == 206 or forbids(fields.get("cache-control", ())):
             return None
         exchange.recoder = self.recode
-        return self._recode(request, response, kind)
+        return self._recode(request, response, kind, fields)
 
     def recode(self, request: Request, response: Response) -> None:
         """Bring an answer from the coding that it has into the one that suits the client; :see: `Exchange.recoder`."""
-        kind = self._kind(response.headers)
+        fields = response.headers.picked(_LOOKED_AT)
+        kind = self._kind(fields)
         if kind is not None and not self._off.covers(request.target):
-            self._recode(request, response, kind, at_once=True)
+            self._recode(request, response, kind, fields, at_once=True)
 
     def _recode(
-        self, request: Request, response: Response, kind: Kind, *, at_once: bool = False
+        self, request: Request, response: Response, kind: Kind, fields: Fields, *, at_once: bool = False
     ) -> Awaitable[Answer] | None:
         """:returns: what has to be awaited first, unless `at_once`: then a body is coded while it goes out instead."""
-        had = applied(response.headers)
-        wanted = _wanted(request, self._offered)
-        if not self._applies(request, response, had, wanted):
+        had = applied(response.headers) if "content-encoding" in fields else ()
+        wanted = self._target(request, response, fields, had)
+        if wanted is None:
             return None
-        recoded(response.headers, wanted, self.config.etag)
+        recoded(response.headers, fields["etag"][0] if "etag" in fields else None, wanted, self.config.etag)
         if request.method == "HEAD" and not response.body.data:
             return None
         body = source = response.body
@@ -169,44 +175,50 @@ class Compress(Plugin[Config]):
         response.body = body if coder is None else self._encoded(body, kind, coder)
         return None
 
-    def _applies(self, request: Request, response: Response, had: tuple[str, ...], wanted: str) -> bool:
-        """Whether an answer is to be brought from the codings that it has into another."""
-        if forbids(request.headers):
-            return False
+    def _target(self, request: Request, response: Response, fields: Fields, had: tuple[str, ...]) -> str | None:
+        """The coding that an answer is to be brought into from those that it has; None where it is left alone."""
+        asked = request.headers.picked(_ASKED)
+        if forbids(asked.get("cache-control", ())):
+            return None
+        accepts = asked.get("accept-encoding", ())
+        wanted = choose(accepts, self._offered)
         if had:
-            return can_decode(had) and had != (wanted,) and self._may_recode(request, had)
-        return wanted != IDENTITY and not self._is_small(request, response)
+            applies = can_decode(had) and had != (wanted,) and self._may_recode(accepts, had)
+        else:
+            applies = wanted != IDENTITY and not self._is_small(request, response, fields)
+        return wanted if applies else None
 
     async def _coded_whole(self, response: Response, body: Body, data: bytes, coder: Coder) -> None:
         """A body in memory that is too much for the loop: coded in one go, its length is known too."""
         response.body = _like(body, await self._threads.run(partial(coder.apart, data)))
 
-    def _kind(self, headers: Headers) -> Kind | None:
-        types = headers.getall("content-type")
+    def _kind(self, fields: Fields) -> Kind | None:
+        types = fields.get("content-type")
         return self._kinds.find(types[0]) if types else None
 
     def _unchanged(self, request: Request, response: Response) -> None:
         """A 304 seldom tells its type: then the path's ending does, and what has none is taken for an API's."""
         headers = response.headers
-        kind = self._kind(headers)
-        if kind is None and "content-type" not in headers:
+        fields = headers.picked(_LOOKED_AT)
+        kind = self._kind(fields)
+        if kind is None and "content-type" not in fields:
             kind = self._kinds.find(guess_type(request.path)[0] or "application/json")
         if self._off.covers(request.target):
             return
         coding = IDENTITY if kind is None else _wanted(request, self._offered)
         asked = tags_in(request.headers.getall("if-none-match"))
         if unchanged(headers, asked, coding, self.config.etag) or kind is not None:
-            vary(headers)
+            vary(headers, fields.get("vary", ()))
 
-    def _may_recode(self, request: Request, had: tuple[str, ...]) -> bool:
+    def _may_recode(self, accepts: Sequence[str], had: tuple[str, ...]) -> bool:
         """Whether a body that is coded already is undone: always by `recode`, else for clients that cannot take it."""
-        return self.config.upstream == "recode" or any(_wanted(request, (one,)) != one for one in had)
+        return self.config.upstream == "recode" or any(choose(accepts, (one,)) != one for one in had)
 
-    def _is_small(self, request: Request, response: Response) -> bool:
+    def _is_small(self, request: Request, response: Response, fields: Fields) -> bool:
         size = response.body.size
         if request.method == "HEAD" and not size:
-            told = response.headers.get("content-length")
-            size = int(told) if told is not None and told.isdecimal() else None
+            told = fields.get("content-length", ("",))[0]
+            size = int(told) if told.isdecimal() else None
         return size is not None and size < max(self.config.min_size, 1)
 
     def _decoded(self, body: Body, codings: tuple[str, ...]) -> Body:

@@ -187,6 +187,30 @@ def test_any_of_leaves_unread_fields_unread() -> None:
     assert not Headers({"X-One": "*"}).any_of(names)
 
 
+FIELDS = [("Vary", "a"), ("Date", "x"), ("vary", "\xe9"), ("ETag", '"1"')]
+
+
+@pytest.mark.parametrize("unread", [True, False])
+def test_some_fields_can_be_picked_in_one_go(unread: bool) -> None:
+    wire = [(name.encode(), value.encode("latin-1")) for name, value in FIELDS]
+    headers = Headers.unread(wire) if unread else Headers(FIELDS)
+    assert headers.picked(frozenset({"vary", "etag", "age"})) == {"vary": ["a", "\xe9"], "etag": ['"1"']}
+    assert (headers.wire is not None) is unread
+
+
+@pytest.mark.parametrize("unread", [True, False])
+def test_some_fields_can_be_swapped_for_others(unread: bool) -> None:
+    wire = [(name.encode(), value.encode("latin-1")) for name, value in FIELDS]
+    headers = Headers.unread(wire, dated=True) if unread else Headers(FIELDS)
+    headers.swap(frozenset({"vary", "etag", "age"}), [("ETag", 'W/"1"'), ("Age", "\xe9")])
+    assert (headers.wire is not None) is unread
+    assert headers.encode() == b'Date: x\r\nETag: W/"1"\r\nAge: \xe9'
+    assert headers.has_date()
+    headers.swap(frozenset({"date"}), ())
+    assert not headers.has_date()
+    assert (headers.items(), headers.keys) == ([("ETag", 'W/"1"'), ("Age", "\xe9")], ["etag", "age"])
+
+
 class TestRendered:
     """Fields that many messages share."""
 
@@ -217,4 +241,11 @@ class TestRendered:
         copy = self.made().copy()
         copy.add("B", "3")
         assert copy.encode() == b"A: 1\r\nDate: x\r\nB: 3"
+        assert len(self.WIRE) == 2
+
+    def test_who_swaps_some_has_their_own(self) -> None:
+        one = self.made()
+        one.swap(frozenset({"a"}), [("B", "3")])
+        assert one.encode() == b"Date: x\r\nB: 3"
+        assert self.made().encode() == b"the block"
         assert len(self.WIRE) == 2
