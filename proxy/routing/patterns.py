@@ -61,6 +61,14 @@ class PathPattern:
             return Kind.PATTERN_PREFIX if self.star else Kind.PATTERN
         return Kind.PREFIX if self.star else Kind.EXACT
 
+    @property
+    def fixed(self) -> str:
+        """The literal text of a pattern without parameters, else nothing.
+
+        Of one kind and length, patterns with different ones share no path; so a thousand routes are soon compared.
+        """
+        return "" if self.names else self.literals[0]
+
     @cached_property
     def _regex(self) -> re.Pattern[str]:
         parts = [re.escape(self.literals[0])]
@@ -86,7 +94,7 @@ class PathPattern:
 
     def overlaps(self, other: PathPattern) -> bool:
         """Whether some path fits both; asked only of patterns of one kind."""
-        mine, theirs = sorted((self._segments(), other._segments()), key=len)
+        mine, theirs = sorted((self._segments, other._segments), key=len)
         if not self.star:
             return len(mine) == len(theirs) and all(map(_agree, mine, theirs))
         tail, counterpart = mine[-1], theirs[len(mine) - 1]
@@ -96,6 +104,7 @@ class PathPattern:
             return tail.startswith(counterpart) or counterpart.startswith(tail)
         return counterpart == "{}" or counterpart.startswith(tail)
 
+    @cached_property
     def _segments(self) -> list[str]:
         return "{}".join(self.literals).split("/")
 

@@ -7,7 +7,7 @@ routes with the same patterns and the same order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations, groupby
+from itertools import chain, combinations
 from typing import Generic, TypeVar
 
 from proxy.errors import BadRequest
@@ -75,8 +75,11 @@ class Router(Generic[T]):
 
     def ties(self) -> list[tuple[Route[T], Route[T]]]:
         """Pairs of routes between which, for some request, only the order in the file decides."""
-        equals = [combinations(list(group), 2) for _, group in groupby(self._routes, key=precedence)]
-        return [(one, other) for pairs in equals for one, other in pairs if _meet(one, other)]
+        rivals: dict[tuple[Precedence, str], list[Route[T]]] = {}
+        for route in self._routes:
+            rivals.setdefault((precedence(route), route.pattern.fixed), []).append(route)
+        pairs = chain.from_iterable(combinations(equals, 2) for equals in rivals.values())
+        return [(one, other) for one, other in pairs if _meet(one, other)]
 
     def _look(self, path: str, request: Request) -> Route[T] | None:
         for table in self._anywhere or self._tables_for(request):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from proxy.errors import BadRequest
 from proxy.message import Headers, Request
 from proxy.routing import Match, Rewrite, Route, Router
+from proxy.routing.router import precedence
 
 
 def route(name: str, path: str = "/*", *hosts: str, **more: object) -> Route[str]:
@@ -348,6 +350,22 @@ def brute(routes: Sequence[Route[str]], request: Request) -> Route[str] | None:
         and (not route.match.headers or request.headers.get("x") == "1")
     ]
     return min(fitting, key=key, default=None)
+
+
+@given(st.lists(routes(), max_size=12))
+def test_ties_are_all_pairs_that_only_their_order_tells_apart(routes: list[Route[str]]) -> None:
+    def tied(one: Route[str], other: Route[str]) -> bool:
+        hosts, others = set(one.hosts), set(other.hosts)
+        methods, more = one.match.methods, other.match.methods
+        return (
+            precedence(one) == precedence(other)
+            and (hosts == others == set() or bool(hosts & others))
+            and one.pattern.overlaps(other.pattern)
+            and (not methods or not more or bool(methods & more))
+        )
+
+    found = {frozenset(map(id, pair)) for pair in Router(routes).ties()}
+    assert found == {frozenset(map(id, pair)) for pair in combinations(routes, 2) if tied(*pair)}
 
 
 @settings(max_examples=400, deadline=None)
