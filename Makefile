@@ -25,8 +25,8 @@ ENGINE_COVERAGE := 95
 # B404, B603: ruff asks for a reason beside every process that is started.
 BANDIT_SKIP := B105,B311,B404,B603
 
-.PHONY: help run test coverage lint style types imports security sizes fresh bench soak docs schema lock image \
-	image-test clean
+.PHONY: help run test coverage lint style types imports security sizes fresh bench regress soak docs schema lock \
+	image image-test clean
 .DEFAULT_GOAL := help
 
 help:
@@ -72,6 +72,9 @@ soak: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(ARGS)
+
+regress: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.regress $(ARGS)
 
 coverage: $(VENV)/.dev
 	@rm -f .coverage .coverage.*

@@ -236,12 +236,13 @@ class PasserelleBare(Passerelle):
         return plan.write("passerelle-forward.yaml")
 
 
-def _idle(file: str) -> str:
+def idle_chain(file: str) -> str:
+    """Return YAML for a chain of `PLUGINS` instances of the plugin in `file`."""
     path = _HERE / "configs" / file
     return "[" + ", ".join(f"{{{path}: {{}}, id: idle{number}}}" for number in range(PLUGINS)) + "]"
 
 
-def _others() -> str:
+def other_routes() -> str:
     """Routes beside the one that is asked for."""
     rows = (f"\n  - {{name: r{n}, match: {{path: /r{n}/*}}, upstream: origin}}" for n in range(ROUTES - 1))
     return "".join(rows)
@@ -249,9 +250,9 @@ def _others() -> str:
 
 # What the scenarios add to the bare configuration.
 _MORE: dict[Serve, dict[str, str]] = {
-    "plugins": {"PLUGINS": _idle("idle.py")},
-    "plugins-thrice": {"PLUGINS": _idle("idle3.py")},
-    "routes": {"ROUTES": _others()},
+    "plugins": {"PLUGINS": idle_chain("idle.py")},
+    "plugins-thrice": {"PLUGINS": idle_chain("idle3.py")},
+    "routes": {"ROUTES": other_routes()},
 }
 
 
