@@ -18,7 +18,7 @@ from proxy.registry import Registry
 
 MARK = "getsid"
 WARM_UP = 60  # requests, after which the interpreter has specialised what it runs
-COUNTED = 100  # requests between two marks
+COUNTED = 256  # requests between two marks; ids are made 256 at a time, so one such making falls to every path
 
 
 def mark() -> None:
