@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from plugins.webhook.config import EndpointConfig
 from plugins.webhook.figures import Figures
 from plugins.webhook.formats import BATCH, message
-from plugins.webhook.health import Health
+from plugins.webhook.health import Health, Mark
 from plugins.webhook.pace import Pace
 from plugins.webhook.sender import Sender
 from plugins.webhook.signing import Secret
@@ -99,7 +99,7 @@ class Courier:
         self._flying: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._held_until = 0.0
-        self._saved = ""
+        self._saved: Mark = ()
         self._told_of_secrets = False
         self.health: Health | None = None
         self.resting = False
@@ -190,7 +190,7 @@ class Courier:
         self._held_until = now + _OWNED
         if self.health is None:
             self.health = Health(notes.state, self.config.mark)
-            self._saved = ""
+            self._saved = ()
             if self.health.rotate(self.config.key, now):
                 await self._save(self.health)
         if notes.asked != self.health.notes.asked:
@@ -305,7 +305,7 @@ class Courier:
         for seconds in (*_SETTLE_AGAIN, None):
             try:
                 settled = self._tools.store.deliveries.settle(outcome)
-                if self.health is not None:
+                if self.health is not None and self.health.mark != self._saved:
                     await asyncio.gather(settled, self._save(self.health))
                 else:
                     await settled
@@ -317,7 +317,7 @@ class Courier:
                 await asyncio.sleep(seconds)
 
     async def _save(self, health: Health) -> None:
-        """Keep the notes, if they have changed in what matters."""
-        if health.mark != self._saved:
-            self._saved = health.mark
-            await self._tools.store.endpoints.save(self.config.id, health.text())
+        """Keep the notes."""
+        mark = health.mark
+        await self._tools.store.endpoints.save(self.config.id, health.text())
+        self._saved = mark

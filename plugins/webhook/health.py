@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 _IN_A_ROW = 10  # failures that open the breaker
 _SHARE, _OF_AT_LEAST, _WITHIN = 0.7, 10, 300.0  # or this share of at least so many within so many seconds
@@ -20,7 +22,9 @@ _GIVEN_UP, _AT_LEAST = 120 * 3600.0, 20  # seconds of nothing but failure, and a
 _REMEMBERED = 1000  # results
 _ROTATION = 86400.0  # seconds for which the secrets before the current one sign as well
 _KEPT = ("config", "asked", "key", "rotated", "last_success")  # by an endpoint that begins anew
-_FLEETING = ("last_status", "last_success")  # the last of the notes
+_FLEETING = ("last_status", "last_success")  # not kept for their own sake
+
+Mark: TypeAlias = "tuple[object, ...]"
 
 
 @dataclass(slots=True)
@@ -65,6 +69,9 @@ class Notes:
             return cls()
 
 
+_LASTING: Callable[[Notes], Mark] = attrgetter(*(item.name for item in fields(Notes) if item.name not in _FLEETING))
+
+
 class Health:
     """The judgement about one endpoint.
 
@@ -83,10 +90,9 @@ class Health:
         return json.dumps(asdict(self.notes))
 
     @property
-    def mark(self) -> str:
+    def mark(self) -> Mark:
         """What changes when the notes are worth keeping: not with every success."""
-        notes = self.notes
-        return json.dumps([*asdict(notes).values()][: -len(_FLEETING)])
+        return _LASTING(self.notes)
 
     @property
     def is_probing(self) -> bool:
