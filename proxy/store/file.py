@@ -2,7 +2,8 @@
 
 WAL, so that readers and the writers of several processes keep out of each other's way, and `synchronous=FULL`, so that
 what was committed outlasts a loss of power. A file that SQLite finds corrupt is moved aside, never deleted, and a new
-one begun: an outbox that refuses everything until somebody comes would lose more than it keeps.
+one begun with what can be read of it: an outbox that refuses everything until somebody comes would lose more than it
+keeps.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import os
 import sqlite3
 import sys
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 from proxy.store.repositories import StoreUnavailable
+from proxy.store.salvage import salvage
 
 log = logging.getLogger("passerelle.store")
 
@@ -113,6 +116,8 @@ class File:
             return 0
 
     def _opened(self) -> sqlite3.Connection:
+        with suppress(OSError):  # whatever it is, SQLite will tell
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         connection = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -123,7 +128,6 @@ class File:
         except BaseException:
             connection.close()
             raise
-        os.chmod(self.path, 0o600)
         return connection
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
@@ -155,6 +159,17 @@ class File:
                 if part.exists():
                     part.rename(f"{aside}{suffix}")
             log.error("%s is corrupt: it was moved to %s, and a new one is begun", self.path, aside.name)
+            self._take_over(aside)
+
+    def _take_over(self, aside: Path) -> None:
+        """Put what is still owed into the new file."""
+        try:
+            with closing(self._opened()) as connection:
+                count = salvage(aside, connection)
+        except sqlite3.Error as error:
+            log.error("what is owed by %s was not saved: %s", aside.name, error)
+        else:
+            log.warning("%d deliveries were saved from %s", count, aside.name)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -10,7 +10,7 @@ from proxy.store.file import File
 from proxy.store.records import EndpointNotes, NewEvent, StoredEvent
 from proxy.store.repositories import EventSource
 from proxy.store.sqlite_deliveries import SqliteDeliveries
-from proxy.store.thread import Thread
+from proxy.store.thread import Alarm, Thread
 
 _CHUNK = 1000  # events forgotten at once, so that nobody waits long behind that
 
@@ -51,8 +51,9 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self._writer = Thread(File(path), "writer", _draw)
-        self._reader = Thread(File(path), "reader")
+        alarm = Alarm()
+        self._writer = Thread(File(path), "writer", alarm, _draw)
+        self._reader = Thread(File(path), "reader", alarm)
         self.events = _Events(self._writer, self._reader)
         self.deliveries = SqliteDeliveries(self._writer, self._reader)
         self.endpoints = _Endpoints(self._writer, self._reader)

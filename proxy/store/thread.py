@@ -52,15 +52,41 @@ class _Job:
             self.future.set_exception(self.error)
 
 
+class Alarm:
+    """Tells once that a file cannot be used, whoever notices, and once that it can be used again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failing: set[str] = set()
+
+    def failed(self, name: str, trouble: StoreUnavailable) -> None:
+        """A thread could not use it."""
+        with self._lock:
+            if not self._failing:
+                log.error("the store cannot be used: %s; it is tried again", trouble)
+            self._failing.add(name)
+
+    def recovered(self, name: str, *, wholly: bool) -> None:
+        """A thread could use it again, `wholly` when it has also written."""
+        with self._lock:
+            before = len(self._failing)
+            self._failing = set() if wholly else self._failing - {name}
+            if before and not self._failing:
+                log.warning("the store can be used again")
+
+
 class Thread:
     """Does work on a file, one piece after the other.
 
+    :param alarm: shared by all threads of a file.
     :param draw: keeps what a source has, within the transaction; tells how much that was. None for a thread that only
         reads, and needs no transactions.
     """
 
-    def __init__(self, file: File, name: str, draw: Draw | None = None) -> None:
+    def __init__(self, file: File, name: str, alarm: Alarm, draw: Draw | None = None) -> None:
         self._file = file
+        self._name = name
+        self._alarm = alarm
         self._draw = draw
         self._jobs: deque[_Job] = deque()
         self._sources: list[EventSource] = []
@@ -160,13 +186,13 @@ class Thread:
         for source in self._sources:
             source.settled(trouble)
         if self._trouble == 0:
-            log.error("the store cannot be used: %s; it is tried again", trouble)
+            self._alarm.failed(self._name, trouble)
         self._trouble += 1
 
     def _recovered(self) -> None:
         if self._trouble:
-            log.warning("the store can be used again")
-        self._trouble = 0
+            self._trouble = 0
+            self._alarm.recovered(self._name, wholly=self._draw is not None)
 
 
 def _do(job: _Job, connection: sqlite3.Connection) -> None:

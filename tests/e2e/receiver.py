@@ -165,3 +165,10 @@ def until(true: Callable[[], bool], seconds: float = PATIENCE) -> bool:
             return True
         time.sleep(0.01)
     return true()
+
+
+def get(url: str) -> None:
+    """At least one request."""
+    traffic = Traffic(url)
+    assert until(lambda: len(traffic.answered) > 0)
+    traffic.stop()

@@ -1,4 +1,4 @@
-"""Webhooks of the real command: what operators do, and what happens to events when a process dies or a disk fails."""
+"""Webhooks of the real command: what operators do, and what happens to events when a process dies."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import json
 import os
 import random
 import re
-import resource
 import signal
-import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -17,7 +15,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Oracle
 
 from tests.e2e.conftest import COMMAND, Process, Run
-from tests.e2e.receiver import PATIENCE, SECRET, Receiver, Traffic, configured, endpoint, receiving, until
+from tests.e2e.receiver import PATIENCE, SECRET, Receiver, Traffic, configured, endpoint, get, receiving, until
 
 KILLS = int(os.environ.get("WEBHOOK_KILLS", "2"))
 SAFE = 0.025  # seconds after its publishing that an event is safe, with what a client needs to notice an answer
@@ -26,12 +24,6 @@ SAFE = 0.025  # seconds after its publishing that an event is safe, with what a 
 def command(*arguments: str) -> tuple[int, str]:
     done = subprocess.run([str(COMMAND), *arguments], check=False, capture_output=True, text=True, timeout=PATIENCE)
     return done.returncode, done.stdout + done.stderr
-
-
-def get(url: str) -> None:
-    traffic = Traffic(url)
-    assert until(lambda: len(traffic.answered) > 0)
-    traffic.stop()
 
 
 def verified(receiver: Receiver) -> None:
@@ -120,59 +112,6 @@ def test_nothing_is_lost_when_the_process_is_killed(run: Run, tmp_path: Path) ->
     assert all(len(found) == 1 for found in bodies.values())
     twice = len(receiver.got) - len(bodies)
     print(f"{KILLS} kills: {len(safe)} events, 0 lost, {twice} delivered twice, all there {took:.1f} s after")
-
-
-def limit(process: Process, size: int) -> None:
-    resource.prlimit(process.popen.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-
-def test_a_disk_that_is_full_stops_no_request_and_is_recovered_from(run: Run, tmp_path: Path) -> None:
-    with receiving() as receiver:
-        gateway = run("serve", "-c", str(configured(tmp_path, endpoint(receiver))))
-        admin, url = gateway.admin(), gateway.ready()
-        get(url)
-        assert until(lambda: len(receiver.got) > 0)
-        limit(gateway, 1)
-        traffic = Traffic(url, 0.005)
-        gateway.line("the store cannot be used")
-        during = len(traffic.answered)
-        assert until(lambda: len(traffic.answered) > during + 50)
-        code, told = command("webhooks", "list", "--admin", admin)
-        assert code == 0 or "the outbox cannot be used" in told
-        limit(gateway, resource.RLIM_INFINITY)
-        gateway.line("the store can be used again")
-        traffic.stop()
-        assert until(lambda: traffic.answered.keys() <= receiver.request_ids())
-        alarms = [line for line in gateway.told if "the store cannot be used" in line]
-        assert len(alarms) == 1
-
-
-def test_a_file_that_is_broken_or_locked_stops_no_request(run: Run, tmp_path: Path) -> None:
-    with receiving() as receiver:
-        gateway = run("serve", "-c", str(configured(tmp_path, endpoint(receiver))))
-        url = gateway.ready()
-        get(url)
-        assert until(lambda: len(receiver.got) > 0)
-        place = tmp_path / "state" / "webhooks.sqlite3"
-        other = sqlite3.connect(place, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        traffic = Traffic(url, 0.005)
-        assert until(lambda: len(traffic.answered) > 100)
-        other.execute("ROLLBACK")
-        other.close()
-        assert until(lambda: len(receiver.got) > 50)
-        broken = tmp_path / "broken"
-        broken.write_bytes(b"this is no database" * 1000)
-        for part in ("-wal", "-shm"):
-            place.with_name(f"{place.name}{part}").unlink(missing_ok=True)
-        broken.replace(place)
-        gateway.line("is corrupt")
-        seen = time.monotonic()
-        assert until(lambda: any(at > seen for at in traffic.answered.values()))
-        traffic.stop()
-        late = {name for name, at in traffic.answered.items() if at > seen}
-        assert until(lambda: late <= receiver.request_ids())
-        assert len(list(place.parent.glob("*.corrupt-*[0-9]"))) == 1
 
 
 def test_two_workers_share_one_outbox(run: Run, tmp_path: Path) -> None:

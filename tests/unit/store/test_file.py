@@ -31,6 +31,14 @@ def test_directory_and_file_are_private(file: File) -> None:
     assert file.path.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_somebody_else_has_said_about_it_stays(file: File) -> None:
+    file.connection()
+    file.close()
+    file.path.chmod(0o640)
+    file.connection()
+    assert file.path.stat().st_mode & 0o777 == 0o640
+
+
 def test_every_commit_is_on_disk(file: File) -> None:
     connection = file.connection()
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

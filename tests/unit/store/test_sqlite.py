@@ -107,7 +107,23 @@ async def test_a_corrupt_file_is_replaced_and_nothing_that_waits_is_lost(
     await asyncio.wait_for(source.kept.wait(), 5)
     assert await store.events.get("id1") is not None
     assert len(list(path.parent.glob("*.corrupt-*[0-9]"))) == 1
-    assert [record.message for record in caplog.records].count("the store can be used again") == 1
+    told = [record.message for record in caplog.records]
+    assert told.count("the store can be used again") == 1
+    assert sum("the store cannot be used" in line for line in told) == 1
+
+
+async def test_all_threads_of_a_file_give_one_alarm(
+    store: SqliteStore, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.mkdir()
+    for work in (store.endpoints.save("a", ""), store.deliveries.backlog(), store.endpoints.save("a", "")):
+        with pytest.raises(StoreUnavailable):
+            await work
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    path.rmdir()
+    await store.endpoints.save("a", "")
+    await store.deliveries.backlog()
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
 
 
 async def test_two_processes_claim_each_delivery_once(store: SqliteStore, path: Path) -> None:
