@@ -30,15 +30,23 @@ _UNSTORED = frozenset(
 # Fields that make some origins answer another request than the one that the key tells of: a way to poison a cache
 OVERRIDES = frozenset(
     {
+        "front-end-https",
+        "x-forwarded-method",
+        "x-forwarded-path",
+        "x-forwarded-protocol",
+        "x-forwarded-uri",
         "x-host",
         "x-http-host-override",
         "x-http-method",
         "x-http-method-override",
         "x-method-override",
+        "x-middleware-prefetch",
+        "x-now-route-matches",
         "x-original-host",
         "x-original-url",
         "x-override-url",
         "x-rewrite-url",
+        "x-url-scheme",
     }
 )
 
