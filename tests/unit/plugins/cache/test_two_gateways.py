@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from plugins.cache.control import Wanted
 from plugins.cache.plugin import HttpCache
+from proxy.cache.removal import ROOT
+from proxy.events import CacheCorrupt
 from proxy.message import Response
 from proxy.server.gateway import Gateway
 from proxy.settings import load_text
@@ -37,11 +42,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @asynccontextmanager
-async def pair(server: Server) -> AsyncIterator[list[GatewayKit]]:
+async def pair(server: Server, *, patient: bool = True) -> AsyncIterator[list[GatewayKit]]:
+    """Two of them.
+
+    :param patient: whether they wait for Redis for longer than in earnest, as on a busy machine they must.
+    """
     async with running(SETTINGS, plugins=[HttpCache], env={"REDIS": server.url}) as one:
         loaded = load_text(SETTINGS, {"REDIS": server.url, "UPSTREAM": one.upstream.url})
         gateway = Gateway(loaded, Local({"http_cache": HttpCache}), clock=one.clock)
         await gateway.start()
+        for link in (one.gateway.runtime.caches.link, gateway.runtime.caches.link):
+            assert link is not None
+            link.timeout = 5.0 if patient else link.timeout
         try:
             yield [one, GatewayKit(gateway, one.upstream, one.clock)]
         finally:
@@ -119,3 +131,59 @@ async def test_what_is_not_in_memory_is_one_miss_there(server: Server) -> None:
         await one.get("/counted")
         stats = one.plugin("http_cache")._parts.shelf.cache.stats  # type: ignore[attr-defined]  # the cache's
         assert (stats.l1.misses, stats.l2.misses) == (1, 1)
+
+
+async def test_an_entry_that_was_altered_is_a_miss_and_told_and_never_an_answer(server: Server, until: Any) -> None:
+    async with pair(server) as (one, other), server.client() as client:
+        one.upstream.reply(body("as it was"), body("anew"))
+        await other.get("/altered")
+        await until(lambda: not other.gateway.runtime.caches.link.busy)  # type: ignore[union-attr]  # there is a Redis
+        (key,) = [key async for key in client.scan_iter(match=ROOT + b"*e*/altered all *")]
+        stored = await client.get(key)
+        assert isinstance(stored, bytes)
+        assert b"as it was" in stored
+        await client.set(key, stored.replace(b"as it was", b"as it hat"))
+        assert (await one.get("/altered")).text == "anew"
+        (told,) = one.events_of("cache.corrupt")
+        assert isinstance(told, CacheCorrupt)
+        assert (told.cache, told.reason) == ("http_cache/http", "the checksum is wrong")
+
+
+async def test_clients_see_nothing_of_what_befalls_redis(tmp_path: Path, until: Any) -> None:
+    redis = Server(tmp_path)
+    redis.start()
+    async with pair(redis, patient=False) as (one, other):
+        one.upstream.reply(body("page"))
+        over, found = asyncio.Event(), Counter[tuple[int, str]]()
+
+        async def client(kit: GatewayKit, number: int) -> None:
+            while not over.is_set():
+                got = await kit.get(f"/{number % 40}")
+                found[got.status, got.text] += 1
+                number += 7
+
+        clients = [asyncio.create_task(client(kit, number)) for kit in (one, other) for number in range(3)]
+
+        async def goes_on() -> None:
+            seen = found.total()
+            await until(lambda: found.total() > seen + 60)
+
+        await goes_on()
+        async with redis.client() as direct:
+            await direct.flushall()
+            await goes_on()
+            await direct.config_set("maxmemory", "1")
+            await one.request("POST", "/0", body=b"")
+            await goes_on()
+        redis.signal(signal.SIGSTOP)
+        await goes_on()
+        redis.signal(signal.SIGCONT)
+        await goes_on()
+        redis.kill()
+        await goes_on()
+        redis.start()
+        await goes_on()
+        over.set()
+        await asyncio.gather(*clients)
+        assert set(found) == {(200, "page")}
+    redis.kill()
