@@ -2,7 +2,7 @@
 #
 #   make run     the gateway in front of a sample upstream, and what to try      make run ARGS=--help
 #   make test    every test, two at a time (JOBS=1: in this process)             make test ARGS="tests/unit -k retry"
-#   make lint    style, types, import rules, security, sizes
+#   make lint    style, types, import rules, security, sizes, shell and YAML files
 #
 # The first of these makes .venv and installs what the lock files pin. PYTHON=/path/to/python3.12 chooses another Python.
 
@@ -25,8 +25,8 @@ ENGINE_COVERAGE := 95
 # B404, B603: ruff asks for a reason beside every process that is started.
 BANDIT_SKIP := B105,B311,B404,B603
 
-.PHONY: help run test coverage lint style types imports security sizes fresh bench regress soak docs schema lock \
-	image image-test clean
+.PHONY: help run test coverage lint style types imports security sizes files fresh bench regress soak docs \
+	schema lock image image-test clean
 .DEFAULT_GOAL := help
 
 help:
@@ -85,7 +85,7 @@ coverage: $(VENV)/.dev
 
 # what is checked
 
-lint: style types imports security sizes
+lint: style types imports security sizes files
 
 style: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -102,6 +102,11 @@ security: $(VENV)/.dev
 
 sizes: $(VENV)/.dev
 	$(BIN)/python .ci/house.py proxy plugins benchmarks deploy docs tests .ci
+
+# config/ is checked by what reads it
+files: $(VENV)/.dev
+	$(BIN)/yamllint --strict compose.yaml deploy
+	$(BIN)/shellcheck .ci/run deploy/*/*.sh
 
 fresh: $(VENV)/.dev
 	$(BIN)/passerelle schema --check config/schema.json

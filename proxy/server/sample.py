@@ -1,7 +1,7 @@
 """A small upstream to try a gateway with: JSON, HTML, and paths that are slow, large, streaming or failing.
 
-`python -m proxy.server.sample [--port N] [--while-stdin]` serves it on loopback. All that a request can ask for is
-bounded, since people try things.
+`python -m proxy.server.sample [--host ADDRESS] [--port N] [--while-stdin]` serves it, on loopback unless it is told an
+address. All that a request can ask for is bounded, since people try things.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _number(request: web.Request, name: str, default: int, *, most: int) -> int:
     return min(int(text), most) if text.isascii() and text.isdigit() and len(text) < 12 else default
 
 
-async def serve(port: int, *, while_stdin: bool) -> None:
+async def serve(port: int, *, while_stdin: bool, host: str = HOST) -> None:
     """Serve until TERM or INT; with `while_stdin` also until the other end of stdin is closed.
 
     The URL is written to stdout as one line when it is ready.
@@ -176,9 +176,9 @@ async def serve(port: int, *, while_stdin: bool) -> None:
         await loop.connect_read_pipe(lambda: _UntilEnd(stop), sys.stdin)
     runner = web.AppRunner(application(), access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
     await runner.setup()
-    site = web.TCPSite(runner, HOST, port)
+    site = web.TCPSite(runner, host, port)
     await site.start()
-    print(f"http://{HOST}:{runner.addresses[0][1]}", flush=True)
+    print(f"http://{host}:{runner.addresses[0][1]}", flush=True)
     await stop.wait()
     await runner.cleanup()
 
@@ -196,10 +196,11 @@ class _UntilEnd(asyncio.Protocol):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve as the arguments say."""
     parser = argparse.ArgumentParser(prog="python -m proxy.server.sample", description=__doc__)
+    parser.add_argument("--host", default=HOST, metavar="ADDRESS", help=f"default: {HOST}")
     parser.add_argument("--port", type=int, default=0, help="default: one that is free")
     parser.add_argument("--while-stdin", action="store_true", help="end when stdin does")
     args = parser.parse_args(arguments)
-    asyncio.run(serve(args.port, while_stdin=args.while_stdin))
+    asyncio.run(serve(args.port, while_stdin=args.while_stdin, host=args.host))
 
 
 if __name__ == "__main__":
