@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 import nh3
 
-from proxy.sanitize.markup import tags
+from proxy.sanitize.markup import has_tag
 from proxy.sanitize.validate import RESERVED_NAMES
 from proxy.sanitize.wordlists import words
 
@@ -71,7 +71,7 @@ def clean_text(text: str) -> str:
 
 def has_markup(text: str) -> bool:
     """Whether a browser would make an element or comment of something in the text."""
-    return "<" in text and (next(tags(text), None) is not None or "<!" in text or "<?" in text)
+    return "<" in text and (has_tag(text) or "<!" in text or "<?" in text)
 
 
 def strip_controls(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 DEPTH = 4  # rounds; whoever encodes more often than that has no honest reason
+_LONG = 4096  # characters
 
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
 _PERCENT_U = re.compile(r"%u([0-9A-Fa-f]{4})")
@@ -23,7 +24,20 @@ _WIDE: dict[int, int | str] = {code: code - 0xFEE0 for code in range(0xFF01, 0xF
 _WIDE |= {0x2215: "/", 0x2044: "/", 0x2216: "\\", 0x29F8: "/", 0x2024: ".", 0x3002: ".", 0x02BC: "'", 0x02B9: "'"}
 _WIDE |= {0x300A: "<", 0x300B: ">", 0x3008: "<", 0x3009: ">"}
 _BREAKS = {"\\n": "\n", "\\r": "\r"}
-_CONTINUED = {0xC0: 1, 0xC1: 1, 0xE0: 2, 0xF0: 3, 0xF8: 4, 0xFC: 5}  # lead bytes that overlong forms begin with
+# UTF-8 (RFC 3629 section 4); what a decoder that does not look closely takes for it; and bytes that are neither
+_REGULAR = (
+    rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
+    rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
+)
+_LENIENT = (
+    rb"[\xc0\xc1][\x00-\xbf]|\xe0[\x00-\x9f][\x00-\xbf]|\xf0[\x00-\x8f][\x00-\xbf]{2}"
+    rb"|\xf8[\x00-\xbf]{4}|\xfc[\x00-\xbf]{5}"
+)
+_RUNS = re.compile(
+    rb"(?P<regular>(?:[\x00-\x7f]++|" + _REGULAR + rb")++)|(?P<long>" + _LENIENT + rb")"
+    rb"|(?:(?!" + _REGULAR + rb"|" + _LENIENT + rb")[\x80-\xff])++",
+    re.DOTALL,
+)
 
 
 class Readings(NamedTuple):
@@ -42,11 +56,11 @@ class Readings(NamedTuple):
 
 
 def readings(text: str, depth: int = DEPTH) -> Readings:
-    """Undo encodings, round by round.
+    """Undo encodings, round by round. Of a long text only its first and its last form are given.
 
     :param depth: the most rounds.
     """
-    if text.isascii() and "%" not in text and "&" not in text and "\\" not in text:
+    if "%" not in text and "&" not in text and "\\" not in text and text.isascii():
         return Readings((text, text.replace("+", " ")) if _is_plussed(text) else (text,))
     forms, percents, overlong, now = [text], 0, False, text
     for _ in range(depth):
@@ -59,11 +73,12 @@ def readings(text: str, depth: int = DEPTH) -> Readings:
         if now == before:
             break
         forms.append(now)
+    deep = len(forms) > depth and _ENCODED.search(now) is not None
+    if len(text) > _LONG:
+        forms = [text, now]
     if _is_plussed(now):
         forms.append(now.replace("+", " "))
-    return Readings(
-        tuple(dict.fromkeys(forms)), percents, overlong, now != forms[0] and _is_deep(now, len(forms), depth)
-    )
+    return Readings(tuple(dict.fromkeys(forms)), percents, overlong, deep)
 
 
 def unquoted(text: str) -> tuple[str, bool]:
@@ -90,11 +105,7 @@ def from_bytes(data: bytes) -> tuple[str, bool]:
 
 
 def _is_plussed(text: str) -> bool:
-    return "+" in text and " " not in text and len(text) < 8192
-
-
-def _is_deep(text: str, rounds: int, depth: int) -> bool:
-    return rounds > depth and _ENCODED.search(text) is not None
+    return "+" in text and " " not in text and len(text) < _LONG
 
 
 def _percent(text: str) -> tuple[str, bool]:
@@ -143,39 +154,21 @@ def _narrow(text: str) -> str:
 
 
 def _lenient(data: bytes) -> tuple[str, bool]:
-    made, at, long = [], 0, False
-    while at < len(data):
-        lead = data[at]
-        if lead < 0x80:
-            made.append(chr(lead))
-            at += 1
+    made, long = [], False
+    for found in _RUNS.finditer(data):
+        kind = found.lastgroup
+        if kind == "regular":
+            made.append(found[0].decode())
             continue
-        size = _CONTINUED.get(lead)
-        if size is not None and at + size < len(data) and all(byte < 0xC0 for byte in data[at + 1 : at + size + 1]):
-            read = _spelt(lead, data[at + 1 : at + size + 1])
-            if read is not None:
-                made.append(read)
-                at += size + 1
-                long = True
-                continue
-        read, width = _regular(data, at)
-        made.append(read)
-        at += width
+        read = _spelt(found[0]) if kind == "long" else None
+        long = long or read is not None
+        made.append(found[0].decode("latin-1") if read is None else read)
     return "".join(made), long
 
 
-def _spelt(lead: int, rest: bytes) -> str | None:
+def _spelt(sequence: bytes) -> str | None:
     """The ASCII character that an overlong sequence spells, or None when it is no such thing."""
-    code = lead & (0x1F if len(rest) == 1 else 0x0F if len(rest) == 2 else 0x07 if len(rest) == 3 else 0x03)
-    for byte in rest:
+    code = sequence[0] & (0x1F, 0x0F, 0x07, 0x03, 0x01)[len(sequence) - 2]
+    for byte in sequence[1:]:
         code = code << 6 | byte & 0x3F
     return chr(code) if code < 0x80 else None
-
-
-def _regular(data: bytes, at: int) -> tuple[str, int]:
-    lead = data[at]
-    width = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-    try:
-        return data[at : at + width].decode(), width
-    except UnicodeDecodeError:
-        return chr(lead), 1

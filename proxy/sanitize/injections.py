@@ -7,7 +7,8 @@ first, and then for what an attack needs behind them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
@@ -83,39 +84,58 @@ _MAIL_NAMES = (
     "refresh:",
     "location:",
 )
-_CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNPRINTABLE = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u560a\u560d\u0085\u2028]")
+_INCLUDE_WORDS = words("xmlns xinclude include import value stylesheet variable schemalocation")
+_SIGN_WORDS = _SCRIPT_WORDS | _INCLUDE_WORDS | {"prototype", "__proto__"}
+_SIGNS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u560a\u560d\u0085\u2028$(){}#@]|\|\||&&|<[!%]|\[\[|\.class")
+_FILTER = re.compile(r"[*|&=]|\)[()]")
+_HEAD = 400  # characters in which a filter or a header field must show itself
+_INSIDE = 300  # characters of an expression that are looked at
+_MARKS = 40  # expressions that are
+_LOOKED_UP = 4096  # characters of look-ups that are followed
 
 
-def find(reading: Reading) -> Iterator[Hit]:
+def find(reading: Reading) -> Iterable[Hit]:
     """What in a text speaks one of these languages; a rule may be told several times."""
+    if _SIGNS.search(reading.text) is not None or not reading.words.isdisjoint(_SIGN_WORDS):
+        return _found(reading)
+    return ()
+
+
+def _found(reading: Reading) -> Iterator[Hit]:
     text, words = reading.text, reading.words
-    if "\0" in text:
-        at = text.index("\0")
-        yield Hit("encoding.null", at, at + 1)
-    if _BREAK.search(text) is not None:
-        yield from _breaks(text)
+    if _CONTROL.search(text) is not None:
+        yield from _controls(text)
     if "$" in text:
         yield from _search("nosql.operator", _NOSQL_KEY, text)
     if not words.isdisjoint(_SCRIPT_WORDS) or "||" in text or "&&" in text:
         yield from _search("nosql.script", _NOSQL_SCRIPT, reading.lowered)
     if _MARK.search(text) is not None:
         yield from _templates(reading)
-    if ("(" in text or ")" in text) and (
-        "*" in text or "|" in text or "&" in text or "=" in text or ")(" in text or "))" in text
-    ):
-        yield from _filters(text)
-    if "<" in text or "xmlns" in words:
+    if ")" in text and _FILTER.search(text, 0, _HEAD) is not None or "*(" in text or "(*" in text:
+        yield from _filters(text[:_HEAD])
+    if "<!" in text:
         yield from _search("xml.entity", _ENTITY, reading.lowered)
+    if not words.isdisjoint(_INCLUDE_WORDS):
         yield from _search("xml.include", _INCLUDE, reading.lowered)
     if "prototype" in words or "__proto__" in words:
         yield from _search("prototype.key", _PROTOTYPE, text)
-    yield from _search("encoding.control", _CONTROL, text)
 
 
 def _search(rule: str, pattern: re.Pattern[str], text: str) -> Iterator[Hit]:
     found = pattern.search(text)
     if found is not None:
         yield Hit(rule, found.start(), found.end())
+
+
+def _controls(text: str) -> Iterator[Hit]:
+    at = text.find("\0")
+    if at >= 0:
+        yield Hit("encoding.null", at, at + 1)
+    if _BREAK.search(text) is not None:
+        yield from _breaks(text)
+    yield from _search("encoding.control", _UNPRINTABLE, text)
 
 
 def _filters(text: str) -> Iterator[Hit]:
@@ -127,7 +147,7 @@ def _filters(text: str) -> Iterator[Hit]:
 
 def _breaks(text: str) -> Iterator[Hit]:
     """A line break is text's own; a header field behind the first one, in a value without spaces, is not."""
-    found = _FIELD.search(text)
+    found = _FIELD.search(text[:_HEAD])
     if found is not None:
         before = text[: found.start()]
         if " " not in before.strip() and before.count("\n") < 2 and len(before) < 200 and not _is_letter(text, found):
@@ -146,22 +166,18 @@ def _is_letter(text: str, found: re.Match[str]) -> bool:
 def _templates(reading: Reading) -> Iterator[Hit]:
     text = reading.text
     found = _LOOKUP_TEXT.search(text) if "${" in text else None
-    if found is not None and "jndi" in _looked_up(text):
+    if found is not None and "jndi" in _looked_up(text[found.start() : found.start() + _LOOKED_UP]):
         yield Hit("lookup.jndi", found.start(), found.end())
-    mark = _EXPRESSION.search(text)
-    if mark is None:
-        return
-    inside = text[mark.start() : mark.start() + 600]
-    computes = _COMPUTES.search(inside.lower())
-    if computes is not None and _is_within(inside, computes.start()):
-        yield Hit("template.expression", mark.start(), mark.start() + computes.end())
-    elif mark[0] in ("{{", "{%", "<%"):
-        yield Hit("template.mark", mark.start(), mark.end())
-
-
-def _is_within(inside: str, at: int) -> bool:
-    """Whether what computes stands in the expression itself: its line has not ended."""
-    return "\n" not in inside[:at] and at < 300
+    shown = None
+    for mark in islice(_EXPRESSION.finditer(text), _MARKS):
+        shown = shown or mark
+        inside = reading.lowered[mark.start() : mark.start() + _INSIDE].partition("\n")[0]
+        computes = _COMPUTES.search(inside)
+        if computes is not None:
+            yield Hit("template.expression", mark.start(), mark.start() + computes.end())
+            return
+    if shown is not None and shown[0] in ("{{", "{%", "<%"):
+        yield Hit("template.mark", shown.start(), shown.end())
 
 
 def _looked_up(text: str) -> str:

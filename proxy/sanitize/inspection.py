@@ -8,7 +8,7 @@ shown to the detectors. Time is linear in the text's length, whatever it holds.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from proxy.sanitize import injections, paths, shell, sql, xss
@@ -18,7 +18,7 @@ from proxy.sanitize.rules import FAMILIES, RULES, Hit, Rule
 
 _ODD = re.compile(r"[^\w .,:@+-]|\.\.|--|__|prototype|\+.*\+", re.DOTALL)
 _SQL_WORDS = re.compile(r"select|union|\border\s++by|waitfor|\bor\b|\band\b|having|shutdown", re.IGNORECASE)
-_DETECTORS: tuple[tuple[frozenset[str], Callable[[Reading], Iterator[Hit]]], ...] = (
+_DETECTORS: tuple[tuple[frozenset[str], Callable[[Reading], Iterable[Hit]]], ...] = (
     (frozenset({"sql"}), sql.find),
     (frozenset({"xss"}), xss.find),
     (frozenset({"shell"}), shell.find),
@@ -94,14 +94,13 @@ def _hits(read: Readings, families: Collection[str]) -> Iterator[tuple[str, str,
     for form in read.forms:
         reading = Reading(form)
         for of, find in _DETECTORS:
-            if not everything and of.isdisjoint(families):
-                continue
-            for rule, start, end in find(reading):
-                if everything or rule.partition(".")[0] in families:
-                    yield rule, form, start, end
-                    if rule == "path.relative" and read.percents:
-                        yield "path.encoded", form, start, end  # nobody honest encodes the dots of a path
-    if "encoding" in families:
+            if everything or not of.isdisjoint(families):
+                for rule, start, end in find(reading):
+                    if everything or rule.partition(".")[0] in families:
+                        yield rule, form, start, end
+                        if rule == "path.relative" and read.percents:
+                            yield "path.encoded", form, start, end  # nobody honest encodes the dots of a path
+    if (read.overlong or read.deep or read.percents > 1) and "encoding" in families:
         yield from _encodings(read)
 
 

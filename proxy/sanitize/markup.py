@@ -1,7 +1,8 @@
 """Cut text into the elements that a browser would make of it, after the states of the HTML standard's tokenizer.
 
-Only what matters to an attack is kept: names of elements and attributes, and values. Whatever stands before `<` is
-text; a tag that does not end is kept as well, for the page that the text is put into may end it.
+Only what matters to an attack is given: names of elements, and those attributes that a reader asks for; all others are
+skipped by the pattern engine, for a text can be made of nothing but attributes. Whatever stands before `<` is text; a
+tag that does not end is read as well, for the page that the text is put into may end it.
 """
 
 from __future__ import annotations
@@ -10,16 +11,27 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_TAG = re.compile(r"<(/?)[\x00-\x1f]*+([A-Za-z][^\s/>\x00-\x20]*+)")
-_SPACE = "\t\n\x0b\x0c\r /\x00\xa0"
-_NAME = re.compile(r"[^\s/>=\x00]++|=[^\s/>=\x00]*+")
-_GAP = re.compile(r"[\s/\x00]*+")
-_EQUALS = re.compile(r"[\s\x00]*+=[\s\x00]*+")
-_VALUE = re.compile(r"\"([^\"]*+)\"?+|'([^']*+)'?+|`([^`]*+)`?+|([^\s>]++)")
+_TAG = re.compile(r"<(/?[\x00-\x1f]*+[A-Za-z][^\s/>\x00-\x20]*+)")
+_GAP = r"[\s/\x00]*+"
+_NAME = r"(?:[^\s/>=\x00]++|=[^\s/>=\x00]*+)"
+_EQUALS = r"[\s\x00]*+=[\s\x00]*+"
+_VALUE = r"(?:\"[^\"]*+\"?+|'[^']*+'?+|`[^`]*+`?+|[^\s>]++)"
+_CODE = r"[\"'`>]*+(?:on[a-z0-9_]{3}|style(?![^\s/>=\x00])|srcdoc(?![^\s/>=\x00]))"
+_ANY = rf"{_NAME}{_EQUALS}"
+
+
+def _attributes(wanted: str) -> re.Pattern[str]:
+    """Skips attributes up to one that is wanted, which is group 1 with its value in group 2; or up to their end."""
+    skipped = rf"(?:{_GAP}(?!{wanted}){_NAME}(?:{_EQUALS}{_VALUE}?+)?+)*+{_GAP}"
+    return re.compile(rf"{skipped}(?:(?={wanted})({_NAME})(?:{_EQUALS}({_VALUE})?+)?+)?+")
+
+
+CODE = _attributes(_CODE)
+WITH_VALUES = _attributes(rf"(?:{_CODE}|{_ANY})")
 
 
 class Attribute(NamedTuple):
-    """An attribute; `start` and `end` are its place in the text."""
+    """An attribute; `start` and `end` are its place in the text. A value is without its quotes."""
 
     name: str
     value: str
@@ -30,52 +42,51 @@ class Attribute(NamedTuple):
 class Tag(NamedTuple):
     """A tag.
 
-    :ivar name: in lower case, without a namespace's prefix.
-    :ivar closing: whether it is an end tag.
-    :ivar attributes: in order; names in lower case.
+    :ivar name: without a namespace's prefix.
+    :ivar attributes: those that were asked for, in order.
     :ivar whole: whether its `>` was there.
     """
 
     name: str
-    closing: bool
     attributes: tuple[Attribute, ...]
     start: int
-    end: int
     whole: bool
 
 
-def tags(text: str) -> Iterator[Tag]:
-    """Every tag in turn. Linear: reading goes on behind the tag's name, for attributes may hide tags in their"
-    " values."""
-    at = 0
-    done = 0  # where the last attributes ended: nothing before is read as attributes again
-    while (found := _TAG.search(text, at)) is not None:
-        at = found.end()
-        attributes: tuple[Attribute, ...] = ()
-        end, whole = at, text[at : at + 1] == ">"
-        if at >= done:
-            attributes, end, whole = attributes_of(text, at)
-            done = end
-        yield Tag(found[2].lower().rpartition(":")[2], found[1] == "/", attributes, found.start(), end, whole)
+def has_tag(text: str) -> bool:
+    """Whether there is any tag."""
+    return _TAG.search(text) is not None
 
 
-def attributes_of(text: str, at: int) -> tuple[tuple[Attribute, ...], int, bool]:
-    """The attributes from `at` on, to `>` or the end.
+def names(text: str) -> dict[str, None]:
+    """The names of all tags, each once, in order; with a slash before those of end tags. Tags in the values of
+    attributes count: what shows the text may see them first."""
+    return dict.fromkeys(_TAG.findall(text))
 
-    :returns: them, where they ended, and whether there was a `>`.
+
+def tags(text: str, wanted: re.Pattern[str]) -> Iterator[Tag]:
+    """Every tag in turn that has an attribute that is wanted.
+
+    :param text: in lower case.
+    :param wanted: `CODE` for handlers, styles and documents, `WITH_VALUES` for whatever has a value too.
     """
+    at = 0
+    while (found := _TAG.search(text, at)) is not None:
+        attributes, at = attributes_of(text, found.end(), wanted)
+        if attributes:
+            name = found[1].lstrip("/").rpartition(":")[2]
+            yield Tag(name, tuple(attributes), found.start(), text[at : at + 1] == ">")
+
+
+def attributes_of(text: str, at: int, wanted: re.Pattern[str]) -> tuple[list[Attribute], int]:
+    """The wanted attributes from `at` on, to `>` or the end. :returns: them, and where they ended."""
     made: list[Attribute] = []
-    while True:
-        gap = _GAP.match(text, at)
-        at = gap.end() if gap is not None else at
-        name = _NAME.match(text, at)
-        if name is None:
-            return tuple(made), at, text[at : at + 1] == ">"
-        at = name.end()
-        value = ""
-        if (equals := _EQUALS.match(text, at)) is not None:
-            at = equals.end()
-            found = _VALUE.match(text, at)
-            if found is not None:
-                value, at = found[1] or found[2] or found[3] or found[4] or "", found.end()
-        made.append(Attribute(name[0].lower(), value, name.start(), at))
+    while (found := wanted.match(text, at)) is not None:
+        at = found.end()
+        if found[1] is None:
+            break
+        value = found[2] or ""
+        if value[:1] in ("'", '"', "`"):
+            value = value[1:].removesuffix(value[0])
+        made.append(Attribute(found[1].strip("\"'`>"), value, found.start(1), at))
+    return made, at

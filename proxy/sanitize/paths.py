@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
@@ -38,8 +38,11 @@ _FILE_WORDS = words(
     " loadavg stat modules log run mail spool adm htaccess htpasswd bash bash_history credentials config head entries"
     " mysql_history netrc npmrc dockerenv ini repair panther debug system32 inf wp asax inetpub xampp id_rsa id_dsa"
     " authorized_keys localconfig psa cpanel access_log error_log tcp fd stdin lampp sys dat iis windowsupdate env"
-    " proc apache2 logs php4 php5 init conf"
+    " proc apache2 logs php4 php5 init conf etc"
 )
+_FILES_BY_WORD = {
+    word: tuple(file for file in _FILES if word in re.findall(r"[a-z_][a-z0-9_]*", file)) for word in _FILE_WORDS
+}
 _SAME_FOLDER = re.compile(r"/(?:\./|/)++")
 _WRAPPER = re.compile(
     r"(?:^|[=\s\"'/\\(:,;])(?:php://(?:filter|input|fd|memory|temp|stdin)|expect://|phar://|zip://\S|zlib:"
@@ -50,8 +53,15 @@ _BEFORE = re.compile(r"^(?:[\w-]{1,16}=|[\x00-\x20'\"|<>;(&]{0,3}+(?:file:/*+)?(
 _WORDS_BEHIND = re.compile(r"[ \n]\w{2,}")
 
 
-def find(reading: Reading) -> Iterator[Hit]:
+def find(reading: Reading) -> Iterable[Hit]:
     """What in a text leads out; a rule may be told several times."""
+    text = reading.text
+    if ".." in text or "\\" in text or ":" in text or "0x2e" in reading.lowered or "ssh2" in reading.words:
+        return _found(reading)
+    return () if reading.words.isdisjoint(_FILE_WORDS) else _files(reading)
+
+
+def _found(reading: Reading) -> Iterator[Hit]:
     text = reading.text
     if ".." in text or "\\" in text or "0x2e" in reading.lowered:
         found = _DISGUISED.search(text)
@@ -112,7 +122,8 @@ def _climbs(text: str) -> Iterator[Hit]:
 def _files(reading: Reading) -> Iterator[Hit]:
     text = reading.text
     plain = _SAME_FOLDER.sub("/", reading.lowered.replace("\\", "/"))
-    file = next((file for file in _FILES if file in plain), "")
+    likely = {file for word in reading.words & _FILE_WORDS for file in _FILES_BY_WORD[word]}
+    file = min((file for file in likely if file in plain), key=_FILES.index, default="")
     if not file:
         return
     folder = plain[: plain.index(file)]

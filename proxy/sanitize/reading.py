@@ -24,8 +24,8 @@ class Reading:
 
     def __init__(self, text: str) -> None:
         lowered = text.lower()
-        if len(lowered) != len(text):  # a few capitals of other scripts become two characters
-            lowered = "".join(c.lower() if c.isascii() else c for c in text)
+        if len(lowered) != len(text):  # one capital becomes two characters
+            lowered = text.replace("\u0130", "i").lower()
         self.text = text
         self.lowered = lowered
         self.words: AbstractSet[str] = set(_WORD.findall(lowered))

@@ -9,7 +9,7 @@ like a command's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
@@ -37,11 +37,13 @@ _WORDS = words(
     " mysql php python ruby perl"
 )
 _ALL = _NAMES | _WORDS
-_SEPARATOR = re.compile(r"\|\|?|&&?|;|\n|\r|\x00|`|\$\(|<\(|>\(|\$\{IFS\}|%0[aA]|\{(?=[a-z/]+,)")
-_NOISE = re.compile(r"(?:[\s\"'({!\\@]|\$\{?IFS\}?(?:\$9)?|\$[@*]|%0[aAdD])*+")
-_WORD = re.compile(
-    r"(?:[\w./~?*\[\]:%-]|\\[^\n]|''|\"\"|'[\w/.]{1,12}'|\"[\w/.]{1,12}\"|\$[@*!9]|\$\{[@*x]\}|\$u|``|\$\(\)|\^)++"
+_SEPARATOR = r"\|\|?|&&?|;|\n|\r|\x00|`|\$\(|<\(|>\(|\$\{IFS\}|%0[aA]|\{(?=[a-z/]+,)"
+_NOISE = r"(?:[\s\"'({!\\@]|\$\{?IFS\}?(?:\$9)?|\$[@*]|%0[aAdD]){0,40}+"
+_WORD = (
+    r"(?:[\w./~?*\[\]:%-]|\\[^\n]|''|\"\"|'[\w/.]{1,12}'|\"[\w/.]{1,12}\"|\$[@*!9]|\$\{[@*x]\}|\$u|``|\$\(\)|\^){1,80}+"
 )
+_FIRST = re.compile(f"{_NOISE}({_WORD})")
+_BEHIND = re.compile(f"({_SEPARATOR})(?={_NOISE}({_WORD}))")
 _DROPPED = re.compile(r"[\\\"'^]|\$[@*!9]|\$\{[@*x]\}|\$u|``|\$\(\)")
 _FOLDERS = re.compile(r"(?:\.{0,2}/|~/)(?:[\w.?*\[\]-]+/)*+|(?i:c:[\\/]windows[\\/](?:system32[\\/])?)")
 _ARGUMENT = re.compile(
@@ -103,15 +105,29 @@ _PIPE_WORDS = words(
     "sh bash zsh ksh csh dash nc ncat mkfifo base64 python python2 python3 perl ruby php powershell cmd comspec"
     " certutil tcp udp"
 )
+_TRIGGERS = _ALL | _CODE_WORDS | _OBJECT_WORDS | _PIPE_WORDS
+_ALL_SORTED = tuple(sorted(_ALL))
+_BY_LETTER = {letter: tuple(name for name in _ALL_SORTED if name[0] == letter) for letter in {name[0] for name in _ALL}}
+_MOST = 256  # words behind separators that are looked at closely
 _LINE = 300  # characters before a separator that are looked at
 _PROSE = 7  # words before a separator that make a common word behind it a part of prose
 
 
-def find(reading: Reading) -> Iterator[Hit]:
+def find(reading: Reading) -> Iterable[Hit]:
     """What in a text a shell or an interpreter would carry out; a rule may be told several times."""
     text, words = reading.text, reading.words
+    if not words.isdisjoint(_TRIGGERS) or "%x" in text or "@{[" in text or "(" in text:
+        return _found(reading)
+    if _MAY_HIDE.search(text) is not None and (_SPLIT.search(text) is not None or "<!--" in text):
+        return _found(reading)
+    return ()
+
+
+def _found(reading: Reading) -> Iterator[Hit]:
+    text, words = reading.text, reading.words
     if not words.isdisjoint(_ALL) or (_MAY_HIDE.search(text) is not None and _SPLIT.search(text) is not None):
-        first = _command(text, 0)
+        found = _FIRST.match(text)
+        first = _command(text, found[1], found.end(1)) if found is not None else None
         if first is not None and _is_line(text, first):
             yield Hit("shell.disguise" if first[2] else "shell.command", 0, first[0])
         yield from _commands(text)
@@ -151,8 +167,13 @@ def _search(rule: str, pattern: re.Pattern[str], text: str) -> Iterator[Hit]:
 
 def _commands(text: str) -> Iterator[Hit]:
     told: set[str] = set()
-    for found in _SEPARATOR.finditer(text):
-        command = _command(text, found.end())
+    left = _MOST
+    for found in _BEHIND.finditer(text):
+        word = found[2]
+        if word.isalnum() and word.lower() not in _ALL:
+            continue
+        left -= 1
+        command = _command(text, word, found.end(2)) if left > 0 else None
         if command is None:
             continue
         rule = _rule(text, found, command)
@@ -164,7 +185,7 @@ def _commands(text: str) -> Iterator[Hit]:
 def _rule(text: str, found: re.Match[str], command: tuple[int, bool, bool, str]) -> str:
     """Which rule a command behind a separator breaks; empty for none."""
     end, sure, disguised, _ = command
-    at, mark = found.start(), found[0]
+    at, mark = found.start(), found[1]
     if disguised:
         return "shell.disguise"
     if mark == "`" and (text.startswith("``", at) or text[at - 1 : at] == "`" or not _is_bare(text, at)):
@@ -184,22 +205,19 @@ def _rule(text: str, found: re.Match[str], command: tuple[int, bool, bool, str])
     return "shell.word"
 
 
-def _command(text: str, at: int) -> tuple[int, bool, bool, str] | None:
-    """The command at a place: where its name ends, whether that is sure by itself, whether disguised, and its name."""
-    noise = _NOISE.match(text, at)
-    at = noise.end() if noise is not None else at
-    word = _WORD.match(text[at : at + 80])
-    if word is None:
-        return None
-    end = at + word.end()
-    plain = _DROPPED.sub("", word[0]).lower()
+def _command(text: str, word: str, end: int) -> tuple[int, bool, bool, str] | None:
+    """The command that a word is: where its name ends, whether that is sure by itself, whether disguised, its name.
+
+    :param end: where the word ends.
+    """
+    plain = _DROPPED.sub("", word).lower()
     folder = _FOLDERS.match(plain)
     name = plain[folder.end() :] if folder is not None else plain
     name = name.rstrip(".").removesuffix(".exe")
     known = name if name in _ALL else _wild(name)
-    if not known or word[0].istitle():
+    if not known or word.istitle():
         return None
-    disguised = plain != word[0].lower() and _SPLIT.search(word[0]) is not None
+    disguised = plain != word.lower() and _SPLIT.search(word) is not None
     disguised = disguised or (known != name and folder is not None) or text.startswith(("$IFS", "${IFS"), end)
     sure = folder is not None and folder[0].startswith(("/", "c:")) and "bin" in folder[0]
     sure = sure or known not in _WORDS or _ARGUMENT.match(text, end) is not None
@@ -211,13 +229,33 @@ def _wild(name: str) -> str:
     """The command that a pattern such as `c?t` means; empty for none."""
     if len(name) > 20 or not any(mark in name for mark in "?*["):
         return ""
-    letters = name.replace("?", "").replace("*", "").replace("[", "").replace("]", "")
+    letters = re.sub(r"[?*\[\]]", "", name)
     if len(letters) < 2 and (letters or name.count("?") < 2):
         return ""
-    pattern = re.compile(
-        "".join("." if c == "?" else ".{0,6}" if c == "*" else "" if c in "[]" else re.escape(c) for c in name)
-    )
-    return next((known for known in sorted(_ALL) if pattern.fullmatch(known)), "")
+    marked = name.replace("[", "").replace("]", "")
+    first = marked[:1]
+    known = _ALL_SORTED if first in "?*" else _BY_LETTER.get(first, ())
+    return next((one for one in known if _is_meant(marked, one)), "")
+
+
+def _is_meant(pattern: str, name: str) -> bool:
+    """Whether a pattern of letters, `?` and `*` means a name."""
+    head, *rest = pattern.split("*")
+    if not rest:
+        return _fits(pattern, name)
+    at = len(head)
+    if not _fits(head, name[:at]):
+        return False
+    for part in rest[:-1]:
+        at = name.find(part, at) + len(part)
+        if at < len(part):
+            return False
+    tail = rest[-1]
+    return len(name) - at >= len(tail) and _fits(tail, name[len(name) - len(tail) :])
+
+
+def _fits(pattern: str, name: str) -> bool:
+    return len(pattern) == len(name) and all(a in ("?", b) for a, b in zip(pattern, name, strict=True))
 
 
 def _is_line(text: str, command: tuple[int, bool, bool, str]) -> bool:

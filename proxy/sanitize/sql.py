@@ -9,12 +9,13 @@ look like there is a pattern over shapes (`sql_shapes`). Prose has words where t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from proxy.sanitize import sql_shapes as shapes
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
-from proxy.sanitize.sql_tokens import Tokens, tokens
+from proxy.sanitize.sql_tokens import Tokens
 from proxy.sanitize.sql_words import CATALOGUE
 from proxy.sanitize.wordlists import words
 
@@ -27,7 +28,7 @@ _STRONG = words(
     " dbms_session ctxsys st_latfromgeohash st_longfromgeohash name_const nvl ascii substring substr mid concat"
     " group_concat convert char chr current_user"
 )
-_LINKING = words("or and like having order group limit div in between mod regexp is where into not case null")
+_LINKING = words("or xor and div having order group limit like where case mod is in")
 _BEGINS = re.compile(
     r"[^\w;|&]{0,40}+(?:[\w.@]{1,60}+(?:[^\w;|&]|/\*[^*]{0,40}\*/){0,40}+)?(?:x?or|and|div|having|order|group|limit|like"
     r"|where|case|mod|is|in|\|\||&&|;)(?![a-z])"
@@ -36,6 +37,7 @@ _BEGINS = re.compile(
 _GOES_ON = re.compile(
     r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
 )
+_LONG = 4096  # characters from which on a text is read from behind its first quote only
 _NEAR = 400  # characters in which what continues a value must show itself
 _VERBS = {
     "drop": "table database schema user view function procedure index column trigger login role",
@@ -47,6 +49,7 @@ _VERBS = {
 _ANY_OBJECT = words("update declare grant revoke copy set prepare rename handler dbcc pragma exec execute call")
 _OBJECTS = {verb: frozenset(objects.split()) for verb, objects in _VERBS.items()}
 _VERB_WORDS = frozenset(_VERBS) | _ANY_OBJECT | {"shutdown", "if", "case"}
+_CATALOGUE_WORDS = frozenset(part for name in CATALOGUE for part in name.replace("$", ".").split("."))
 _ENDED = re.compile(r";\s*+(?:--|#|/\*)")
 _WHERE_IT_STANDS = (  # the letters without which a pattern cannot match, and which it is
     ("U", "sql.union", shapes.UNION),
@@ -71,34 +74,48 @@ _BEHIND_QUOTE = (
 )
 
 
-def find(reading: Reading) -> Iterator[Hit]:
+def find(reading: Reading) -> Iterable[Hit]:
     """What in a text looks injected; a rule may be told several times."""
-    text, lowered = reading.text, reading.lowered
-    strong = not reading.words.isdisjoint(_STRONG)
-    if strong or (";" in text and (not reading.words.isdisjoint(_VERB_WORDS) or _ENDED.search(text) is not None)):
-        yield from _bare(tokens(text))
-    elif _BEGINS.match(lowered) is not None:
-        yield from _bare(tokens(text[:_NEAR]))
-    for quote in "'\"`":
-        at = text.find(quote)
-        if at >= 0 and (strong or _GOES_ON.match(lowered, at + 1) is not None) and not _opens(text, at):
-            yield from _quoted(tokens(text if strong else text[: at + _NEAR], at + 1), at)
+    text, words = reading.text, reading.words
+    if not words.isdisjoint(_STRONG):
+        return _found(reading, strong=True)
+    if "'" in text or '"' in text or "`" in text or ";" in text or _may_begin(text, words):
+        return _found(reading, strong=False)
+    return ()
 
 
-def _bare(stream: Tokens) -> Iterator[Hit]:
+def _may_begin(text: str, words: AbstractSet[str]) -> bool:
+    if not words.isdisjoint(_LINKING):
+        return True
+    return "||" in text or "&&" in text or (")" in text and ("--" in text or "#" in text or "/*" in text))
+
+
+def _found(reading: Reading, *, strong: bool) -> Iterator[Hit]:
+    text, lowered, words = reading.text, reading.lowered, reading.words
+    if strong or (";" in text and (not words.isdisjoint(_VERB_WORDS) or _ENDED.search(text) is not None)):
+        yield from _bare(Tokens(lowered), words)
+    elif (";" in text or _may_begin(text, words)) and _BEGINS.match(lowered) is not None:
+        yield from _bare(Tokens(lowered[:_NEAR]), words)
+    places = sorted(at for at in (text.find("'"), text.find('"'), text.find("`")) if at >= 0)
+    for at in places if len(text) < _LONG else places[:1]:
+        if (strong or _GOES_ON.match(lowered, at + 1) is not None) and not _opens(text, at):
+            yield from _quoted(Tokens(lowered if strong else lowered[: at + _NEAR], at + 1), at, words)
+
+
+def _bare(stream: Tokens, words: AbstractSet[str]) -> Iterator[Hit]:
     prefix = shapes.PREFIX.match(stream.shape)
     at = prefix.end() if prefix is not None else 0
     yield from _tails(stream, at, _BEHIND_VALUE, 0)
     yield from _stacked(stream, at, 0)
-    yield from _anywhere(stream)
+    yield from _anywhere(stream, words)
 
 
-def _quoted(stream: Tokens, start: int) -> Iterator[Hit]:
+def _quoted(stream: Tokens, start: int, words: AbstractSet[str]) -> Iterator[Hit]:
     closers = shapes.CLOSERS.match(stream.shape)
     at = closers.end() if closers is not None else 0
     yield from _tails(stream, at, _BEHIND_QUOTE, start)
     yield from _stacked(stream, at, start)
-    yield from _anywhere(stream)
+    yield from _anywhere(stream, words)
 
 
 def _opens(text: str, at: int) -> bool:
@@ -117,14 +134,15 @@ def _tails(stream: Tokens, at: int, table: tuple[tuple[str, re.Pattern[str]], ..
             yield _hit(stream, rule, found.start(), found.end(), start)
 
 
-def _anywhere(stream: Tokens) -> Iterator[Hit]:
+def _anywhere(stream: Tokens, words: AbstractSet[str]) -> Iterator[Hit]:
     for letter, rule, pattern in _WHERE_IT_STANDS:
         if letter in stream.shape and (found := pattern.search(stream.shape)) is not None:
             yield _hit(stream, rule, found.start(), found.end())
     at = stream.shape.find("E")
-    if at >= 0:
-        for index in range(at, len(stream.words)):
-            if stream.words[index].partition(".")[0] in CATALOGUE or stream.words[index] in CATALOGUE:
+    if at >= 0 and not words.isdisjoint(_CATALOGUE_WORDS):
+        for index in range(at, len(stream.shape)):
+            name = stream.name(index)
+            if name.partition(".")[0] in CATALOGUE or name in CATALOGUE:
                 yield _hit(stream, "sql.catalogue", at, index + 1)
                 return
 
@@ -141,8 +159,7 @@ def _stacked(stream: Tokens, at: int, start: int) -> Iterator[Hit]:
 def _is_statement(stream: Tokens, at: int) -> bool:
     while at < len(stream.shape) and stream.shape[at] in ";{(":
         at += 1
-    verb = stream.words[at] if at < len(stream.words) else ""
-    follows = stream.words[at + 1] if at + 1 < len(stream.words) else ""
+    verb, follows = stream.name(at), stream.name(at + 1)
     if verb in _OBJECTS:
         return follows in _OBJECTS[verb]
     if verb in _ANY_OBJECT:

@@ -1,91 +1,115 @@
-"""Cut text into the tokens that a database would see. One pass, no backtracking."""
+"""Cut text into the tokens that a database would see. One pass, no backtracking.
+
+Tokens are cut out and told apart by the pattern engine and by look-ups; where each stands is worked out only when
+somebody asks, for most texts are read and forgotten.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from functools import cached_property
 
 from proxy.sanitize.sql_words import FUNCTIONS, KINDS
 
 _TOKEN = re.compile(
-    r"""(?P<space>[\s\x00-\x20\xa0\x85]++ | /\*![0-9]*+ | \*/)
-    | (?P<block>/\*(?:[^*]++|\*(?!/))*+(?:\*/)?+)
-    | (?P<line>(?:--|\#)[^\n]*+)
-    | (?P<string>(?:\b[nNxXbBeE])?'(?:[^'\\]++|\\.|'')*+(?:'|\\?\Z) | "(?:[^"\\]++|\\.|"")*+(?:"|\\?\Z)
-        | \$(?P<tag>[A-Za-z_]{0,8})\$(?=[^$]) | [qQ]'[\[({<!|])
-    | (?P<name>`[^`]*+`? | \[[A-Za-z_][\w\ .$]{0,60}\])
-    | (?P<number>0[xX][0-9A-Fa-f]++ | [0-9]++(?:\.[0-9]*+)?+(?:[eE][+-]?[0-9]++)?+ | \.[0-9]++)
-    | (?P<variable>@@?+[\w.$]*+)
-    | (?P<word>[^\W\d][\w$]*+(?:\.{1,2}[\w$]++)*+)
-    | (?P<compare><=>|<>|!=|[<>]=?+|={1,3}+|!<|!>|~\*?)
-    | (?P<logical>\|\||&&)
-    | (?P<arithmetic>[-+*/%^|&!]|:=)
-    | (?P<mark>[(),;{}])
-    | (?P<other>.)""",
+    r"""/\*![0-9]*+ | \*/                                                             # a comment that is none
+    | /\*(?:[^*]++|\*(?!/))*+(?:\*/)?+ | (?:--|\#)[^\n]*+
+    | (?:\b[nxbe])?'(?:[^'\\]++|\\.|'')*+(?:'|\\?\Z) | "(?:[^"\\]++|\\.|"")*+(?:"|\\?\Z)
+    | \$[a-z_]{0,8}\$(?=[^$]) | q'[\[({<!|]
+    | `[^`]*+`? | \[[a-z_][\w\ .$]{0,60}\]
+    | 0x[0-9a-f]++ | [0-9]++(?:\.[0-9]*+)?+(?:e[+-]?[0-9]++)?+ | \.[0-9]++
+    | @@?+[\w.$]*+
+    | [^\W\d][\w$]*+(?:\.{1,2}[\w$]++)*+(?:[\s\x00-\x20\xa0\x85]*+\()?+                 # a word, or a call
+    | <=>|<>|!=|[<>]=?+|={1,3}+|!<|!>|~\*?
+    | \|\||&&|:=
+    | [^\s\x00-\x20\xa0\x85]""",
     re.VERBOSE | re.DOTALL,
 )
-_PLAIN = {
-    "string": "s",
-    "name": "w",
-    "number": "n",
-    "variable": "v",
-    "compare": "o",
-    "logical": "L",
-    "arithmetic": "a",
-    "other": "?",
-}
 _NOTHING = re.compile(r"(?:--|\#|/\*)[\s\-+*/#;!)]*+(?:\w{1,6}[\s\x00]*+)?+")
+_BLANKS = "".join(map(chr, range(33))) + "\xa0\x85"
+_BY_TEXT = {
+    **KINDS,
+    **dict.fromkeys(("<=>", "<>", "!=", "<", ">", "<=", ">=", "=", "==", "===", "!<", "!>", "~", "~*"), "o"),
+    **dict.fromkeys("-+*/%^|&!", "a"),
+    **dict.fromkeys("0123456789", "n"),
+    **{mark: mark for mark in "(),;{}"},
+    ":=": "a",
+}
+_BY_START = {
+    **dict.fromkeys("0123456789.", "n"),
+    **dict.fromkeys("'\"$", "s"),
+    **dict.fromkeys("`[abcdefghijklmnopqrstuvwxyz_", "w"),
+    "@": "v",
+}
 
 
-class Tokens(NamedTuple):
-    """A token stream.
+class Tokens:
+    """The tokens of a text from a place on; spaces and comments within are none.
 
     :ivar shape: one letter a token (see `sql_words`).
-    :ivar words: the tokens' texts, in lower case.
-    :ivar spans: where each began and ended.
     """
 
-    shape: str
-    words: list[str]
-    spans: list[tuple[int, int]]
+    def __init__(self, lowered: str, start: int = 0) -> None:
+        """:param lowered: the text in lower case."""
+        self._lowered = lowered
+        self._start = start
+        self._texts: list[str] = _TOKEN.findall(lowered, start)
+        known = _BY_TEXT.get
+        self._kinds = [known(text) or _kind(text) for text in self._texts]
+        if "" in self._kinds:
+            self._call_across_comments()
+        self.shape = "".join(self._kinds)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The tokens' texts, one for each letter of the shape."""
+        return [text for text, kind in zip(self._texts, self._kinds, strict=True) for _ in kind]
+
+    @cached_property
+    def spans(self) -> list[tuple[int, int]]:
+        """Where each began and ended, one for each letter of the shape."""
+        found = _TOKEN.finditer(self._lowered, self._start)
+        return [match.span() for match, kind in zip(found, self._kinds, strict=True) for _ in kind]
+
+    def name(self, index: int) -> str:
+        """The word at a place in the shape, without the parenthesis that makes it a call; empty behind the end."""
+        return self.words[index].rstrip(f"({_BLANKS}") if index < len(self.words) else ""
+
+    def _call_across_comments(self) -> None:
+        """A comment may stand between a function's name and its parenthesis."""
+        last = -1
+        for index, kind in enumerate(self._kinds):
+            if kind == "(" and last >= 0:
+                self._kinds[last] = _called(self._texts[last], self._kinds[last])
+            if kind:
+                last = index
 
 
-def tokens(text: str, start: int = 0) -> Tokens:
-    """The tokens of `text` from `start` on; spaces and comments within are no tokens."""
-    shape: list[str] = []
-    words: list[str] = []
-    spans: list[tuple[int, int]] = []
-    for found in _TOKEN.finditer(text, start):
-        group = found.lastgroup
-        if group == "space":
-            continue
-        word = found[0]
-        if group == "word":
-            word = word.lower()
-            kind = KINDS.get(word, "w")
-        elif group == "mark":
-            kind = word
-            if kind == "(" and shape:
-                _call(shape, words)
-        elif group == "block":
-            if word.endswith("*/") and len(word) > 3:
-                continue
-            kind = _comment(word)
-        elif group == "line":
-            kind = _comment(word)
-        else:
-            kind = _PLAIN.get(group or "", "s")
-        shape.append(kind)
-        words.append(word)
-        spans.append(found.span())
-    return Tokens("".join(shape), words, spans)
+def _kind(text: str) -> str:
+    first = text[0]
+    if first in "'\"`" or text[1:2] == "'":
+        return "w" if first == "`" else "s"
+    if first in "-#/*":
+        return _comment(text)
+    if text[-1] == "(":
+        word = text[:-1].rstrip(_BLANKS)
+        return _called(word, KINDS.get(word, "w")) + "("
+    if len(text) == 1 and first in "$.[":
+        return "?"
+    return _BY_START.get(first) or ("w" if first.isalpha() else "?")
 
 
-def _call(shape: list[str], words: list[str]) -> None:
+def _called(word: str, kind: str) -> str:
     """A parenthesis makes a function of the word before it."""
-    if shape[-1] in "wTG":
-        shape[-1] = FUNCTIONS.get(words[-1].rpartition("..")[2], "F" if shape[-1] == "w" else shape[-1])
+    if kind in ("w", "T", "G"):
+        return FUNCTIONS.get(word.rpartition("..")[2], "F" if kind == "w" else kind)
+    return kind
 
 
-def _comment(word: str) -> str:
-    return "c" if _NOTHING.fullmatch(word) else "C"
+def _comment(text: str) -> str:
+    """Empty for what is read on across; a comment up to the end tells more."""
+    if text.startswith("/*!") and text[3:].isdigit() or text in ("/*!", "*/"):
+        return ""
+    if text[0] == "/" and text.endswith("*/") and len(text) > 3:
+        return ""
+    return "c" if _NOTHING.fullmatch(text) else "C"

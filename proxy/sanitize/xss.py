@@ -8,9 +8,9 @@ stands in?), as a URL (does its scheme run code?), and as the continuation of a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from proxy.sanitize.markup import Attribute, Tag, attributes_of, tags
+from proxy.sanitize.markup import CODE, WITH_VALUES, Attribute, Tag, attributes_of, names, tags
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
 from proxy.sanitize.wordlists import words
@@ -22,17 +22,21 @@ _RUNS = words(
 )
 _ENDS = words("script style textarea title noscript template iframe xmp noembed noframes svg math option select")
 _MISUSED = words("svg form input button textarea body html video audio img image marquee details keygen select")
-_PLAIN = words(
-    "a abbr acronym address article aside b bdi bdo big blockquote br caption center cite code col colgroup dd del"
-    " dfn div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i ins kbd label li main mark nav ol"
-    " p picture pre q rp rt ruby s samp section small source span strike strong sub summary sup table tbody td tfoot"
-    " th thead time tr tt u ul var wbr img details"
-)
 _URL_ATTRIBUTES = words(
     "href src action formaction data xlink:href poster background dynsrc lowsrc ping manifest codebase classid"
     " archive cite longdesc profile usemap to from values by content value srcset icon style"
 )
-_HANDLER = re.compile(r"[\x00-\x20\"'`]*+on[a-z]{3,30}[\x00-\x20]*+")
+_SURE_ENDS = words("script style textarea title noscript xmp")
+_ELEMENTS = {
+    **{f"/{name}": "xss.element" for name in _ENDS},
+    **{f"/{name}": "xss.tag" for name in _SURE_ENDS},
+    **dict.fromkeys(_MISUSED, "xss.element"),
+    **dict.fromkeys(_RUNS, "xss.tag"),
+}
+_CONTROLS = "".join(map(chr, range(32)))
+_LONG = 4096  # characters from which on a text is read from behind its first quote only
+_SETS = re.compile(r"on[a-z0-9_]{3,30}[\s\x00]*+=|style[\s\x00]*+=")
+_SCHEMES_IN = re.compile(r"(?:script|mocha|vbs|jar|view-source|feed|jav|xss|about|data):")
 _KNOWN_HANDLER = re.compile(
     r"on(?:abort|activate|after\w+|animation\w+|aux\w+|before\w+|begin|blur|bounce|cached|cancel|can\w+|change|click"
     r"|close|content\w+"
@@ -83,37 +87,54 @@ _REACH_WORDS = words(
 _CALL = re.compile(
     r"(?:alert|prompt|confirm|msgbox)[\t\n\x00]*+(?:/\*[^*]{0,20}\*/)?(?:\(|`|\?\.\(|&lpar;|\.(?:call|apply|bind)\b)"
 )
+# what attacks reach for: by its first word, which is no part of a longer one ...
 _REACH = re.compile(
-    r"document\s*+\.\s*+(?:cookie|domain|write(?:ln)?\s*+\(|location\s*+[.=]|body\.(?:innerhtml|append)"
+    r"(?<!\w)(?:document\s*+\.\s*+(?:cookie|domain|write(?:ln)?\s*+\(|location\s*+[.=]|body\.(?:innerhtml|append)"
     r"|documentelement\.(?:inner|outer)html)"
     r"|eval\s*+\(\s*+(?:atob|unescape|name|location|string\.from|['\"`\\]|self|top|window|decodeuri|url|hash|alert|\+)"
     r"|string\.fromcharcode\s*+\(\s*+\d+\s*+,|(?:window|self|top|parent|frames|globalthis|this)\s*+\[\s*+(?:['\"`/\\]"
     r"|\d+..tostring|atob|\()"
-    r"|(?:settimeout|setinterval|function|execscript)\s*+\(\s*+['\"`\\]|(?:constructor"
-    r"|\[['\"`]constructor['\"`]\])\s*+\(\s*+['\"`\\]|\.constructor\s*+\.\s*+constructor"
+    r"|(?:settimeout|setinterval|function|execscript)\s*+\(\s*+['\"`\\]|constructor\s*+\(\s*+['\"`\\]"
     r"|(?:location|location\.(?:href|hash|search)|innerhtml|outerhtml|srcdoc"
     r"|window\.name)\s*+=\s*+['\"`]?(?:javascript|data:|name|//|https?://\S{1,80}(?:cookie|\+)|<|atob|location)"
     r"|(?:onerror|onload|onclick|onfocus|onmouseover|onmessage|onhashchange|onpageshow|onpopstate)\s*+=\s*+(?:alert"
     r"|eval|prompt|confirm|function|\(|[\w.]+\s*+[;,]\s*+throw)"
     r"|throw\s*+(?:onerror|/|1|~|alert)|fetch\s*+\(\s*+['\"`]\s*+(?:https?:)?//[^)]{0,120}(?:cookie|localstorage)"
-    r"|new\s+image\s*+\(?\s*+\)?\s*+\.src"
-    r"|\.srcdoc\s*+=|import\s*+\(\s*+['\"`](?:data:|https?:|//)|\$\.getscript\s*+\(|reflect\.(?:apply|construct|get"
-    r"|set)\s*+\(|\[\s*+\]\s*+\[\s*+[('\"`!]|(?:\[\]|!\[\]|\(\))\s*+\[[^\]]{1,20}\+"
-    r"|\\u\{?0*6[1-9a-f]\}?\w+\s*+\(|insertadjacenthtml\s*+\(|createcontextualfragment|__(?:define|lookup)[gs]etter__"
+    r"|new\s+image\s*+\(?\s*+\)?\s*+\.src|import\s*+\(\s*+['\"`](?:data:|https?:|//)"
+    r"|reflect\.(?:apply|construct|get|set)\s*+\(|insertadjacenthtml\s*+\(|createcontextualfragment"
+    r"|__(?:define|lookup)[gs]etter__)"
 )
+# ... or by a mark
+_REACH_MARK = re.compile(
+    r"\[['\"`]constructor['\"`]\]\s*+\(\s*+['\"`\\]|\.constructor\s*+\.\s*+constructor|\.srcdoc\s*+="
+    r"|\$\.getscript\s*+\(|\[\s*+\]\s*+\[\s*+[('\"`!]|(?:\[\]|!\[\]|\(\))\s*+\[[^\]]{1,20}\+"
+    r"|\\u\{?0*6[1-9a-f]\}?\w+\s*+\("
+)
+_MARK_WORDS = words("constructor srcdoc getscript")
 
 
-def find(reading: Reading) -> Iterator[Hit]:
+def find(reading: Reading) -> Iterable[Hit]:
     """What in a text would run in a browser; a rule may be told several times."""
     text, words = reading.text, reading.words
+    if "<" in text or "=" in text or ":" in text or "[" in text or "\\" in text:
+        return _found(reading)
+    if words.isdisjoint(_REACH_WORDS) and words.isdisjoint(_CALLED) and words.isdisjoint(_MARKUP_WORDS):
+        return ()
+    return _found(reading)
+
+
+def _found(reading: Reading) -> Iterator[Hit]:
+    text, lowered, words = reading.text, reading.lowered, reading.words
+    runs = ":" in text and _SCHEMES_IN.search(lowered.translate(_BLANK)) is not None
     if "<" in text:
-        for tag in tags(text):
-            yield from _tag(tag)
+        yield from _elements(lowered)
+        if runs or "on" in lowered or "style" in words or "srcdoc" in words:
+            yield from _handlers(lowered, runs=runs)
     if "<" in text or not words.isdisjoint(_MARKUP_WORDS):
-        yield from _search("xss.markup", _MARKUP, reading.lowered)
-    if "=" in text and ("style" in words or any(word.startswith("on") for word in words)):
-        yield from _attributes(text)
-    if ":" in text:
+        yield from _search("xss.markup", _MARKUP, lowered)
+    if "=" in text and _SETS.search(lowered) is not None:
+        yield from _attributes(text, lowered)
+    if runs:
         yield from _urls(reading)
     yield from _script(reading)
 
@@ -124,36 +145,51 @@ def _search(rule: str, pattern: re.Pattern[str], text: str) -> Iterator[Hit]:
         yield Hit(rule, found.start(), found.end())
 
 
-def _tag(tag: Tag) -> Iterator[Hit]:
-    if tag.closing:
-        if tag.name in _ENDS:
-            yield Hit(
-                "xss.tag" if tag.name in ("script", "style", "textarea", "title", "noscript", "xmp") else "xss.element",
-                tag.start,
-                tag.end,
-            )
-    elif tag.name in _RUNS or tag.name.startswith(("script", "animate")):
-        yield Hit("xss.tag", tag.start, tag.end)
-    elif tag.name in _MISUSED:
-        yield Hit("xss.element", tag.start, tag.end)
-    for attribute in tag.attributes:
-        yield from _attribute(attribute, tag)
+def _elements(lowered: str) -> Iterator[Hit]:
+    told = {""}
+    for name in names(lowered):
+        rule = _ELEMENTS.get(name) or _odd(name)
+        if rule not in told:
+            told.add(rule)
+            at = lowered.find(f"<{name}")
+            yield Hit(rule, at, (lowered.find(">", at) + 1) or len(lowered))
+        if "xss.html" not in told:
+            told.add("xss.html")
+            yield Hit("xss.html", lowered.find(f"<{name}"), len(lowered))
 
 
-def _attribute(attribute: Attribute, tag: Tag) -> Iterator[Hit]:
-    name, value = attribute.name.strip("\"'`\x00"), attribute.value
+def _odd(name: str) -> str:
+    """The rule for an element that is named with a namespace, with control characters, or with more behind it."""
+    slash, plain = name[: name[0] == "/"], name.lstrip("/").lstrip(_CONTROLS).rpartition(":")[2]
+    if not slash and plain.startswith(("script", "animate")):
+        return "xss.tag"
+    return _ELEMENTS.get(slash + plain, "")
+
+
+def _handlers(lowered: str, *, runs: bool) -> Iterator[Hit]:
+    told: set[str] = set()
+    for tag in tags(lowered, WITH_VALUES if runs else CODE):
+        for attribute in tag.attributes:
+            rule = _rule(attribute, tag)
+            if rule and rule not in told:
+                told.add(rule)
+                yield Hit(rule, tag.start, attribute.end)
+
+
+def _rule(attribute: Attribute, tag: Tag) -> str:
+    name, value = attribute.name, attribute.value
     if (
-        _HANDLER.fullmatch(name)
+        name.startswith("on")
         and (value or tag.name not in ("a", "b", "p"))
         and (_KNOWN_HANDLER.fullmatch(name) or "(" in value or "`" in value or "=" in value or not tag.whole)
     ):
-        yield Hit("xss.handler", tag.start, attribute.end)
-    elif name == "srcdoc" and value:
-        yield Hit("xss.tag", tag.start, attribute.end)
-    elif name == "style" and _STYLE.search(value):
-        yield Hit("xss.style", tag.start, attribute.end)
-    elif value and _is_script_url(value) and (name in _URL_ATTRIBUTES or name.rpartition(":")[2] in _URL_ATTRIBUTES):
-        yield Hit("xss.uri", tag.start, attribute.end)
+        return "xss.handler"
+    if name == "srcdoc" and value:
+        return "xss.tag"
+    if name == "style" and _STYLE.search(value):
+        return "xss.style"
+    in_url = name in _URL_ATTRIBUTES or name.rpartition(":")[2] in _URL_ATTRIBUTES
+    return "xss.uri" if in_url and value and _is_script_url(value) else ""
 
 
 def _is_script_url(value: str) -> bool:
@@ -166,24 +202,23 @@ def _is_script_url(value: str) -> bool:
     ) or _DATA.match(plain) is not None
 
 
-def _attributes(text: str) -> Iterator[Hit]:
+def _attributes(text: str, lowered: str) -> Iterator[Hit]:
     """What is added to the element whose attribute's value the text would be."""
-    for quote in "\"'`":
-        at = text.find(quote)
-        if at >= 0:
-            yield from _added(text, at + 1)
+    places = sorted(at for at in (text.find('"'), text.find("'"), text.find("`")) if at >= 0)
+    for at in places if len(text) < _LONG else places[:1]:
+        yield from _added(lowered, at + 1)
     if not text.startswith("<"):
-        yield from _added(text, 0, needs_code=True)
+        yield from _added(lowered, 0, needs_code=True)
 
 
-def _added(text: str, at: int, *, needs_code: bool = False) -> Iterator[Hit]:
-    attributes, _, _ = attributes_of(text, at)
+def _added(lowered: str, at: int, *, needs_code: bool = False) -> Iterator[Hit]:
+    attributes, _ = attributes_of(lowered, at, CODE)
     for attribute in attributes:
-        name = attribute.name.strip("\"'`\x00>")
-        if _KNOWN_HANDLER.fullmatch(name) and (attribute.value and (not needs_code or _is_code(attribute.value))):
+        value = attribute.value
+        if _KNOWN_HANDLER.fullmatch(attribute.name) and value and (not needs_code or _is_code(value)):
             yield Hit("xss.breakout", at and at - 1, attribute.end)
             return
-        if name == "style" and _STYLE.search(attribute.value):
+        if attribute.name == "style" and _STYLE.search(value):
             yield Hit("xss.style", attribute.start, attribute.end)
             return
 
@@ -205,8 +240,10 @@ def _urls(reading: Reading) -> Iterator[Hit]:
 
 def _script(reading: Reading) -> Iterator[Hit]:
     words = reading.words
-    if not words.isdisjoint(_REACH_WORDS) or "[" in reading.text or "\\" in reading.text:
+    if not words.isdisjoint(_REACH_WORDS):
         yield from _search("xss.script", _REACH, reading.lowered)
+    if "[" in reading.text or "\\" in reading.text or not words.isdisjoint(_MARK_WORDS):
+        yield from _search("xss.script", _REACH_MARK, reading.lowered)
     if not words.isdisjoint(_CALLED):
         yield from _calls(reading.lowered)
 
