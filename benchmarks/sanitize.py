@@ -118,7 +118,7 @@ def _document() -> bytes:
 
 
 def _body(plugin: Sanitize, data: bytes) -> list[object]:
-    return list(plugin._judge.look(bodies.values("json", data, "application/json")))
+    return list(plugin._judge.look(bodies.values("json", data, "application/json", plugin._judge.clears)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

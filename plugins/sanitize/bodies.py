@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from email.message import Message
 from typing import Any
 from urllib.parse import quote_plus
 
 from plugins.sanitize.values import Value, of_pairs
-from proxy.sanitize import from_bytes, unquoted
+from proxy.sanitize import from_bytes, is_plain, unquoted
 
 DEPTH = 64  # levels of JSON that are followed
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_WRITTEN = re.compile(r'"[A-Za-z0-9]*+"|"((?:[^"\\]++|\\.)*+)"', re.DOTALL)  # empty for what is surely plain
 _GRAPHQL = re.compile(r"\s*+(?:query|mutation|subscription|fragment|\{)")
 _LITERAL = re.compile(r'"""(.*?)"""|"((?:[^"\\\n]++|\\.)*+)"', re.DOTALL)
 _XML_TEXT = re.compile(r">([^<]++)|=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
@@ -37,8 +39,11 @@ def kind_of(content_type: str) -> str:
     return "xml" if essence in ("application/xml", "text/xml") or essence.endswith("+xml") else ""
 
 
-def values(kind: str, data: bytes, content_type: str) -> Iterator[Value]:
-    """The values of a body."""
+def values(kind: str, data: bytes, content_type: str, is_harmless: Callable[[str], bool] = is_plain) -> Iterator[Value]:
+    """The values of a body; of JSON only those that are not cleared.
+
+    :param is_harmless: clears strings of JSON before it is known where they stand.
+    """
     if kind == "form":
         yield from of_pairs("form", data.decode("latin-1"))
     elif kind == "multipart":
@@ -46,7 +51,7 @@ def values(kind: str, data: bytes, content_type: str) -> Iterator[Value]:
     else:
         text, overlong = from_bytes(data)
         if kind == "json":
-            yield from _json(text, overlong)
+            yield from _json(text, overlong, is_harmless)
         elif kind == "graphql":
             yield from _graphql(text)
         else:
@@ -91,37 +96,54 @@ def _changed(written: str, changes: Mapping[str, str]) -> str:
     return written if new is None else json.dumps(new, ensure_ascii=False)
 
 
-def _json(text: str, overlong: bool) -> Iterator[Value]:
+def _json(text: str, overlong: bool, is_harmless: Callable[[str], bool]) -> Iterator[Value]:
     try:
         document = json.loads(text, strict=False)
     except (ValueError, RecursionError):
         yield Value("json", "", text, overlong)
         return
+    if overlong:
+        yield Value("json", "", "", overlong)
+    odd = _odd(text, is_harmless)
+    if not odd:
+        return
     if isinstance(document, dict) and isinstance(document.get("query"), str) and _GRAPHQL.match(document["query"]):
         yield from _graphql(document["query"])
         document = {name: value for name, value in document.items() if name != "query"}
-    if overlong:
-        yield Value("json", "", "", overlong)
-    yield from _nodes(document, "", DEPTH)
+    yield from _nodes(document, "", DEPTH, odd)
 
 
-def _nodes(node: Any, way: str, depth: int) -> Iterator[Value]:
+def _odd(text: str, is_harmless: Callable[[str], bool]) -> set[str]:
+    """The strings and names of a document that are not cleared. Most documents are cleared whole by that: it is what
+    makes them cheap, for taking one apart costs more than reading it."""
+    return {
+        string for string in map(_unescaped, set(_WRITTEN.findall(text))) if "$" in string or not is_harmless(string)
+    }
+
+
+def _unescaped(written: str) -> str:
+    if "\\" not in written:
+        return written
+    return str(json.loads(f'"{written}"', strict=False))
+
+
+def _nodes(node: Any, way: str, depth: int, odd: AbstractSet[str]) -> Iterator[Value]:
     if isinstance(node, str):
-        if not node.isalnum():
+        if node in odd:
             yield Value("json", way, node)
     elif depth == 0:
         yield Value("json", way, _flat(node))
     elif isinstance(node, dict):
         for name, item in node.items():
             field = f"{way}.{name}" if way else name
-            if not name.isalnum():
+            if name in odd:
                 yield Value("json", field, name, is_name=True)
             if not isinstance(item, int | float | None):
-                yield from _nodes(item, field, depth - 1)
+                yield from _nodes(item, field, depth - 1, odd)
     elif isinstance(node, list):
         for item in node:
             if not isinstance(item, int | float | None):
-                yield from _nodes(item, f"{way}[]", depth - 1)
+                yield from _nodes(item, f"{way}[]", depth - 1, odd)
 
 
 def _flat(node: Any) -> str:

@@ -13,6 +13,8 @@ from plugins.sanitize.config import Config, Exclusion, Mode
 from plugins.sanitize.values import Value
 from proxy.sanitize import FAMILIES, RULES, Rule, clean_filename, clean_text, inspect, is_plain
 
+_MANY = 64  # findings that are collected for the log; from then on only what may change the answer is looked for
+
 
 class Found(NamedTuple):
     """What a rule found in a request.
@@ -34,16 +36,26 @@ class Judge:
         self._paranoia = config.paranoia
         self._exclude = config.exclude
         self._modes = {name: _mode(rule, config) for name, rule in RULES.items()}
+        self._decisive = {RULES[name].family for name, mode in self._modes.items() if mode in ("block", "clean")}
         families = {RULES[name].family for name, mode in self._modes.items() if mode != "off"}
         self._families: Collection[str] = FAMILIES if families == set(FAMILIES) else families
 
     def look(self, values: Iterable[Value]) -> list[Found]:
-        """Everything that is found in values."""
+        """What is found in values: everything, but when that is very much, no more than decides."""
         found: list[Found] = []
         for value in values:
             if value.overlong or not is_plain(value.text) or (value.is_name and "$" in value.text):
-                found.extend(self._judged(value))
+                if len(found) < _MANY:
+                    found.extend(self._judged(value, self._families))
+                elif not self._decisive or self.score(found) >= self.threshold:
+                    break
+                else:
+                    found.extend(self._judged(value, self._decisive))
         return found
+
+    def clears(self, text: str) -> bool:
+        """Whether nothing is found in a text that is no name, wherever it stands."""
+        return is_plain(text) or not inspect(text, paranoia=self._paranoia, families=self._families)
 
     def score(self, found: Iterable[Found]) -> int:
         """The anomaly score of what is to be refused."""
@@ -59,8 +71,8 @@ class Judge:
                     changes[one.value.text] = new
         return changes
 
-    def _judged(self, value: Value) -> Iterable[Found]:
-        findings = inspect(value.text, paranoia=self._paranoia, families=self._families, name=value.is_name)
+    def _judged(self, value: Value, families: Collection[str]) -> Iterable[Found]:
+        findings = inspect(value.text, paranoia=self._paranoia, families=families, name=value.is_name)
         if value.overlong and "encoding.overlong" not in {finding.rule.name for finding in findings}:
             yield from self._one(RULES["encoding.overlong"], value, "")
         for finding in findings:

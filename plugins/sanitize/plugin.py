@@ -45,9 +45,16 @@ from proxy.sanitize import unquoted
 
 FINDINGS: Key[tuple[Found, ...]] = Key("sanitize.findings")
 
-# targets that one look clears: no escapes, no slash or quote in the query, no runs of dots or dashes
-_PLAIN = re.compile(r"(?:/[A-Za-z0-9_~\-]*+(?:\.[A-Za-z0-9_~\-]++)*+)++(?:\?[A-Za-z0-9_=&,.:~\-]*+)?+")
+# targets that one look clears: no escapes but spaces, no slash or quote in the query, no runs of dots or dashes, and no
+# words that mean something to a database or shell
+_PLAIN = re.compile(
+    r"(?:/[A-Za-z0-9_~\-]*+(?:\.[A-Za-z0-9_~\-]++)*+)++"
+    r"(?:\?(?:[A-Za-z0-9_=&,.:~\-]++|(?<=\w)(?:\+|%20)(?=[A-Za-z0-9]))*+)?+"
+)
 _SUSPECT = re.compile(r"\.\.|--|__|/\.|prototype|\.(?:ini|config|log|env)\b|WEB-INF|META-INF")
+_SPOKEN = re.compile(  # with spaces
+    r"(?i)(?:\+|%20)(?:x?or|and|union|select|order|by|having|waitfor|shutdown)(?![a-z0-9])|(?:select|[=&](?:ls|cat|x?or|and))(?:\+|%20)"
+)
 _OF_THE_BYTES = frozenset({"content-encoding", "content-digest", "content-md5", "digest", "repr-digest"})
 _REMEMBERED = 4096
 _MODES = ("block", "clean", "observe")
@@ -106,7 +113,7 @@ class Sanitize(Plugin[Config]):
         """What is found outside of the body."""
         found: list[Found] = []
         target = request.target
-        if self._reads_target and (_PLAIN.fullmatch(target) is None or _SUSPECT.search(target) is not None):
+        if self._reads_target and not _is_plain(target):
             found = self._judge.look(self._of_target(request))
         for name in self._fields:
             text = request.headers.get(name)
@@ -141,7 +148,7 @@ class Sanitize(Plugin[Config]):
         data = await self._uploads.read(exchange.request)
         if data is not None:
             content_type = exchange.request.headers.get("content-type") or ""
-            found += self._judge.look(bodies.values(kind, data, content_type))
+            found += self._judge.look(bodies.values(kind, data, content_type, self._judge.clears))
         return self._decide(exchange, found, kind, data) if found else None
 
     def _decide(self, exchange: Exchange, found: list[Found], kind: str = "", data: bytes | None = None) -> Answer:
@@ -172,6 +179,12 @@ class Sanitize(Plugin[Config]):
                 self._events.publish(RequestBlocked(one.rule.name, place, mode, exchange.route, exchange.peer.host))
         if refused:
             self._log.warning("refused %s: %s", exchange.id, _told(found))
+
+
+def _is_plain(target: str) -> bool:
+    if _PLAIN.fullmatch(target) is None or _SUSPECT.search(target) is not None:
+        return False
+    return ("+" not in target and "%" not in target) or _SPOKEN.search(target) is None
 
 
 def _place(value: Value) -> str:

@@ -8,18 +8,23 @@ becomes when these are undone, round by round, up to a depth. Everything is line
 from __future__ import annotations
 
 import re
+from binascii import unhexlify
 from html.entities import html5
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
 
 DEPTH = 4  # rounds; whoever encodes more often than that has no honest reason
-_LONG = 4096  # characters
+_LONG = 1024  # characters
 
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
+_PERCENTS = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
 _PERCENT_U = re.compile(r"%u([0-9A-Fa-f]{4})")
 _ENTITY = re.compile(r"&(?:#0*+([0-9]{1,7});?|#[xX]0*+([0-9A-Fa-f]{1,6});?|([A-Za-z][A-Za-z0-9]{1,30});)")
 _ESCAPE = re.compile(r"\\(?:u\{0{0,8}+([0-9A-Fa-f]{1,6})\}|[uU]([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|[nr])")
 _ENCODED = re.compile(r"%u?[0-9A-Fa-f]{2}|&#|&[A-Za-z][A-Za-z0-9]{1,30};|\\[uUx][0-9A-Fa-f{]")
+_UNDONE = re.compile(  # without which no round changes anything
+    r"%(?:[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})|&(?:\#|[A-Za-z][A-Za-z0-9]{1,30};)|\\[nruUx]"
+    "|[\u02b9\u02bc\u2024\u2044\u2215\u2216\u29f8\u3002\u3008-\u300b\uff01-\uff5e]"
+)
 _WIDE: dict[int, int | str] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # full-width forms of ASCII
 _WIDE |= {0x2215: "/", 0x2044: "/", 0x2216: "\\", 0x29F8: "/", 0x2024: ".", 0x3002: ".", 0x02BC: "'", 0x02B9: "'"}
 _WIDE |= {0x300A: "<", 0x300B: ">", 0x3008: "<", 0x3009: ">"}
@@ -60,7 +65,7 @@ def readings(text: str, depth: int = DEPTH) -> Readings:
 
     :param depth: the most rounds.
     """
-    if "%" not in text and "&" not in text and "\\" not in text and text.isascii():
+    if _UNDONE.search(text) is None:
         return Readings((text, text.replace("+", " ")) if _is_plussed(text) else (text,))
     forms, percents, overlong, now = [text], 0, False, text
     for _ in range(depth):
@@ -120,8 +125,12 @@ def _percent(text: str) -> tuple[str, bool]:
     if "%u" in text:
         text = _PERCENT_U.sub(lambda found: chr(int(found[1], 16)), text)
     if text.isascii():
-        return from_bytes(unquote_to_bytes(text))
+        return from_bytes(_PERCENTS.sub(_octets, text.encode()))
     return _PERCENT.sub(meant, text), long
+
+
+def _octets(run: re.Match[bytes]) -> bytes:
+    return unhexlify(run[0].replace(b"%", b""))
 
 
 def _entities(text: str) -> str:

@@ -88,19 +88,25 @@ _UNPRINTABLE = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u560a\u560d\u0085\u2028]")
 _INCLUDE_WORDS = words("xmlns xinclude include import value stylesheet variable schemalocation")
 _SIGN_WORDS = _SCRIPT_WORDS | _INCLUDE_WORDS | {"prototype", "__proto__"}
-_SIGNS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u560a\u560d\u0085\u2028$(){}#@]|\|\||&&|<[!%]|\[\[|\.class")
+_SIGNS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u560a\u560d\u0085\u2028${#@]|\|\||&&|<[!%]|\[\[|\.class")
 _FILTER = re.compile(r"[*|&=]|\)[()]")
 _HEAD = 400  # characters in which a filter or a header field must show itself
 _INSIDE = 300  # characters of an expression that are looked at
-_MARKS = 40  # expressions that are
+_OVERLAP = 24  # characters of them that are looked at again with the next one
+_MARKS = 1000  # expressions that are
 _LOOKED_UP = 4096  # characters of look-ups that are followed
 
 
 def find(reading: Reading) -> Iterable[Hit]:
     """What in a text speaks one of these languages; a rule may be told several times."""
-    if _SIGNS.search(reading.text) is not None or not reading.words.isdisjoint(_SIGN_WORDS):
+    text = reading.text
+    if _SIGNS.search(text) is not None or not reading.words.isdisjoint(_SIGN_WORDS) or _may_filter(text):
         return _found(reading)
     return ()
+
+
+def _may_filter(text: str) -> bool:
+    return ("(" in text or ")" in text) and _FILTER.search(text, 0, _HEAD) is not None
 
 
 def _found(reading: Reading) -> Iterator[Hit]:
@@ -113,7 +119,7 @@ def _found(reading: Reading) -> Iterator[Hit]:
         yield from _search("nosql.script", _NOSQL_SCRIPT, reading.lowered)
     if _MARK.search(text) is not None:
         yield from _templates(reading)
-    if ")" in text and _FILTER.search(text, 0, _HEAD) is not None or "*(" in text or "(*" in text:
+    if _may_filter(text):
         yield from _filters(text[:_HEAD])
     if "<!" in text:
         yield from _search("xml.entity", _ENTITY, reading.lowered)
@@ -168,13 +174,16 @@ def _templates(reading: Reading) -> Iterator[Hit]:
     found = _LOOKUP_TEXT.search(text) if "${" in text else None
     if found is not None and "jndi" in _looked_up(text[found.start() : found.start() + _LOOKED_UP]):
         yield Hit("lookup.jndi", found.start(), found.end())
-    shown = None
+    shown, seen = None, 0
     for mark in islice(_EXPRESSION.finditer(text), _MARKS):
         shown = shown or mark
-        inside = reading.lowered[mark.start() : mark.start() + _INSIDE].partition("\n")[0]
-        computes = _COMPUTES.search(inside)
+        at = mark.start()
+        line = reading.lowered.find("\n", at, at + _INSIDE)
+        end = line if line >= 0 else at + _INSIDE
+        computes = _COMPUTES.search(reading.lowered, max(at, seen - _OVERLAP), end)
+        seen = end
         if computes is not None:
-            yield Hit("template.expression", mark.start(), mark.start() + computes.end())
+            yield Hit("template.expression", at, computes.end())
             return
     if shown is not None and shown[0] in ("{{", "{%", "<%"):
         yield Hit("template.mark", shown.start(), shown.end())

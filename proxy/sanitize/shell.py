@@ -116,7 +116,7 @@ _PROSE = 7  # words before a separator that make a common word behind it a part 
 def find(reading: Reading) -> Iterable[Hit]:
     """What in a text a shell or an interpreter would carry out; a rule may be told several times."""
     text, words = reading.text, reading.words
-    if not words.isdisjoint(_TRIGGERS) or "%x" in text or "@{[" in text or "(" in text:
+    if not words.isdisjoint(_TRIGGERS) or "%x" in text or "@{[" in text or ("(" in text and "{" in text):
         return _found(reading)
     if _MAY_HIDE.search(text) is not None and (_SPLIT.search(text) is not None or "<!--" in text):
         return _found(reading)

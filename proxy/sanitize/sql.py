@@ -37,7 +37,9 @@ _BEGINS = re.compile(
 _GOES_ON = re.compile(
     r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
 )
-_LONG = 4096  # characters from which on a text is read from behind its first quote only
+_WORD = re.compile(r"[a-z_][a-z0-9_]*+")
+_LONG = 1024  # characters from which on a text is not read as a whole
+_BEFORE, _WINDOW, _OVERLAP = 24, 800, 200  # characters before a word that matters, from it on, and of these seen again
 _NEAR = 400  # characters in which what continues a value must show itself
 _VERBS = {
     "drop": "table database schema user view function procedure index column trigger login role",
@@ -92,20 +94,49 @@ def _may_begin(text: str, words: AbstractSet[str]) -> bool:
 
 def _found(reading: Reading, *, strong: bool) -> Iterator[Hit]:
     text, lowered, words = reading.text, reading.lowered, reading.words
-    if strong or (";" in text and (not words.isdisjoint(_VERB_WORDS) or _ENDED.search(text) is not None)):
+    long = len(text) > _LONG
+    if strong and long:
+        yield from _windows(lowered, words)
+        lowered = lowered[:_LONG]
+    if strong or (";" in text and (not words.isdisjoint(_VERB_WORDS) or _ENDED.search(text, 0, _LONG) is not None)):
         yield from _bare(Tokens(lowered), words)
     elif (";" in text or _may_begin(text, words)) and _BEGINS.match(lowered) is not None:
         yield from _bare(Tokens(lowered[:_NEAR]), words)
-    places = sorted(at for at in (text.find("'"), text.find('"'), text.find("`")) if at >= 0)
-    for at in places if len(text) < _LONG else places[:1]:
+    yield from _odd_quotes(text)
+    for at in sorted(at for at in (text.find("'"), text.find('"'), text.find("`")) if at >= 0):
         if (strong or _GOES_ON.match(lowered, at + 1) is not None) and not _opens(text, at):
-            yield from _quoted(Tokens(lowered if strong else lowered[: at + _NEAR], at + 1), at, words)
+            whole = strong and not long
+            yield from _quoted(Tokens(reading.lowered if whole else reading.lowered[: at + _NEAR], at + 1), at, words)
+
+
+def _odd_quotes(text: str) -> Iterator[Hit]:
+    for quote in "'\"":
+        if text.count(quote) % 2:
+            at = text.rindex(quote)
+            yield Hit("sql.quote", at, at + 1)
+            return
+
+
+def _windows(lowered: str, words: AbstractSet[str]) -> Iterator[Hit]:
+    """What a long text holds anywhere: around the words that matter, so that no quote before hides or makes them."""
+    done = 0
+    for found in _WORD.finditer(lowered):
+        at = found.start()
+        if at < done or found[0] not in _STRONG:
+            continue
+        near = lowered[max(at - _BEFORE, 0) : at]
+        begin = at - len(near) + max(near.rfind("'"), near.rfind('"'), near.rfind("`")) + 1
+        done = at + _WINDOW - _OVERLAP
+        for rule, start, end in _anywhere(Tokens("?" + lowered[begin : at + _WINDOW]), words):
+            yield Hit(rule, max(start + begin - 1, 0), end + begin - 1)
 
 
 def _bare(stream: Tokens, words: AbstractSet[str]) -> Iterator[Hit]:
     prefix = shapes.PREFIX.match(stream.shape)
     at = prefix.end() if prefix is not None else 0
     yield from _tails(stream, at, _BEHIND_VALUE, 0)
+    if (found := shapes.CONDITION.match(stream.shape, at)) is not None:
+        yield _hit(stream, "sql.fragment", found.start(), found.end(), 0)
     yield from _stacked(stream, at, 0)
     yield from _anywhere(stream, words)
 
@@ -114,6 +145,8 @@ def _quoted(stream: Tokens, start: int, words: AbstractSet[str]) -> Iterator[Hit
     closers = shapes.CLOSERS.match(stream.shape)
     at = closers.end() if closers is not None else 0
     yield from _tails(stream, at, _BEHIND_QUOTE, start)
+    if stream.shape[at : at + 1] in ("L", "o"):
+        yield _hit(stream, "sql.fragment", at, at + 1, start)
     yield from _stacked(stream, at, start)
     yield from _anywhere(stream, words)
 

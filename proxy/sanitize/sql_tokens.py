@@ -12,16 +12,17 @@ from functools import cached_property
 from proxy.sanitize.sql_words import FUNCTIONS, KINDS
 
 _TOKEN = re.compile(
-    r"""/\*![0-9]*+ | \*/                                                             # a comment that is none
-    | /\*(?:[^*]++|\*(?!/))*+(?:\*/)?+ | (?:--|\#)[^\n]*+
-    | (?:\b[nxbe])?'(?:[^'\\]++|\\.|'')*+(?:'|\\?\Z) | "(?:[^"\\]++|\\.|"")*+(?:"|\\?\Z)
-    | \$[a-z_]{0,8}\$(?=[^$]) | q'[\[({<!|]
-    | `[^`]*+`? | \[[a-z_][\w\ .$]{0,60}\]
+    r"""(?![nxbeq]')[^\W\d][\w$]*+(?:\.{1,2}[\w$]++)*+(?:[\s\x00-\x20\xa0\x85]*+\()?+       # a word, or a call
+    | [(),;{}%^+?]
     | 0x[0-9a-f]++ | [0-9]++(?:\.[0-9]*+)?+(?:e[+-]?[0-9]++)?+ | \.[0-9]++
+    | (?:\b[nxbe])?'(?:[^'\\]++|\\.|'')*+(?:'|\\?\Z) | "(?:[^"\\]++|\\.|"")*+(?:"|\\?\Z)
+    | q'[\[({<!|] | [nxbeq](?=')
+    | /\*![0-9]*+ | \*/                                                             # a comment that is none
+    | /\*(?:[^*]++|\*(?!/))*+(?:\*/)?+ | (?:--|\#)[^\n]*+
+    | <=>|<>|!=|[<>]=?+|={1,3}+|!<|!>|~\*? | \|\||&&|:=
     | @@?+[\w.$]*+
-    | [^\W\d][\w$]*+(?:\.{1,2}[\w$]++)*+(?:[\s\x00-\x20\xa0\x85]*+\()?+                 # a word, or a call
-    | <=>|<>|!=|[<>]=?+|={1,3}+|!<|!>|~\*?
-    | \|\||&&|:=
+    | `[^`]*+`? | \[[a-z_][\w\ .$]{0,60}\]
+    | \$[a-z_]{0,8}\$(?=[^$])
     | [^\s\x00-\x20\xa0\x85]""",
     re.VERBOSE | re.DOTALL,
 )
@@ -108,7 +109,7 @@ def _called(word: str, kind: str) -> str:
 
 def _comment(text: str) -> str:
     """Empty for what is read on across; a comment up to the end tells more."""
-    if text.startswith("/*!") and text[3:].isdigit() or text in ("/*!", "*/"):
+    if (text.startswith("/*!") and text[3:].isdigit()) or text in ("/*!", "*/"):
         return ""
     if text[0] == "/" and text.endswith("*/") and len(text) > 3:
         return ""

@@ -34,7 +34,6 @@ _ELEMENTS = {
     **dict.fromkeys(_RUNS, "xss.tag"),
 }
 _CONTROLS = "".join(map(chr, range(32)))
-_LONG = 4096  # characters from which on a text is read from behind its first quote only
 _SETS = re.compile(r"on[a-z0-9_]{3,30}[\s\x00]*+=|style[\s\x00]*+=")
 _SCHEMES_IN = re.compile(r"(?:script|mocha|vbs|jar|view-source|feed|jav|xss|about|data):")
 _KNOWN_HANDLER = re.compile(
@@ -204,8 +203,7 @@ def _is_script_url(value: str) -> bool:
 
 def _attributes(text: str, lowered: str) -> Iterator[Hit]:
     """What is added to the element whose attribute's value the text would be."""
-    places = sorted(at for at in (text.find('"'), text.find("'"), text.find("`")) if at >= 0)
-    for at in places if len(text) < _LONG else places[:1]:
+    for at in sorted(at for at in (text.find('"'), text.find("'"), text.find("`")) if at >= 0):
         yield from _added(lowered, at + 1)
     if not text.startswith("<"):
         yield from _added(lowered, 0, needs_code=True)

@@ -103,6 +103,18 @@ def test_whole_statements_are_told_at_level_2() -> None:
     assert "sql.statement" in rules("select name from users", paranoia=2)
 
 
+@pytest.mark.parametrize("text", ["1 or colour", "x' like me", "1 and colour"])
+def test_fragments_are_told_at_level_2(text: str) -> None:
+    assert families(text) == set()
+    assert "sql.fragment" in rules(text, paranoia=2)
+
+
+def test_odd_quotes_are_told_at_level_3() -> None:
+    assert "sql.quote" not in rules("O'Brien", paranoia=2)
+    assert "sql.quote" in rules("O'Brien", paranoia=3)
+    assert "sql.quote" not in rules("it's Ann's", paranoia=3)
+
+
 def test_the_span_is_what_matched() -> None:
     from proxy.sanitize import inspect
 

@@ -83,3 +83,9 @@ def test_elements_that_can_be_misused_are_told_at_level_2() -> None:
 def test_a_handler_must_be_one_outside_of_tags() -> None:
     assert rules("one=(1)") == set()
     assert "xss.breakout" in rules("x onerror=(1)")
+
+
+def test_any_markup_is_told_at_level_3() -> None:
+    assert rules("see <b>this</b>", paranoia=2) == set()
+    assert rules("see <b>this</b>", paranoia=3) == {"xss.html"}
+    assert rules("a < b > c", paranoia=3) == set()

@@ -34,11 +34,18 @@ def seen(kind: str, data: bytes, content_type: str = "") -> list[tuple[str, str,
 
 
 def test_json_gives_strings_and_names_with_their_ways() -> None:
-    data = json.dumps({"a": {"b c": ["x y", 1, None, True, {"d": "<"}]}, "$ne": 2, "plain": "abc"}).encode()
+    data = json.dumps({"a": {"b'c": ["x'y", 1, None, True, {"d": "<"}, "x y"]}, "$ne": 2, "plain": "abc"}).encode()
     assert seen("json", data) == [
-        ("a.b c", "b c", True),
-        ("a.b c[]", "x y", False),
-        ("a.b c[].d", "<", False),
+        ("a.b'c", "b'c", True),
+        ("a.b'c[]", "x'y", False),
+        ("a.b'c[].d", "<", False),
+        ("$ne", "$ne", True),
+    ]
+
+
+def test_escapes_hide_nothing() -> None:
+    assert seen("json", b'{"a": "\\u003cscript\\u003e", "\\u0024ne": "\\u0061bc"}') == [
+        ("a", "<script>", False),
         ("$ne", "$ne", True),
     ]
 
@@ -57,8 +64,13 @@ def test_json_deeper_than_is_followed_is_looked_at_as_text() -> None:
 
 
 def test_graphql_gives_its_literals_and_variables() -> None:
-    document = {"query": '{ user(id: "1\' or 1=1") { name } }', "variables": {"x": "a b"}}
-    assert seen("json", json.dumps(document).encode()) == [("", "1' or 1=1", False), ("variables.x", "a b", False)]
+    document: dict[str, object] = {"query": '{ user(id: "1\' or 1=1") { name } }'}
+    document["variables"] = {"x": "a'b", "y": [{"z": "1' or 1=1"}]}
+    assert seen("json", json.dumps(document).encode()) == [
+        ("", "1' or 1=1", False),
+        ("variables.x", "a'b", False),
+        ("variables.y[].z", "1' or 1=1", False),
+    ]
     assert seen("graphql", b'query { a(b: """x "y" z""") }') == [("", 'x "y" z', False)]
 
 

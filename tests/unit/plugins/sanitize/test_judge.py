@@ -69,4 +69,8 @@ def test_the_same_field_is_judged_by_the_mode_of_the_rule() -> None:
     found = judge(mode="block", rules={"xss": "observe", "xss.tag": "clean"}).look(
         [Value("query", "q", "<script>alert(1)")]
     )
-    assert {one.rule.name: one.mode for one in found} == {"xss.tag": "clean", "xss.script": "observe"}
+    assert {one.rule.name: one.mode for one in found} == {
+        "xss.tag": "clean",
+        "xss.script": "observe",
+        "xss.html": "observe",
+    }
