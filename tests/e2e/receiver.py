@@ -127,26 +127,32 @@ def configured(directory: Path, *endpoints: str, workers: int = 1) -> Path:
 
 
 class Traffic:
-    """Requests, one after the other, until it is told to stop; it knows which were answered, and when."""
+    """Requests, one after the other, until it is told to stop; it knows which were answered, and when.
+
+    :ivar took: how many seconds each of them took.
+    """
 
     def __init__(self, url: str, pause: float = 0.0) -> None:
         self._port = int(url.rpartition(":")[2])
         self._pause = pause
         self._stopping = threading.Event()
         self.answered: dict[str, float] = {}
+        self.took: list[float] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 connection.request("GET", "/")
                 answer = connection.getresponse()
                 answer.read()
             except (OSError, http.client.HTTPException):
                 break
-            self.answered[answer.headers["X-Request-ID"]] = time.monotonic()
+            self.answered[answer.headers["X-Request-ID"]] = now = time.monotonic()
+            self.took.append(now - began)
             if self._pause:
                 self._stopping.wait(self._pause)
         connection.close()

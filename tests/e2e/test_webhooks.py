@@ -17,7 +17,8 @@ from standardwebhooks.webhooks import Webhook as Oracle
 from tests.e2e.conftest import COMMAND, Process, Run
 from tests.e2e.receiver import PATIENCE, SECRET, Receiver, Traffic, configured, endpoint, get, receiving, until
 
-KILLS = int(os.environ.get("WEBHOOK_KILLS", "2"))
+FULL = "SOAK_SECONDS" in os.environ
+KILLS, EVENTS = (50, 200) if FULL else (2, 20)
 SAFE = 0.025  # seconds after its publishing that an event is safe, with what a client needs to notice an answer
 
 
@@ -84,34 +85,58 @@ def test_an_endpoint_of_the_environment(run: Run, tmp_path: Path) -> None:
         verified(receiver)
 
 
+def bodies(receiver: Receiver) -> dict[str, set[bytes]]:
+    """By event, what was sent of it."""
+    found: dict[str, set[bytes]] = {}
+    for one in list(receiver.got):
+        found.setdefault(one.id, set()).add(one.body)
+    return found
+
+
+def killed(gateway: Process, receiver: Receiver, seconds: float, *, hold: bool) -> dict[str, float]:
+    """Kill a gateway under traffic.
+
+    :param hold: while the receiver takes what it is sent and does not answer.
+    :returns: the requests that were answered long enough before for their events to be safe.
+    """
+    traffic = Traffic(gateway.ready(), 0.002)
+    assert until(lambda: len(traffic.answered) >= EVENTS)
+    time.sleep(seconds)  # a random moment is what is asked for
+    if hold:
+        receiver.delay, before = 60.0, len(receiver.got)
+        assert until(lambda: len(receiver.got) > before)
+    moment = time.monotonic()
+    gateway.send(signal.SIGKILL)
+    gateway.ended()
+    traffic.stop()
+    return {name: at for name, at in traffic.answered.items() if at < moment - SAFE}
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800 if FULL else 120)
 def test_nothing_is_lost_when_the_process_is_killed(run: Run, tmp_path: Path) -> None:
-    """Twice in the usual run; WEBHOOK_KILLS asks for more."""
+    """The last time it is killed while deliveries are under way, which nobody tells it the outcome of."""
     safe: dict[str, float] = {}
     dice = random.Random(5)
     with receiving() as receiver:
         file = configured(tmp_path, endpoint(receiver, total="1s"))
-        for _ in range(KILLS):
+        for number in range(KILLS):
             gateway = run("serve", "-c", str(file))
-            traffic = Traffic(gateway.ready(), 0.002)
-            time.sleep(dice.uniform(0.2, 0.8))
-            before = time.monotonic()
-            gateway.send(signal.SIGKILL)
-            gateway.ended()
-            traffic.stop()
-            safe |= {name: at for name, at in traffic.answered.items() if at < before - SAFE}
+            safe |= killed(gateway, receiver, dice.uniform(0.0, 0.5), hold=number == KILLS - 1)
+        held = receiver.got[-1]
+        receiver.delay = 0.0
         gateway = run("serve", "-c", str(file))
-        ready = gateway.ready()
-        began = time.monotonic()
-        assert until(lambda: safe.keys() <= receiver.request_ids(), 30)
-        took = time.monotonic() - began
-        get(ready)
+        get(gateway.ready())
+        assert until(lambda: safe.keys() <= receiver.request_ids(), 60)
+        assert until(lambda: any(one.id == held.id and one is not held for one in list(receiver.got)), 60)
         verified(receiver)
-    bodies: dict[str, set[bytes]] = {}
-    for one in receiver.got:
-        bodies.setdefault(one.id, set()).add(one.body)
-    assert all(len(found) == 1 for found in bodies.values())
-    twice = len(receiver.got) - len(bodies)
-    print(f"{KILLS} kills: {len(safe)} events, 0 lost, {twice} delivered twice, all there {took:.1f} s after")
+    again = next(one for one in receiver.got if one.id == held.id and one is not held)
+    lease = 1.0 + 15.0
+    found = bodies(receiver)
+    twice = len(receiver.got) - len(found)
+    print(f"{KILLS} kills: {len(safe)} events, 0 lost, {twice} sent twice, the first after {again.at - held.at:.1f} s")
+    assert all(len(sent) == 1 for sent in found.values())
+    assert lease - 1.0 <= again.at - held.at <= lease + (1.0 if FULL else 15.0)
 
 
 def test_two_workers_share_one_outbox(run: Run, tmp_path: Path) -> None:
@@ -130,21 +155,3 @@ def test_two_workers_share_one_outbox(run: Run, tmp_path: Path) -> None:
         assert (code, told.count("answered 204")) == (0, 1)
         assert [one.told["type"] for one in receiver.got].count("webhook.test") == 1
         assert re.search(r"^ops: ok, 0 pending", command("webhooks", "list", "--admin", admin)[1], re.MULTILINE)
-
-
-@pytest.mark.soak
-def test_a_slow_endpoint_holds_up_no_other(run: Run, tmp_path: Path) -> None:
-    with receiving() as slow, receiving() as quick:
-        slow.delay = 5.0
-        parts = [endpoint(quick, f"quick{number}", in_flight=10) for number in range(4)]
-        file = configured(tmp_path, *parts, endpoint(slow, "slow", in_flight=10))
-        gateway = run("serve", "-c", str(file))
-        traffic = Traffic(gateway.ready(), 0.01)
-        assert until(lambda: len(traffic.answered) > 150)
-        traffic.stop()
-        assert until(lambda: len(quick.got) >= 4 * len(traffic.answered))
-        waits = sorted(one.at - traffic.answered[one.told["data"]["request_id"]] for one in quick.got)
-        worst = waits[int(len(waits) * 0.99)]
-        print(f"p99 from answer to delivery beside a slow endpoint: {worst * 1000:.0f} ms")
-        assert worst < 0.5
-        assert len(slow.got) < 60
