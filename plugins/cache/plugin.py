@@ -251,10 +251,12 @@ class HttpCache(Plugin[Config]):
         return "_parts" in vars(self)
 
     def on_complete(self, exchange: Exchange) -> None:
-        visit, parts = exchange.get(VISIT), self._parts
+        result, parts = exchange.cache, self._parts
+        if result == "hit" and exchange.parent is None and parts.counts.hit(exchange.route, exchange.bytes_out):
+            return
+        visit = exchange.get(VISIT)
         if visit is not None:
             parts.fetching.over(exchange, visit)
-        result = exchange.cache
         if not result or exchange.parent is not None:
             return
         parts.counts.count(exchange.route, result)

@@ -8,20 +8,21 @@ out of the ordinary takes the long way, so that no rule is decided here.
 from __future__ import annotations
 
 from enum import Enum
+from typing import NamedTuple
 
 from plugins.cache import marks
 from plugins.cache.answers import head
 from plugins.cache.config import Config
-from plugins.cache.keys import key_of
+from plugins.cache.keys import key_of, origin_of
 from plugins.cache.recoding import Recoding
 from plugins.cache.selecting import ENCODING, select
 from plugins.cache.shelf import Shelf
 from plugins.cache.stored import NO_CACHE, Entry, Stored
 from plugins.cache.storing import OVERRIDES
-from proxy.api import Body, Exchange, Headers, Rendered, Response
+from proxy.api import Body, Exchange, Headers, Rendered, Request, Response
 
-_MUTE, _CODING, _TELLS = range(3)
-_NAMES = 1024  # whose kind is remembered
+_MUTE, _CODING, _TELLS = object(), object(), object()
+_NAMES = 1024  # of fields whose kind is remembered, and of hosts
 _CHOICES = 64  # remembered with an entry
 _TELLING = frozenset(
     {
@@ -59,7 +60,9 @@ class Quick:
         self.able = not config.key.headers and not config.key.cookies and not config.force_ttl
         self._config = config
         self._telling = _TELLING | OVERRIDES | set(config.bypass)
-        self._kinds: dict[bytes | str, int] = {}
+        self._plain = config.key.query == "all" and config.key.host
+        self._kinds: dict[bytes | str, object] = {}
+        self._origins: dict[tuple[str, str], str] = {}
 
     def answer(self, x: Exchange, shelf: Shelf, recoding: Recoding) -> Response | Looked | None:
         """The stored answer, or what it takes more than this to find one: nothing was done, or memory was asked."""
@@ -69,14 +72,16 @@ class Quick:
         coding: bytes | str | None = None
         kinds, headers = self._kinds, request.headers
         for name, value in headers.pairs if headers.wire is None else headers.wire:
-            kind = kinds.get(name)
-            if kind is None:
+            kind = kinds.get(name, _UNKNOWN)
+            if kind is _MUTE:
+                continue
+            if kind is _UNKNOWN:
                 kind = self._learn(name)
-            if kind == _TELLS or (kind == _CODING and coding is not None):
+            if kind is _TELLS or (kind is _CODING and coding is not None):
                 return None
-            if kind == _CODING:
+            if kind is _CODING:
                 coding = value
-        entry = shelf.cache.peek(key_of(request, x.route, self._config, trusted=x.peer.trusted))
+        entry = shelf.peek(self._key(x, request))
         if entry is None:
             return LOOKED
         stored = entry.memo.get(coding, _UNKNOWN)
@@ -85,7 +90,18 @@ class Quick:
         found = None if stored is None else _rendered(stored, shelf.now())
         return LOOKED if found is None else found
 
-    def _learn(self, raw: bytes | str) -> int:
+    def _key(self, x: Exchange, request: Request) -> bytes:
+        """What `key_of` gives, its first part remembered where that depends on the host alone."""
+        if not self._plain or x.peer.trusted:
+            return key_of(request, x.route, self._config, trusted=x.peer.trusted).encode("utf-8", "surrogateescape")
+        origin = self._origins.get((request.scheme, request.host))
+        if origin is None:
+            if len(self._origins) >= _NAMES:
+                self._origins.clear()
+            origin = self._origins[request.scheme, request.host] = "{}://{}".format(*origin_of(request, trusted=False))
+        return f"{origin}{request.target} {x.route} ".encode("utf-8", "surrogateescape")
+
+    def _learn(self, raw: bytes | str) -> object:
         name = (raw if isinstance(raw, str) else raw.decode("latin-1")).lower()
         kind = _TELLS if name in self._telling else _CODING if name == ENCODING else _MUTE
         if len(self._kinds) >= _NAMES:
@@ -110,13 +126,36 @@ class Quick:
 
 def _rendered(stored: Stored, now: float) -> Response | None:
     """The answer with its head as bytes; None when it is not fresh."""
-    age = stored.age_at(now)
+    ready: Ready | None = stored.memo.get("ready")
+    if ready is None or not ready.begins <= now < ready.ends:
+        ready = _made_ready(stored, now)
+        if ready is None:
+            return None
+    head = Rendered.of(ready.wire, ready.block, ready.dated)
+    return Response(stored.status, head, ready.body, reason=stored.reason)
+
+
+class Ready(NamedTuple):
+    """An answer as it goes out in the second in which its age is the same.
+
+    :ivar begins: of that second, since the epoch; `ends` likewise.
+    :ivar block: the lines of its fields.
+    """
+
+    begins: float
+    ends: float
+    wire: list[tuple[bytes, bytes]]
+    block: bytes
+    dated: bool
+    body: Body
+
+
+def _made_ready(stored: Stored, now: float) -> Ready | None:
     left = stored.fresh_for(now)
     if left <= 0:
         return None
-    ready = stored.memo.get("ready")
-    if ready is None or ready[0] != age:
-        headers = head(stored, age, marks.hit(left))
-        ready = stored.memo["ready"] = (age, headers, headers.encode(), Body(stored.body))
-    _, headers, block, body = ready
-    return Response(stored.status, Rendered.of(headers.wire or [], block, headers.dated), body, reason=stored.reason)
+    headers = head(stored, stored.age_at(now), marks.hit(left))
+    begins = stored.received + int(now - stored.received)
+    made = Ready(begins, begins + 1, headers.wire or [], headers.encode(), headers.dated, Body(stored.body))
+    stored.memo["ready"] = made
+    return made

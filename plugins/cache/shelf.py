@@ -20,6 +20,7 @@ _ROOM = 4  # entries hold the variants of one URL; together they may have so man
 class Shelf:
     """The cache with its clock, flights and budget.
 
+    :ivar peek: what memory has, by a key as bytes.
     :ivar layered: whether there is a level behind memory, for which one has to wait.
     :ivar budget: what fills that are under way may hold in memory.
     :ivar routes: those that were seen.
@@ -33,6 +34,7 @@ class Shelf:
             redis=config.shared,
             max_object=config.max_object * _ROOM + 65536,
         )
+        self.peek = self.cache.memory.peek  # for keys that are bytes already
         self.now = services.clock.time
         self.spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = services.spawn
         self.layered = self.cache.stats.l2 is not None

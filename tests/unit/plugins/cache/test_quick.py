@@ -4,8 +4,16 @@ from typing import Any
 
 import pytest
 
-from plugins.cache.quick import Quick
+from plugins.cache.config import Config
+from plugins.cache.keys import key_of
+from plugins.cache.quick import Quick, _rendered
+from plugins.cache.stored import Stored
 from plugins.headers import HeaderRules
+from proxy.exchange import Exchange
+from proxy.message import Request
+from proxy.peer import Peer
+
+NOW = 1_700_000_000.0
 
 
 async def ways(kit: Any) -> list[str]:
@@ -112,3 +120,40 @@ async def test_names_are_remembered_up_to_a_bound(monkeypatch: Any) -> None:
         quick._learn(b"x-%d" % number)
     assert len(quick._kinds) <= 2
     assert not Quick(Config.model_validate({"key": {"cookies": ["a"]}})).able
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize(
+    ("scheme", "host", "target"),
+    [("http", "Shop.example:80", "/a?b=1"), ("https", "a:443", "/\xe9"), ("http", "", "*")],
+)
+def test_the_key_of_the_short_way_is_the_key(scheme: str, host: str, target: str, trusted: bool) -> None:
+    config = Config()
+    quick, request = Quick(config), Request("GET", target, scheme=scheme, host=host)
+    peer = Peer("127.0.0.1", 1, trusted=trusted)
+    x = Exchange("1", request, peer, Any, 0.0)  # type: ignore[arg-type]  # nobody is told
+    x.route = "all"
+    expected = key_of(request, "all", config, trusted=trusted).encode("utf-8", "surrogateescape")
+    assert [quick._key(x, request) for _ in range(2)] == [expected] * 2
+
+
+async def test_hits_are_counted_by_route(cached: Any, fresh: Any) -> None:
+    async with cached() as kit:
+        kit.upstream.reply(fresh("12345"))
+        for _ in range(4):
+            await kit.get("/")
+        summary = kit.plugin("http_cache")._parts.counts.summary()
+        assert summary == {"routes": [{"name": "all", "results": {"hit": 3, "miss": 1}}], "bytes_served": 15}
+
+
+def test_an_age_is_of_its_second_and_a_clock_that_is_set_back_makes_nothing_younger() -> None:
+    stored = Stored(200, "OK", (), b"x", NOW, 5, 60)
+
+    def age(now: float) -> str | None:
+        found = _rendered(stored, now)
+        return None if found is None else found.headers["Age"]
+
+    assert [age(NOW + after) for after in (0, 0.9, 1, 1.5, 10, -30, 54.9, 55)] == [
+        *("5", "5", "6", "6", "15", "5", "59"),
+        None,
+    ]
