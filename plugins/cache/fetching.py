@@ -163,7 +163,9 @@ class Fetching:
     async def _again(self, x: Exchange, visit: Visit, config: Config) -> Response:
         """A 304 was about another answer than the one that was asked about: fetch the whole."""
         visit.validates, visit.stored = False, None
-        response = await x.fetch(unconditional(visit.request, []))
+        request = unconditional(visit.request, [])
+        announce(request, trusted=x.peer.trusted)
+        response = await x.fetch(request)
         self._store(x, visit, response, config)
         return response
 

@@ -1,16 +1,19 @@
 """Codes what is stored for clients that take it so, in the place of fetching it again.
 
 What can be coded, and how, knows the plugin inside the cache that does it: it leaves a `recoder` with each answer that
-could be. An answer that is left as it is, such as a small one, is not tried again.
+could be. An answer that is left as it is, such as a small one, is not tried again for those who take the same codings,
+and one that forbids to be transformed is not tried at all (RFC 9110 section 7.7).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 
 from plugins.cache.answers import head
 from plugins.cache.config import Config
+from plugins.cache.directives import cache_control
 from plugins.cache.selecting import CODINGS, ENCODING, liking
 from plugins.cache.shelf import Shelf
 from plugins.cache.stored import Stored
@@ -33,13 +36,12 @@ class Recoding:
 
     def wanted(self, x: Exchange, stored: Stored) -> bool:
         """Whether a client would rather have a coded form of this."""
-        if stored.coding or not stored.by_coding or stored.plain or x.request.method != "GET":
+        if stored.coding or not stored.by_coding or x.request.method != "GET":
             return False
         if x.route not in self._recoders or x.request.headers.getall("range"):
             return False
-        told = accepted(x.request.headers.getall(ENCODING))
-        plain = liking("", told)
-        return any(liking(coding, told) > plain for coding in CODINGS)
+        preferred = _preferred(x.request)
+        return bool(preferred) and preferred not in _left_alone(stored)
 
     def recoded(self, x: Exchange, key: str, stored: Stored, config: Config, mark: str, now: float) -> Response | None:
         """A coded form, which is stored while it is sent; None when there is none.
@@ -50,7 +52,7 @@ class Recoding:
         self._recoders[x.route](x.request, response)
         coding = ",".join(applied(response.headers))
         if not coding:
-            stored.memo["plain"] = True
+            _left_alone(stored).add(_preferred(x.request))
             return None
         pairs = response.headers.items()
         fields = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
@@ -72,3 +74,23 @@ class Recoding:
         shared = Shared(response.body, config.max_object, shelf.budget, shelf.spawn, done)
         response.body = shared.reader()
         shared.start()
+
+
+def _preferred(request: Request) -> tuple[str, ...]:
+    """The codings that a client would rather have than none."""
+    told = accepted(request.headers.getall(ENCODING))
+    plain = liking("", told)
+    return tuple(coding for coding in CODINGS if liking(coding, told) > plain)
+
+
+def _left_alone(stored: Stored) -> set[tuple[str, ...]]:
+    """For whom it was found that an answer is left as it is; for everybody where that is its own wish."""
+    found: set[tuple[str, ...]] | None = stored.memo.get("plain")
+    if found is None:
+        found = stored.memo["plain"] = set()
+        if "no-transform" in cache_control(stored.headers.getall("cache-control")):
+            found |= _ANY
+    return found
+
+
+_ANY = frozenset(kept for size in range(1, len(CODINGS) + 1) for kept in combinations(CODINGS, size))

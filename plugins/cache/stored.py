@@ -67,11 +67,6 @@ class Stored:
         return bool(self.flags & BY_CODING)
 
     @property
-    def plain(self) -> bool:
-        """Whether it was found that it is not coded."""
-        return "plain" in self.memo
-
-    @property
     def headers(self) -> Headers:
         """Its fields; not to be changed."""
         found: Headers | None = self.memo.get("")

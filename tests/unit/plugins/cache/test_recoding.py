@@ -3,7 +3,9 @@ from __future__ import annotations
 import gzip
 from typing import Any
 
+from plugins.cache.selecting import CODINGS
 from plugins.compress import Compress
+from plugins.compress.coders import LEVELS
 
 TEXT = "all work and no play " * 200
 
@@ -35,8 +37,31 @@ async def test_what_is_not_coded_is_tried_once(cached: Any, fresh: Any) -> None:
             got = await kit.get("/", {"Accept-Encoding": "gzip"})
             assert (got.text, "Content-Encoding" in got.headers) == ("small", False)
         (stored,) = kit.plugin("http_cache")._parts.shelf.cache.peek("http://test/ all ").variants
-        assert stored.plain
+        assert stored.memo["plain"] == {("gzip",)}
         assert len(kit.upstream.seen) == 1
+
+
+async def test_who_takes_another_coding_is_tried_for_himself(cached: Any, fresh: Any) -> None:
+    async with cached((Compress, {"codings": ["gzip"]})) as kit:
+        kit.upstream.reply(fresh(TEXT))
+        await kit.get("/")
+        assert (await kit.get("/", {"Accept-Encoding": "br"})).text == TEXT
+        assert "gzip" in (await kit.get("/", {"Accept-Encoding": "gzip"})).headers["Content-Encoding"]
+        assert len(kit.upstream.seen) == 1
+
+
+async def test_what_forbids_to_be_transformed_is_stored_and_given_as_it_is(cached: Any, fresh: Any) -> None:
+    async with cached(Compress) as kit:
+        kit.upstream.reply(fresh(TEXT), fresh(TEXT, Cache_Control="max-age=60, no-transform"))
+        for target in ("/", "/as-it-is"):
+            await kit.get(target)
+        for field in ("gzip", "br", "gzip, br, zstd, deflate"):
+            got = await kit.get("/as-it-is", {"Accept-Encoding": field})
+            assert (got.text, "hit" in got.headers["Cache-Status"]) == (TEXT, True)
+
+
+def test_what_is_liked_equally_is_taken_in_the_order_of_the_chain() -> None:
+    assert tuple(LEVELS) == CODINGS
 
 
 async def test_a_hit_of_a_coded_answer_costs_no_compression(cached: Any, fresh: Any) -> None:
