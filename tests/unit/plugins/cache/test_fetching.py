@@ -247,10 +247,13 @@ async def test_a_clients_own_condition_is_answered_after_validation(cached: Any)
 async def test_a_304_about_another_answer_makes_it_fetch_the_whole(cached: Any) -> None:
     async with cached() as kit:
         kit.upstream.reply(stale(), Response(304, {"ETag": '"b"'}), stale("new", ETag='"b"'))
-        await kit.get("/")
+        asks = {"Surrogate-Capability": 'x="ESI/1.0"'}
+        await kit.get("/", asks)
         kit.advance(5)
-        assert (await kit.get("/")).text == "new"
+        assert (await kit.get("/", asks)).text == "new"
         assert "If-None-Match" not in kit.upstream.seen[2].headers
+        told = {seen.headers["Surrogate-Capability"] for seen in kit.upstream.seen}
+        assert told == {'passerelle="Surrogate/1.0"'}
         await kit.settled()
 
 
