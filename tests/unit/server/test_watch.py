@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -124,3 +125,19 @@ def test_a_picture_tells_versions_apart(tmp_path: Path) -> None:
     first = picture(trace)
     file.write_text("22")
     assert picture(trace) != first
+
+
+def test_a_configmap_that_kubernetes_puts_in_its_place_is_another_picture(tmp_path: Path) -> None:
+    """The file is a link into a directory that is a link itself, and that one is exchanged; all else may be alike."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "p.yaml").write_text("the same\n")
+        os.utime(tmp_path / name / "p.yaml", (0, 0))
+    (tmp_path / "..data").symlink_to("one")
+    (tmp_path / "p.yaml").symlink_to("..data/p.yaml")
+    trace = Trace(files={tmp_path / "p.yaml"})
+    before = picture(trace)
+    (tmp_path / "..next").symlink_to("two")
+    (tmp_path / "..next").rename(tmp_path / "..data")
+    assert picture(trace) != before
+    assert list(picture(trace)) == list(before)
