@@ -12,16 +12,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from benchmarks.footprint import FOOTPRINTS, Footprint, run_footprint
 from benchmarks.load import missing_tool
 from benchmarks.machine import described, origin_line, placement
 from benchmarks.probe import NotReady
-from benchmarks.report import as_json, plot, remarks, report, scenario_section
-from benchmarks.results import ScenarioResult
+from benchmarks.report import Result, as_json, plot, remarks, report, scenario_section
 from benchmarks.runner import Effort, run_scenario
 from benchmarks.scenarios import SCENARIOS, Scenario
 
 _HERE = Path(__file__).parent
 _IMAGES = _HERE.parent / "docs" / "img"
+_ALL: tuple[Scenario | Footprint, ...] = (*SCENARIOS, *FOOTPRINTS)
 _FULL = Effort()
 _QUICK = Effort(runs=3, seconds=1)
 EXIT_FINE, EXIT_CRASHED, EXIT_USAGE = 0, 1, 2
@@ -29,7 +30,7 @@ EXIT_FINE, EXIT_CRASHED, EXIT_USAGE = 0, 1, 2
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    names = [scenario.name for scenario in SCENARIOS]
+    names = [scenario.name for scenario in _ALL]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="three runs of one second: a look, not a measurement")
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
@@ -52,17 +53,23 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def measure(scenarios: Sequence[Scenario], effort: Effort) -> list[ScenarioResult]:
+def measure(scenarios: Sequence[Scenario | Footprint], effort: Effort) -> list[Result]:
     """Run the scenarios one after another, printing each table as soon as it is there."""
     results = []
     for scenario in scenarios:
-        result = run_scenario(scenario, effort, say)
+        result = _measured(scenario, effort)
         say(f"\n{scenario_section(result)}\n")
         results.append(result)
     return results
 
 
-def write(results: Sequence[ScenarioResult], effort: str) -> None:
+def _measured(scenario: Scenario | Footprint, effort: Effort) -> Result:
+    if isinstance(scenario, Footprint):
+        return run_footprint(scenario, effort.runs, say)
+    return run_scenario(scenario, effort, say)
+
+
+def write(results: Sequence[Result], effort: str) -> None:
     """Write the report, the raw figures and the plots."""
     about = described(results)
     (_HERE / "results.md").write_text(report(results, about, effort), encoding="utf-8")
@@ -80,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if (missing := missing_tool()) is not None:
         say(missing)
         return EXIT_USAGE
-    scenarios = [scenario for scenario in SCENARIOS if not chosen.only or scenario.name in chosen.only]
+    scenarios = [scenario for scenario in _ALL if not chosen.only or scenario.name in chosen.only]
     effort = effort_of(chosen)
     say(f"{placement()}; origin: {origin_line()}")
     try:
@@ -97,7 +104,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _conclude(results: Sequence[ScenarioResult], chosen: argparse.Namespace, effort: Effort) -> None:
+def _conclude(results: Sequence[Result], chosen: argparse.Namespace, effort: Effort) -> None:
     for line in [line for result in results for line in remarks(result)]:
         say(line)
     if chosen.quick or chosen.only:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.environments import installed
 from benchmarks.origin import origin_kind
 from benchmarks.peers import asked_version
 from benchmarks.process import can_pin
-from benchmarks.results import ScenarioResult
+from benchmarks.results import PeerResult
 
 LIBRARIES = ("aiohttp", "uvloop", "pydantic")
 
@@ -41,7 +42,14 @@ def origin_line() -> str:
     return "a small Python server, since nginx is not installed: it is slow, which flatters slow proxies"
 
 
-def described(results: Iterable[ScenarioResult]) -> dict[str, str]:
+class Measured(Protocol):
+    """A result whose peers have versions."""
+
+    @property
+    def peers(self) -> Mapping[str, PeerResult]: ...
+
+
+def described(results: Iterable[Measured]) -> dict[str, str]:
     """Return everything a reader needs to place the figures, as names and texts."""
     peers = {peer.name: peer.version for result in results for peer in result.peers.values() if peer.version}
     return {

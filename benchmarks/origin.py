@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.probe import wait_for
 from benchmarks.process import LOAD_CORE, Child, free_port
-from benchmarks.scenarios import FIXED_BODY, KIB, MIB, POSTED_BODY, SMALL_BODY
+from benchmarks.scenarios import FIXED_BODY, GIB, KIB, MIB, POSTED_BODY, SMALL_BODY
 
 _CONFIGS = Path(__file__).parent / "configs"
 _ROOT = Path(__file__).parent.parent
@@ -27,6 +27,7 @@ BODIES: dict[str, bytes] = {
     "/post": POSTED_BODY,
     **{f"/{name}": body for name, body in _FILES.items()},
 }
+_HOLES = {"1g": GIB}  # files without content, which take no room on the disk; only nginx serves them
 
 
 def fill(template: str, **values: object) -> str:
@@ -43,11 +44,20 @@ def origin_kind() -> str:
     return "nginx" if shutil.which("nginx") else "python"
 
 
+def lengths(kind: str) -> dict[str, int]:
+    """Return what an origin of that kind serves: the length of each answer by its path."""
+    holes = {f"/{name}": size for name, size in _HOLES.items()} if kind == "nginx" else {}
+    return {path: len(body) for path, body in BODIES.items()} | holes
+
+
 def _nginx(directory: Path, port: int) -> list[str]:
     files = directory / "files"
     files.mkdir(exist_ok=True)
     for name, body in _FILES.items():
         (files / name).write_bytes(body)
+    for name, size in _HOLES.items():
+        with (files / name).open("wb") as file:
+            file.truncate(size)
     config = directory / "origin.conf"
     values = {"PORT": port, "DIR": directory, "SMALL": SMALL_BODY.decode(), "POSTED": POSTED_BODY.decode()}
     config.write_text(fill(config.name, **values), encoding="utf-8")

@@ -45,7 +45,7 @@ class Plan:
             "PORT": self.port,
             "ORIGIN": self.origin,
             "DIR": self.directory,
-            "PLUGINS": "[]",
+            "CHAIN": "plugins: []",
             "ROUTES": "",
             **more,
         }
@@ -250,9 +250,10 @@ def other_routes() -> str:
 
 # What the scenarios add to the bare configuration.
 _MORE: dict[Serve, dict[str, str]] = {
-    "plugins": {"PLUGINS": idle_chain("idle.py")},
-    "plugins-thrice": {"PLUGINS": idle_chain("idle3.py")},
+    "plugins": {"CHAIN": f"plugins: {idle_chain('idle.py')}"},
+    "plugins-thrice": {"CHAIN": f"plugins: {idle_chain('idle3.py')}"},
     "routes": {"ROUTES": other_routes()},
+    "default-chain": {"CHAIN": ""},
 }
 
 

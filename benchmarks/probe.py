@@ -12,6 +12,7 @@ from benchmarks.process import Child
 
 READY_SECONDS = 20.0
 _PAUSE = 0.05
+_PIECE = 1 << 20  # bytes read at a time: an answer may be larger than memory
 
 
 class NotReady(Exception):
@@ -28,7 +29,7 @@ def fetch(port: int, path: str, method: str = "GET", body: bytes | None = None) 
     try:
         connection.request(method, path, body)
         answer = connection.getresponse()
-        return answer.status, len(answer.read())
+        return answer.status, sum(map(len, iter(lambda: answer.read(_PIECE), b"")))
     finally:
         connection.close()
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
+from benchmarks.footprint import FootprintResult
 from benchmarks.results import PeerResult, ScenarioResult
 from benchmarks.scenarios import DIRECT, KIB, SUBJECT
 from benchmarks.stats import Spread
@@ -23,6 +25,7 @@ _INTRODUCTION = (
     "lower bound. `CPU us` is processor time for each answer. See README.md for how this is measured."
 )
 Row = Sequence[str]
+Result = ScenarioResult | FootprintResult
 
 
 def markdown_table(header: Row, rows: Sequence[Row]) -> str:
@@ -38,8 +41,10 @@ def _line(row: Row, widths: Sequence[int]) -> str:
     return "| " + " | ".join([f"{row[0]:<{widths[0]}}", *others]) + " |"
 
 
-def scenario_table(result: ScenarioResult) -> str:
-    """Return the table that suits the scenario: rates and ratios, or latencies and what is added to them."""
+def scenario_table(result: Result) -> str:
+    """Return the table that suits: rates and ratios, latencies and what is added to them, or footprints."""
+    if isinstance(result, FootprintResult):
+        return _footprint_table(result)
     if result.scenario.rate is not None:
         return _latency_table(result)
     header = ["proxy", "answers/s", "spread", f"{SUBJECT} is", "of it, by rounds", "p50 ms", "p99 ms", "core", "CPU us"]
@@ -116,9 +121,28 @@ def _percent(value: Spread | None) -> str:
     return _NONE if value is None else f"{value.median:.0%}"
 
 
-def remarks(result: ScenarioResult) -> list[str]:
+def _footprint_table(result: FootprintResult) -> str:
+    header = ["configuration", "start s", "spread", "CPU s", "memory MiB", "idle connection KiB"]
+    return markdown_table(header, [_footprint_row(result, row) for row in result.runs])
+
+
+def _footprint_row(result: FootprintResult, row: str) -> Row:
+    start = result.spread(row, lambda taken: taken.start)
+    return [
+        row,
+        _fixed(start, 2),
+        _range(start),
+        _fixed(result.spread(row, lambda taken: taken.cpu), 2),
+        _fixed(result.spread(row, lambda taken: taken.memory), 1),
+        _fixed(result.spread(row, lambda taken: taken.idle), 1),
+    ]
+
+
+def remarks(result: Result) -> list[str]:
     """Return what a table cannot say: verdicts on the bars, absent peers, failed runs, deaths."""
     lines = [verdict.line() for verdict in result.verdicts()]
+    if isinstance(result, FootprintResult):
+        return [*lines, *(f"FAILED: {failure}" for failure in result.failures)]
     for peer in result.peers.values():
         if peer.absent is not None:
             lines.append(f"left out of {result.scenario.name}: {peer.name}: {peer.absent}")
@@ -128,14 +152,14 @@ def remarks(result: ScenarioResult) -> list[str]:
     return lines
 
 
-def scenario_section(result: ScenarioResult) -> str:
+def scenario_section(result: Result) -> str:
     """Return the heading, table and remarks of one scenario, in markdown."""
     listed = [f"- {line}" for line in remarks(result)]
     parts = [f"## {result.scenario.name}", result.scenario.title + ".", scenario_table(result)]
     return "\n\n".join([*parts, *(["\n".join(listed)] if listed else [])])
 
 
-def report(results: Sequence[ScenarioResult], about: Mapping[str, str], effort: str) -> str:
+def report(results: Sequence[Result], about: Mapping[str, str], effort: str) -> str:
     """Return the whole report in markdown."""
     versions = "\n".join(f"- {name}: {text}" for name, text in about.items())
     parts = [
@@ -147,25 +171,30 @@ def report(results: Sequence[ScenarioResult], about: Mapping[str, str], effort: 
     return "\n\n".join(parts) + "\n"
 
 
-def as_json(results: Sequence[ScenarioResult], about: Mapping[str, str]) -> str:
+def as_json(results: Sequence[Result], about: Mapping[str, str]) -> str:
     """Return every sample, with the machine they were taken on."""
-    scenarios = {
-        result.scenario.name: {
-            peer.name: {
-                "samples": [sample.as_json() for _, sample in sorted(peer.samples.items())],
-                "failures": peer.failures,
-                "absent": peer.absent,
-                "crashed": peer.crashed,
-            }
-            for peer in result.peers.values()
-        }
-        for result in results
-    }
+    scenarios = {result.scenario.name: _raw(result) for result in results}
     return json.dumps({"about": dict(about), "scenarios": scenarios}, indent=1) + "\n"
 
 
-def plot(result: ScenarioResult) -> str | None:
-    """Return the scenario's figures as SVG; None when there are none."""
+def _raw(result: Result) -> dict[str, object]:
+    if isinstance(result, FootprintResult):
+        return {row: {"samples": [asdict(taken) for taken in runs]} for row, runs in result.runs.items()}
+    return {
+        peer.name: {
+            "samples": [sample.as_json() for _, sample in sorted(peer.samples.items())],
+            "failures": peer.failures,
+            "absent": peer.absent,
+            "crashed": peer.crashed,
+        }
+        for peer in result.peers.values()
+    }
+
+
+def plot(result: Result) -> str | None:
+    """Return the scenario's figures as SVG; None when there are none, or they have no common unit."""
+    if isinstance(result, FootprintResult):
+        return None
     paced = result.scenario.rate is not None
     spreads = [
         (peer.name, peer.spread(lambda sample: sample.p99_ms) if paced else peer.rate) for peer in result.peers.values()

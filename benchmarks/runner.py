@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.load import run_load
-from benchmarks.origin import running_origin
+from benchmarks.origin import lengths, origin_kind, running_origin
 from benchmarks.peers import PEERS, Absent, Peer
 from benchmarks.probe import NotReady, wait_for
 from benchmarks.process import Child
@@ -101,6 +101,8 @@ def _direct(result: PeerResult, origin: int) -> Runner:
 def _up(
     scenario: Scenario, peer: Peer, result: PeerResult, where: Path, origin: int, stack: contextlib.ExitStack
 ) -> Runner:
+    if scenario.serve != "respond" and scenario.path not in lengths(origin_kind()):
+        raise Absent(f"the origin does not serve {scenario.path}: nginx is not installed")
     child, port = stack.enter_context(peer.running(where, origin, scenario.serve))
     body = b"x" * scenario.body if scenario.body else None
     wait_for(child, port, scenario.path, scenario.answer, scenario.method, body)

@@ -19,9 +19,12 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run of one peer. Latencies are in milliseconds, `cpu_seconds` is what the proxy's processes used."""
+    """One run of one peer. Latencies are in milliseconds, `cpu_seconds` is what the proxy's processes used.
 
-    requests: int
+    Of large answers `requests` counts parts as well.
+    """
+
+    requests: float
     seconds: float
     bytes: int
     p50_ms: float

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Heads = Literal["identical", "varying"]
-Serve = Literal["forward", "respond", "plugins", "plugins-thrice", "routes"]
+Serve = Literal["forward", "respond", "plugins", "plugins-thrice", "routes", "default-chain"]
 
 SUBJECT = "passerelle"
 BARE = "passerelle-bare"  # the subject as it is in `forward`, to compare it with itself
@@ -75,7 +75,7 @@ SMALL_BODY = (
 )
 FIXED_BODY = b"A fixed answer: nobody behind was asked."
 POSTED_BODY = b'{"stored":true}'
-KIB, MIB = 1 << 10, 1 << 20
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 _SERVERS = (SUBJECT, "nginx", "haproxy", "caddy")
 _PROXIES = (*_SERVERS, "textbook-aiohttp")
@@ -148,6 +148,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         serve="routes",
     ),
     Scenario(
+        name="default-chain",
+        title="Forward as above through the chain that a configuration without `plugins` has",
+        path="/json",
+        answer=len(SMALL_BODY),
+        peers=(SUBJECT, BARE),
+        serve="default-chain",
+    ),
+    Scenario(
         name="post-4k",
         title="Forward a POST of 4 KiB; every request's head differs; 32 connections",
         path="/post",
@@ -173,6 +181,17 @@ SCENARIOS: tuple[Scenario, ...] = (
         peers=(*_SERVERS, _BUFFERING),
         bars=(RateBar("nginx", 0.9), RateBar(_BUFFERING, 0.9)),
         connections=8,
+    ),
+    Scenario(
+        name="answer-1g",
+        title="Forward an answer of 1 GiB; 2 connections",
+        path="/1g",
+        answer=GIB,
+        peers=(*_SERVERS, _BUFFERING),
+        bars=(RateBar("nginx", 0.9), RateBar(_BUFFERING, 0.9)),
+        heads="identical",
+        connections=2,
+        seconds=10,
     ),
     Scenario(
         name="latency-1000",

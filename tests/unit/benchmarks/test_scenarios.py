@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks.origin import BODIES
+from benchmarks.origin import lengths
 from benchmarks.peers import PEERS
 from benchmarks.scenarios import DIRECT, FIXED_BODY, SCENARIOS, SMALL_BODY, SUBJECT, RateBar
 
@@ -27,8 +27,8 @@ def test_every_bar_is_against_a_peer_that_is_measured() -> None:
 
 def test_the_expected_length_is_what_is_served() -> None:
     for scenario in SCENARIOS:
-        served = FIXED_BODY if scenario.serve == "respond" else BODIES[scenario.path]
-        assert scenario.answer == len(served)
+        served = len(FIXED_BODY) if scenario.serve == "respond" else lengths("nginx")[scenario.path]
+        assert scenario.answer == served
 
 
 def test_the_small_answer_is_json() -> None:
