@@ -15,6 +15,7 @@ from aiohttp.client_proto import ResponseHandler
 from proxy.corked import Corked
 from proxy.exchange import Endpoint
 from proxy.timers import Timer
+from proxy.upstream.unread import listener
 
 if TYPE_CHECKING:
     from proxy.upstream.carrier import Carrier
@@ -63,6 +64,7 @@ class Member(ResponseHandler):
         if self._tail or self.transport is None or self.transport.is_closing():
             self.close()
             return False
+        self._heard = listener(self.transport)
         if pool.flusher is not None:
             self.transport = Corked(self.transport, pool.flusher)
         self._pool = pool

@@ -77,6 +77,23 @@ def test_small_writes_of_one_turn_leave_as_one(turn: Turn) -> None:
     assert (wire.calls, corked.get_write_buffer_size()) == ([b"ab"], 5)
 
 
+def test_what_is_written_alone_leaves_at_once(turn: Turn) -> None:
+    alone = [True, False]
+    turn.flusher.alone = lambda: alone[0]
+    first, second = Wire(), Wire()
+    Corked(first, turn.flusher).write(b"a")
+    assert (first.calls, turn.soon) == ([b"a"], [])
+    alone.reverse()
+    corked = Corked(second, turn.flusher)
+    corked.write(b"b")
+    alone.reverse()
+    corked.write(b"c")  # behind what is held, though nobody else is there any more
+    Corked(first, turn.flusher).write(b"d")
+    assert (first.calls, second.calls) == ([b"a"], [])
+    turn.end()
+    assert (first.calls, second.calls) == ([b"a", b"d"], [b"bc"])
+
+
 def test_one_callback_serves_all_connections_of_a_turn(turn: Turn) -> None:
     wires = [Wire(), Wire()]
     for wire in wires:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from functools import partial
-from socket import SO_SNDBUF, SOL_SOCKET
+from socket import SHUT_WR, SO_SNDBUF, SOL_SOCKET, socket
 from typing import Any, cast
 
 import pytest
@@ -56,6 +57,7 @@ async def test_bytes_before_the_request_has_left_are_no_answer_to_it(
         (connection,) = stage.gateway.runtime.connector._opened
         late = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"]
         acquire = stage.pool.acquire
+        stage.gateway.runtime.flusher.alone = lambda: False  # a request among others leaves at the end of the turn
 
         def and_then_bytes(exchange: Exchange, endpoint: Endpoint) -> None:
             acquire(exchange, endpoint)
@@ -67,6 +69,37 @@ async def test_bytes_before_the_request_has_left_are_no_answer_to_it(
         assert late == []
         assert stage.pool.created == 2
         assert len(stage.wires[0].requests) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("last", [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", b""], ids=["bytes", "end"])
+async def test_what_is_in_the_socket_before_the_request_is_no_answer_to_it(
+    method: str, last: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that is alone leaves at once, before the loop has read what came in the same turn."""
+    async with staged(upstream="retry: {attempts: 1}") as stage:
+        await fetch(stage, get("/"))
+        origin = socket(fileno=os.dup(stage.wires[0]._writer.get_extra_info("socket").fileno()))
+        acquire = stage.pool.acquire
+        says = [last]
+
+        def just_after(exchange: Exchange, endpoint: Endpoint) -> None:
+            while says:
+                said = says.pop()
+                if said:
+                    origin.sendall(said)
+                else:
+                    origin.shutdown(SHUT_WR)
+                origin.close()
+            acquire(exchange, endpoint)
+
+        monkeypatch.setattr(stage.pool, "acquire", just_after)
+        assert stage.gateway.runtime.flusher.alone()
+        assert (await fetch(stage, get("/", method=method))).body == b"ok"
+        assert stage.pool.created == 2
+        assert len(stage.wires[0].requests) == 1
+        reason = "unasked" if last else "upstream"
+        assert stage.figure("connections_closed_total", reason=reason) == 1
 
 
 async def test_an_answer_in_the_turn_of_a_later_piece_of_the_upload_is_one(stage: Stage) -> None:
