@@ -22,15 +22,23 @@ class Flusher:
     """Knows which connections hold something.
 
     :param call_soon: the loop's own.
-    :ivar alone: tells that there is nothing to wait for, since no other exchange is under way.
+    :ivar single: tells that no second exchange is under way.
     """
 
-    __slots__ = ("_call_soon", "_waiting", "alone")
+    __slots__ = ("_call_soon", "_crowd", "_waiting", "single")
 
     def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         self._call_soon = call_soon
         self._waiting: list[Corked] = []
-        self.alone: Callable[[], bool] = _never
+        self._crowd = False  # whether the last turn gathered something
+        self.single: Callable[[], bool] = _never
+
+    def alone(self) -> bool:
+        """Whether there is nothing to wait for: what is written now leaves now.
+
+        The first of a crowd is single too; were it hasty, those behind it would come one by one from then on.
+        """
+        return not (self._crowd or self._waiting) and self.single()
 
     def add(self, transport: Corked) -> None:
         """A transport holds something, for the end of this turn."""
@@ -45,6 +53,7 @@ class Flusher:
     def flush(self) -> None:
         """Write all that is held. A connection that fails does not keep the others."""
         waiting, self._waiting = self._waiting, []
+        self._crowd = len(waiting) > 1
         for transport in waiting:
             try:
                 transport.flush()

@@ -225,7 +225,7 @@ class Gateway:
             randomness=runtime.random,
         )
         runtime.client.forward = partial(errand, engine)
-        runtime.flusher.alone = lambda: engine.active < 2
+        runtime.flusher.single = lambda: engine.active < 2
         return engine
 
     def _bind(self) -> Change:

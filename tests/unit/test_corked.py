@@ -78,20 +78,38 @@ def test_small_writes_of_one_turn_leave_as_one(turn: Turn) -> None:
 
 
 def test_what_is_written_alone_leaves_at_once(turn: Turn) -> None:
-    alone = [True, False]
-    turn.flusher.alone = lambda: alone[0]
-    first, second = Wire(), Wire()
-    Corked(first, turn.flusher).write(b"a")
-    assert (first.calls, turn.soon) == ([b"a"], [])
-    alone.reverse()
-    corked = Corked(second, turn.flusher)
+    turn.flusher.single = lambda: True
+    wire = Wire()
+    corked = Corked(wire, turn.flusher)
+    for letter in (b"a", b"b"):
+        corked.write(letter)
+    assert (wire.calls, turn.soon) == ([b"a", b"b"], [])
+
+
+def test_who_is_single_at_last_waits_for_the_end_of_the_turn_too(turn: Turn) -> None:
+    wire, other = Wire(), Wire()
+    corked = Corked(wire, turn.flusher)
+    corked.write(b"a")
+    turn.flusher.single = lambda: True
     corked.write(b"b")
-    alone.reverse()
-    corked.write(b"c")  # behind what is held, though nobody else is there any more
-    Corked(first, turn.flusher).write(b"d")
-    assert (first.calls, second.calls) == ([b"a"], [])
+    Corked(other, turn.flusher).write(b"c")
+    assert (wire.calls, other.calls) == ([], [])
     turn.end()
-    assert (first.calls, second.calls) == ([b"a", b"d"], [b"bc"])
+    assert (wire.calls, other.calls) == ([b"ab"], [b"c"])
+
+
+def test_the_first_of_a_crowd_waits_for_the_others(turn: Turn) -> None:
+    wires = [Wire(), Wire()]
+    corked = [Corked(wire, turn.flusher) for wire in wires]
+    for transport in corked:
+        transport.write(b"1")
+    turn.end()
+    turn.flusher.single = lambda: True
+    corked[0].write(b"2")
+    assert wires[0].calls == [b"1"]
+    turn.end()
+    corked[0].write(b"3")  # that turn had one: it is no crowd any more
+    assert wires[0].calls == [b"1", b"2", b"3"]
 
 
 def test_one_callback_serves_all_connections_of_a_turn(turn: Turn) -> None:

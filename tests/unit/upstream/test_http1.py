@@ -57,7 +57,7 @@ async def test_bytes_before_the_request_has_left_are_no_answer_to_it(
         (connection,) = stage.gateway.runtime.connector._opened
         late = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"]
         acquire = stage.pool.acquire
-        stage.gateway.runtime.flusher.alone = lambda: False  # a request among others leaves at the end of the turn
+        stage.gateway.runtime.flusher.single = lambda: False  # a request among others leaves at the end of the turn
 
         def and_then_bytes(exchange: Exchange, endpoint: Endpoint) -> None:
             acquire(exchange, endpoint)
