@@ -3,7 +3,7 @@
 One turn of the loop often reads a dozen connections. Writing after each of them sends the kernel, and the peers that it
 wakes, over the interpreter's warm caches every time; a dozen writes in a row cost about a third less for each exchange.
 Answers to pipelined requests leave in one segment. While a single exchange is under way there is nothing to gather,
-and what it writes leaves at once: whoever waits for it waits a fifth less.
+and what it writes leaves at once: a client that is alone waits about a tenth less.
 """
 
 from __future__ import annotations

@@ -241,6 +241,7 @@ class Stage:
         self.troubles = Troubles()
         self.quiet, self._far = socket.socketpair()
         self.quiet.setblocking(False)
+        gateway.runtime.flusher.single = lambda: False  # what comes is in no socket, where it could be seen early
 
     def close(self) -> None:
         """Give back what it holds of the system's."""
