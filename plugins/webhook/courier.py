@@ -35,6 +35,7 @@ from proxy.api import (
 
 _OWNED = 5.0  # seconds for which an endpoint is held
 _LOOK_EVERY = 1.0  # seconds between two looks at what other processes and operators have done
+_LOOK_SOON = 0.25  # the same while leases of a process that is gone may come to their end
 _MARGIN = 15.0  # seconds that a lease outlives the attempt
 _SETTLE_AGAIN = (0.1, 0.3, 1.0, 3.0, 5.0)  # seconds between tries to write an outcome down
 
@@ -99,6 +100,7 @@ class Courier:
         self._flying: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._held_until = 0.0
+        self._soon_until = 0.0
         self._saved: Mark = ()
         self._told_of_secrets = False
         self.health: Health | None = None
@@ -108,6 +110,11 @@ class Courier:
     def flying(self) -> int:
         """Requests under way."""
         return len(self._flying)
+
+    @property
+    def look_every(self) -> float:
+        """Seconds between two looks at what is due: fewer until what another process has left under way is due."""
+        return _LOOK_SOON if self._tools.now() < self._soon_until else _LOOK_EVERY
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -124,7 +131,7 @@ class Courier:
                 seconds = _LOOK_EVERY
             if seconds > 0:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(min(seconds, _LOOK_EVERY)):
+                    async with asyncio.timeout(min(seconds, self.look_every)):
                         await self._wake.wait()
 
     async def land(self) -> None:
@@ -191,6 +198,7 @@ class Courier:
         if self.health is None:
             self.health = Health(notes.state, self.config.mark)
             self._saved = ()
+            self._soon_until = now + self.config.timeouts.total + _MARGIN + _LOOK_EVERY
             if self.health.rotate(self.config.key, now):
                 await self._save(self.health)
         if notes.asked != self.health.notes.asked:

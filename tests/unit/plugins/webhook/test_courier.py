@@ -268,10 +268,13 @@ async def test_what_a_dead_process_was_at_is_taken_up_when_its_lease_is_over() -
     await stage.run()
     assert stage.receiver.ids == ["id1"]
     other = Stage(store=stage.store, clock=stage.clock, owner="other")
-    await other.pass_time(29)
+    await other.pass_time(29.75)
     assert other.receiver.received == []
-    await other.pass_time(2)
+    assert other.courier.look_every <= 0.25, "it is not late by a whole second"
+    await other.pass_time(0.25)
     assert other.receiver.ids == ["id1"]
+    await other.pass_time(60)
+    assert other.courier.look_every == 1.0
     await stage.courier.close()
 
 
