@@ -20,6 +20,7 @@ from plugins.webhook.health import Health, Mark
 from plugins.webhook.pace import Pace
 from plugins.webhook.sender import Sender
 from plugins.webhook.signing import Secret
+from plugins.webhook.steady import Steady
 from plugins.webhook.verdict import Reply, Schedule, Verdict, judge, pause
 from proxy.api import (
     Due,
@@ -69,13 +70,13 @@ class Budget:
 class Tools:
     """What all couriers share.
 
-    :ivar now: seconds since the epoch, which no setting of the clock makes jump.
+    :ivar now: the time by which deliveries are scheduled.
     :ivar owner: the name of this process in leases.
     :ivar publish: tells on the bus.
     """
 
     store: Store
-    now: Callable[[], float]
+    now: Steady
     randomness: random.Random
     owner: str
     publish: Callable[[Event], None]
@@ -190,6 +191,8 @@ class Courier:
         """How the endpoint is doing, if this process is the one to deliver to it."""
         if self.health is not None and now < self._held_until - _OWNED + _LOOK_EVERY:
             return self.health
+        self._tools.now.hear(await self._tools.store.endpoints.latest() - _OWNED)
+        now = self._tools.now()
         notes = await self._tools.store.endpoints.own(self.config.id, self._tools.owner, now, now + _OWNED)
         if notes is None:
             self.health = None
@@ -239,7 +242,7 @@ class Courier:
         )
         now = tools.now()
         before = health.notes.last_success
-        rest = pause(reply, now)
+        rest = pause(reply, tools.now.wall())
         events = self._judged(reply, health, now, rest)
         for due in dues:
             verdict = judge(
@@ -250,7 +253,7 @@ class Courier:
                 paused_until=health.notes.paused,
                 others_pass=before > (due.failed_since or began),
             )
-            tools.figures.attempt(self.config.id, due.event, reply, now - due.event.time)
+            tools.figures.attempt(self.config.id, due.event, reply, tools.now.wall() - due.event.time)
             await self._settle(self._outcome(due, reply, verdict, began, now))
             if verdict.then == "dead":
                 events.append(self._dead(due, reply, verdict, health))
@@ -277,17 +280,20 @@ class Courier:
                 self._pace.slow(now)
             if before is None:
                 return []
-            return [WebhookEndpointRecovered(name, before.since, before.failures, before.last_status)]
+            since = self._tools.now.shown(before.since)
+            return [WebhookEndpointRecovered(name, since, before.failures, before.last_status)]
         told: list[Event] = []
         if health.failed(now, reply.status, rest):
-            notes = health.notes
-            told.append(WebhookEndpointFailing(name, notes.since, notes.failures, reply.status))
+            told.append(WebhookEndpointFailing(name, self._since(health), health.notes.failures, reply.status))
         why = health.given_up(now, reply.status)
         if why and not health.notes.disabled:
             health.disable(why)
-            notes = health.notes
-            told.append(WebhookEndpointDisabled(name, notes.since, notes.failures, reply.status, why))
+            told.append(WebhookEndpointDisabled(name, self._since(health), health.notes.failures, reply.status, why))
         return told
+
+    def _since(self, health: Health) -> float:
+        """When it began to fail, as people know it."""
+        return self._tools.now.shown(health.notes.since)
 
     def _outcome(self, due: Due, reply: Reply, verdict: Verdict, began: float, now: float) -> Outcome:
         return Outcome(
@@ -303,7 +309,7 @@ class Courier:
         )
 
     def _dead(self, due: Due, reply: Reply, verdict: Verdict, health: Health) -> Event:
-        since = due.failed_since or health.notes.since
+        since = self._tools.now.shown(due.failed_since or health.notes.since)
         self._tools.figures.dead(self.config.id)
         self._tools.log.warning("event %s is not delivered to %s: %s", due.event.id, self.config.id, verdict.why)
         return WebhookDeliveryDead(self.config.id, since, due.attempts + 1, reply.status, due.event.id, due.event.type)

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from plugins.webhook.config import Config, EndpointConfig
 from plugins.webhook.envelope import body, envelope, new_id
 from plugins.webhook.health import Notes, rotates_until
+from plugins.webhook.steady import Steady
 from proxy.api import (
     Admin,
     AdminRequest,
     Backlog,
-    Clock,
     Delivery,
     NewEvent,
     Response,
@@ -44,17 +44,14 @@ class _Refused(Exception):
 class Desk:
     """Answers operators.
 
-    :param now: seconds since the epoch, by which deliveries are scheduled.
+    :param now: the time by which deliveries are scheduled.
     :param wake: has all that is due looked for at once.
     """
 
-    def __init__(
-        self, config: Config, store: Store, clock: Clock, now: Callable[[], float], wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: Config, store: Store, now: Steady, wake: Callable[[], None]) -> None:
         self._config = config
         self._endpoints = {endpoint.id: endpoint for endpoint in config.endpoints}
         self._store = store
-        self._time = clock.time
         self._now = now
         self._wake = wake
 
@@ -103,24 +100,26 @@ class Desk:
             state = "open"
         else:
             state = "failing" if notes.failures else "ok"
-        since = round(notes.since, 3) if notes.failures else None
+        since = round(self._now.shown(notes.since), 3) if notes.failures else None
         return {
             "state": state,
             "reason": notes.disabled,
             "failures": notes.failures,
             "failing_since": since,
             "last_status": notes.last_status,
-            "previous_secret_until": round(rotates_until(notes), 3) if len(endpoint.secrets) > 1 else None,
+            "previous_secret_until": round(self._now.shown(rotates_until(notes)), 3)
+            if len(endpoint.secrets) > 1
+            else None,
         }
 
     def _owed(self, backlog: Backlog) -> dict[str, Any]:
-        oldest = round(max(0.0, self._now() - backlog.oldest), 3) if backlog.pending else None
+        oldest = round(max(0.0, self._now.wall() - backlog.oldest), 3) if backlog.pending else None
         return {"pending": backlog.pending, "dead": backlog.dead, "oldest_seconds": oldest}
 
     async def _deliveries(self, request: AdminRequest) -> dict[str, Any]:
         limit = _number(request.query.get("limit", "100"), "limit")
         found = await self._store.deliveries.find(_selection(request.query), int(min(limit, _MOST)))
-        return {"deliveries": [_delivery(one) for one in found]}
+        return {"deliveries": [self._delivery(one) for one in found]}
 
     async def _event(self, request: AdminRequest) -> dict[str, Any]:
         event_id = request.params["event"]
@@ -128,14 +127,14 @@ class Desk:
         if event is None:
             raise _Refused(404, "no such event is kept")
         found = await self._store.deliveries.find(Selection(event_id=event_id), _MOST)
-        return {"event": json.loads(event.body), "deliveries": [_delivery(one) for one in found]}
+        return {"event": json.loads(event.body), "deliveries": [self._delivery(one) for one in found]}
 
     async def _attempts(self, request: AdminRequest) -> dict[str, Any]:
         found = await self._store.deliveries.attempts(request.params["event"])
         attempts = [
             {
                 "endpoint": one.endpoint,
-                "at": round(one.at, 3),
+                "at": round(self._now.shown(one.at), 3),
                 "duration_ms": one.duration_ms,
                 "status": one.status,
                 "error": one.error,
@@ -144,6 +143,20 @@ class Desk:
             for one in found
         ]
         return {"attempts": attempts}
+
+    def _delivery(self, one: Delivery) -> dict[str, Any]:
+        return {
+            "event": one.event_id,
+            "type": one.type,
+            "subject": one.subject,
+            "time": round(one.time, 3),
+            "endpoint": one.endpoint,
+            "state": one.state,
+            "attempts": one.attempts,
+            "next_at": round(self._now.shown(one.next_at), 3) if one.state == "pending" else None,
+            "status": one.status,
+            "error": one.error,
+        }
 
     # to do
 
@@ -165,7 +178,7 @@ class Desk:
         if not endpoint.enabled:
             raise _Refused(409, "the endpoint is switched off in the configuration")
         event = WebhookTest(endpoint.id)
-        event.time = self._time()
+        event.time = self._now.wall()
         event_id = new_id()
         told = envelope(event, event_id, self._config.source)
 
@@ -223,21 +236,6 @@ def _shown(endpoint: EndpointConfig) -> dict[str, Any]:
     port = f":{parts.port}" if parts.port else ""
     events = list(endpoint.events) or ["class A"]
     return {"id": endpoint.id, "url": f"{parts.scheme}://{host}{port}{place}", "events": events}
-
-
-def _delivery(one: Delivery) -> dict[str, Any]:
-    return {
-        "event": one.event_id,
-        "type": one.type,
-        "subject": one.subject,
-        "time": round(one.time, 3),
-        "endpoint": one.endpoint,
-        "state": one.state,
-        "attempts": one.attempts,
-        "next_at": round(one.next_at, 3) if one.state == "pending" else None,
-        "status": one.status,
-        "error": one.error,
-    }
 
 
 def _document(request: AdminRequest) -> dict[str, Any]:

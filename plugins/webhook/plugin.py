@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 
 from plugins.webhook.config import Config, EndpointConfig, check_pattern
@@ -13,9 +12,9 @@ from plugins.webhook.desk import Desk
 from plugins.webhook.figures import Figures
 from plugins.webhook.intake import Intake
 from plugins.webhook.sender import Sender
+from plugins.webhook.steady import Steady
 from plugins.webhook.turns import Turns
 from proxy.api import (
-    Clock,
     Event,
     EventBus,
     EventClass,
@@ -55,12 +54,12 @@ class Webhook(Plugin[Config]):
         if not self.config.endpoints:
             return
         self._store = services.store(STORE)
-        self._now = steady(services.clock)
+        self._now = Steady(services.clock)
         self._owner = uuid.uuid4().hex
         self._figures = Figures(services.metrics)
         self._couriers = self._made(self._store, endpoints)
         self._listen(self._store, endpoints)
-        Desk(self.config, self._store, services.clock, self._now, self._wake).register(services.admin)
+        Desk(self.config, self._store, self._now, self._wake).register(services.admin)
         self._tasks = [services.spawn(courier.run()) for courier in self._couriers]
         self._tasks.append(services.spawn(self._keep_house(self._store)))
         self._turns.join(services.events, self)
@@ -168,19 +167,13 @@ class Webhook(Plugin[Config]):
         """Have the metrics know the backlog. :raises StoreUnavailable: when the store is."""
         if self._store is not None:
             mine = {courier.config.id for courier in self._couriers if courier.health is not None}
-            self._figures.backlog(mine, await self._store.deliveries.backlog(), self._now())
+            self._figures.backlog(mine, await self._store.deliveries.backlog(), self._now.wall())
 
     async def _prune(self, store: Store) -> None:
         """Forget what is old or too much, a part at a time, so that nobody waits long for the store."""
         config = self.config
-        while await store.events.prune(self._now() - config.keep, config.keep_at_most):
+        while await store.events.prune(self._now.wall() - config.keep, config.keep_at_most):
             pass
-
-
-def steady(clock: Clock) -> Callable[[], float]:
-    """Seconds since the epoch as they were when this was called, and from then on by the clock that never jumps."""
-    monotonic, base = clock.monotonic, clock.time() - clock.monotonic()
-    return lambda: base + monotonic()
 
 
 def _check_types(config: Config) -> None:

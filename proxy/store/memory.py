@@ -232,10 +232,13 @@ class _Endpoints:
         self._known[endpoint] = found = replace(known, owner=owner, owned_until=until)
         return found
 
+    async def latest(self) -> float:
+        return max((known.owned_until for known in self._known.values()), default=0.0)
+
     async def disown(self, owner: str) -> None:
         for known in self._known.values():
             if known.owner == owner:
-                self._known[known.id] = replace(known, owner="", owned_until=0.0)
+                self._known[known.id] = replace(known, owner="")
 
     async def save(self, endpoint: str, state: str) -> None:
         self._known[endpoint] = replace(self._get(endpoint), state=state)

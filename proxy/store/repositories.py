@@ -127,6 +127,10 @@ class EndpointRepository(Protocol):
         """Become the one who delivers to an endpoint, or stay it; None when another one is."""
         ...
 
+    async def latest(self) -> float:
+        """Until when anybody has ever been the one, at the latest: nobody's time is before that; 0.0 for never."""
+        ...
+
     async def disown(self, owner: str) -> None:
         """Leave all endpoints to others."""
         ...

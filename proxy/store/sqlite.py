@@ -111,8 +111,12 @@ class _Endpoints:
         rows = await self._writer.do(lambda connection: connection.execute(_OWN, values).fetchall())
         return EndpointNotes(*rows[0]) if rows else None
 
+    async def latest(self) -> float:
+        query = "SELECT coalesce(max(owned_until), 0.0) FROM endpoint"
+        return float((await self._reader.do(lambda connection: connection.execute(query).fetchone()))[0])
+
     async def disown(self, owner: str) -> None:
-        query = "UPDATE endpoint SET owner = '', owned_until = 0 WHERE owner = ?"
+        query = "UPDATE endpoint SET owner = '' WHERE owner = ?"
         await self._writer.do(lambda connection: connection.execute(query, (owner,)))
 
     async def save(self, endpoint: str, state: str) -> None:

@@ -335,6 +335,13 @@ class TestEndpoints:
         await store.endpoints.own("a", "me", NOW + 600, NOW + 605)
         assert await store.endpoints.own("a", "other", NOW, NOW + 5) is not None
 
+    async def test_how_late_it_has_become_is_known_for_ever(self, store: Store) -> None:
+        assert await store.endpoints.latest() == 0.0
+        await store.endpoints.own("a", "me", NOW, NOW + 5)
+        await store.endpoints.own("b", "other", NOW + 1, NOW + 6)
+        await store.endpoints.disown("other")
+        assert await store.endpoints.latest() == NOW + 6
+
     async def test_disowned_endpoints_are_free(self, store: Store) -> None:
         await store.endpoints.own("a", "me", NOW, NOW + 5)
         await store.endpoints.disown("me")

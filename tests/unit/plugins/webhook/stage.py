@@ -13,6 +13,7 @@ from plugins.webhook.config import EndpointConfig
 from plugins.webhook.courier import Budget, Courier, Tools
 from plugins.webhook.figures import Figures
 from plugins.webhook.sender import Sender
+from plugins.webhook.steady import Steady
 from proxy.api import Clock, Event, GatewayError, MemoryStore, Metrics, NewEvent, Response, Store
 from proxy.body import Body
 from proxy.testing import ManualClock, ScriptedHttp
@@ -96,7 +97,7 @@ class Stage:
         self.config = EndpointConfig(**{"id": "ops", "url": URL, "secret": SECRET, "retry": {"jitter": "0%"}, **more})
         tools = Tools(
             self.store,
-            self.clock.time,
+            Steady(self.clock),
             random.Random(1),
             owner,
             self.events.append,
