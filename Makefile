@@ -25,8 +25,8 @@ ENGINE_COVERAGE := 95
 # B404, B603: ruff asks for a reason beside every process that is started.
 BANDIT_SKIP := B105,B311,B404,B603
 
-.PHONY: help run test coverage lint style types imports security sizes files fresh bench regress soak docs \
-	schema lock image image-test clean
+.PHONY: help run test coverage lint style types imports security secrets workflows sizes files audit fresh bench \
+	regress soak docs schema lock image image-test dist notes sbom clean
 .DEFAULT_GOAL := help
 
 help:
@@ -85,7 +85,7 @@ coverage: $(VENV)/.dev
 
 # what is checked
 
-lint: style types imports security sizes files
+lint: style types imports security secrets workflows sizes files
 
 style: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -100,12 +100,24 @@ imports: $(VENV)/.dev
 security: $(VENV)/.dev
 	$(BIN)/bandit --quiet --recursive --skip $(BANDIT_SKIP) proxy plugins
 
+# what may not stand in a repository: keys, tokens, passwords in URLs
+secrets: $(VENV)/.dev
+	$(BIN)/python .ci/secrets.py
+
+workflows: $(VENV)/.dev
+	$(BIN)/zizmor --offline --no-progress --quiet .github
+
+# Known vulnerabilities in what is pinned. Asks the network, so .ci/run does without.
+audit: $(VENV)/.dev
+	$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements-image.lock
+	$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements-dev.lock
+
 sizes: $(VENV)/.dev
 	$(BIN)/python .ci/house.py proxy plugins benchmarks deploy docs tests .ci
 
 # config/ is checked by what reads it
 files: $(VENV)/.dev
-	$(BIN)/yamllint --strict compose.yaml deploy
+	$(BIN)/yamllint --strict compose.yaml deploy .github .yamllint
 	$(BIN)/shellcheck .ci/run deploy/*/*.sh
 
 fresh: $(VENV)/.dev
@@ -136,6 +148,19 @@ image:
 
 image-test:
 	@python3 deploy/image/check.py
+
+# The wheel, built twice and compared, of the commit that is checked out; into dist/.
+dist: $(VENV)/.dev
+	@$(BIN)/python -m deploy.release.dist
+
+# What the changelog says of a version, into dist/notes.md. TAG has to be the version's.
+notes: $(VENV)/.dev
+	@$(BIN)/python -m deploy.release.notes $(TAG)
+
+# What the image contains, in CycloneDX.
+sbom: $(VENV)/.dev
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py requirements --output-reproducible --output-file dist/sbom.cdx.json requirements-image.lock
 
 clean:
 	rm -rf $(VENV) .venv-bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -16,8 +18,19 @@ from proxy.cache.backends import MemoryCache, RedisCache, TieredCache
 from tests.unit.cache.nodes import Server, become
 
 
+@dataclass(frozen=True)
+class Given:
+    """A server that is there already."""
+
+    url: str
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server | Given]:
+    """A Redis of this module, or the one that PASSERELLE_TEST_REDIS names."""
+    if url := os.environ.get("PASSERELLE_TEST_REDIS"):
+        yield Given(url)
+        return
     made = Server(tmp_path_factory.mktemp("redis"))
     made.start()
     yield made
@@ -25,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(params=["memory", "redis", "tiered"])
-async def level(request: pytest.FixtureRequest, server: Server) -> AsyncIterator[Any]:
+async def level(request: pytest.FixtureRequest, server: Server | Given) -> AsyncIterator[Any]:
     kinds: dict[str, Callable[[], Any]] = {
         "memory": MemoryCache,
         "redis": lambda: RedisCache(server.url, patience=5),
@@ -163,7 +176,7 @@ async def test_aiocaches_own_decorator_works_on_it(level: Any) -> None:
     assert [await with_memory(2), await with_memory(2)] == [4, 4]
 
 
-async def test_what_cannot_be_written_is_refused_where_it_would_be(server: Server) -> None:
+async def test_what_cannot_be_written_is_refused_where_it_would_be(server: Server | Given) -> None:
     tiered, memory = TieredCache(server.url, patience=5), MemoryCache()
     with pytest.raises(TypeError, match="cannot be stored"):
         await tiered.set("key", object())
@@ -181,7 +194,7 @@ async def test_memory_is_bounded_in_bytes() -> None:
     assert (await memory.get(0), await memory.get(199)) == (None, "x" * 1000)
 
 
-async def test_two_tiers_agree(server: Server) -> None:
+async def test_two_tiers_agree(server: Server | Given) -> None:
     one, two = TieredCache(server.url, patience=5), TieredCache(server.url, patience=5)
     tiers: list[Any] = [one, two]
     assert all(tier.levels.shared is not None for tier in tiers)

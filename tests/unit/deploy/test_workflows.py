@@ -1,0 +1,112 @@
+"""The workflows against .ci/run, the Makefile, and what they are allowed to do. zizmor looks for the rest."""
+
+from __future__ import annotations
+
+import re
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
+CI = ROOT / ".github/workflows/ci.yml"
+
+# What needs a network, a container engine or a quiet machine, and so is not in .ci/run.
+ELSEWHERE = {"audit", "image", "image-test", "bench", "test"}
+
+
+def workflow(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(file.read_text())
+    return found
+
+
+def steps(file: Path) -> list[dict[str, Any]]:
+    return [step for job in workflow(file)["jobs"].values() for step in job.get("steps", [])]
+
+
+def targets(text: str) -> set[str]:
+    """What make is asked for."""
+    return set(re.findall(r"\bmake ([a-z-]+)", text))
+
+
+def test_there_are_a_check_a_release_and_a_deployment() -> None:
+    assert [file.name for file in FILES] == ["ci.yml", "deploy.yml", "release.yml"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_action_is_pinned_by_its_commit(file: Path) -> None:
+    used = re.findall(r"uses: (\S+)(.*)", file.read_text())
+    for name, comment in used:
+        if not name.startswith("./"):
+            assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", name)
+            assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment)
+
+
+def test_an_action_is_the_same_one_everywhere() -> None:
+    pinned = {found for file in FILES for found in re.findall(r"uses: ([\w./-]+)@(\w+)", file.read_text())}
+    assert len({name for name, _ in pinned}) == len(pinned)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_nothing_is_allowed_that_is_not_said_to_be(file: Path) -> None:
+    said = workflow(file)
+    assert said["permissions"] == {}
+    for job in said["jobs"].values():
+        assert "permissions" in job
+        assert "steps" not in job or job["timeout-minutes"]
+
+
+def test_checks_only_read() -> None:
+    granted = [job["permissions"] for job in workflow(CI)["jobs"].values()]
+    assert granted == [{"contents": "read"}] * len(granted)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_checkout_keeps_no_credentials(file: Path) -> None:
+    for step in steps(file):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+def test_what_runs_here_and_there_is_the_same() -> None:
+    here = targets((ROOT / ".ci/run").read_text())
+    there = targets(" ".join(step.get("run", "") for step in steps(CI)))
+    assert here - there == set()
+    assert there - here == ELSEWHERE
+
+
+def test_make_knows_whatever_it_is_asked_for() -> None:
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for file in FILES:
+        assert targets(" ".join(step.get("run", "") for step in steps(file))) <= known
+    assert targets((ROOT / ".ci/run").read_text()) <= known
+    lint = re.search(r"^lint: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert lint is not None
+    assert set(lint[1].split()) <= targets((ROOT / ".ci/run").read_text())
+
+
+def test_tests_run_on_every_python_that_is_promised() -> None:
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    promised = re.findall(r"Python :: (3\.\d+)", setup["metadata"]["classifiers"])
+    assert workflow(CI)["jobs"]["test"]["strategy"]["matrix"]["python"] == promised
+
+
+def test_a_release_goes_where_there_is_an_overlay_and_production_last() -> None:
+    jobs = workflow(ROOT / ".github/workflows/release.yml")["jobs"]
+    environments = {
+        name: job["with"]["environment"] for name, job in jobs.items() if "deploy.yml" in job.get("uses", "")
+    }
+    overlays = {path.name for path in (ROOT / "deploy/kubernetes/overlays").iterdir()}
+    assert set(environments.values()) == overlays
+    assert "staging" in jobs["production"]["needs"]
+    assert {"wheel", "image"} <= {*jobs["publish"]["needs"]}
+
+
+def test_what_is_published_was_attested() -> None:
+    jobs = workflow(ROOT / ".github/workflows/release.yml")["jobs"]
+    for name in ("wheel", "image"):
+        assert any(step.get("uses", "").startswith("actions/attest-build-provenance@") for step in jobs[name]["steps"])
