@@ -19,7 +19,7 @@ from plugins.cache.reuse import serves_error
 from plugins.cache.selecting import CODINGS, ENCODING, liking, select, selecting
 from plugins.cache.shelf import Shelf
 from plugins.cache.stored import NO_CACHE, Entry, Stored
-from plugins.cache.storing import refusal
+from plugins.cache.storing import at_sight, refusal
 from plugins.cache.updating import agrees, confirms, freshened, withdrawn
 from plugins.cache.visit import Visit, announce, conditional, unconditional
 from proxy.api import ClientLeft, Exchange, Headers, Request, Response, Shared, UpstreamError, accepted
@@ -58,7 +58,7 @@ class Fetching:
             asks = validators(stored.headers)
             if asks:
                 x.request, visit.validates = unconditional(x.request, asks), True
-        announce(x.request, trusted=x.peer.trusted)
+        announce(x.request, trusted=visit.mute or x.peer.trusted)
 
     async def wait(self, x: Exchange, visit: Visit, flight: Flight, config: Config) -> Response | None:
         """The answer that another request brings; None when this one goes on after all."""
@@ -138,7 +138,7 @@ class Fetching:
             self._headed(visit, response, config)
             self._marked(x, visit, response, "head")
         else:
-            self._store(x, visit, response, config)
+            self._store(x, visit, response, config, now)
         return None
 
     def over(self, x: Exchange, visit: Visit) -> None:
@@ -166,7 +166,7 @@ class Fetching:
         request = unconditional(visit.request, [])
         announce(request, trusted=x.peer.trusted)
         response = await x.fetch(request)
-        self._store(x, visit, response, config)
+        self._store(x, visit, response, config, self._shelf.now())
         return response
 
     def _confirmed(self, x: Exchange, visit: Visit, stored: Stored, response: Response, config: Config) -> Response:
@@ -199,8 +199,12 @@ class Fetching:
         new = freshened(stored, response, (visit.asked, shelf.now()), config) if same else stored.soft()
         shelf.keep(visit.key, new, config, visit.mark, newest=False)
 
-    def _store(self, x: Exchange, visit: Visit, response: Response, config: Config) -> None:
-        headers, now = response.headers, self._shelf.now()
+    def _store(self, x: Exchange, visit: Visit, response: Response, config: Config, now: float) -> None:
+        headers = response.headers
+        why = at_sight(visit.request, response, config)
+        if why:
+            self._refused(x, visit, response, why)
+            return
         told = of_response(headers)
         life = lifetime(response.status, headers, told, now, config)
         why = refusal(visit.request, response, told, life, config)
@@ -276,7 +280,9 @@ def _waits(visit: Visit, request: Request, config: Config) -> bool:
     """Whether a request can share another one's answer: the whole of it, asked for at about the same time."""
     if not config.wait or request.method == "HEAD" or visit.why == "request":
         return False
-    return (visit.stored is not None and visit.stored.validates) or not conditional(request.headers)
+    if visit.mute or (visit.stored is not None and visit.stored.validates):
+        return True
+    return not conditional(request.headers)
 
 
 def flight_key(key: str, entry: Entry | None, headers: Headers) -> str:

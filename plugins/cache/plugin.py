@@ -27,10 +27,10 @@ from plugins.cache.directives import OWN, Directives
 from plugins.cache.fetching import Fetching
 from plugins.cache.invalidation import invalidates, targets
 from plugins.cache.keys import key_of, origin_of
-from plugins.cache.quick import LOOKED, Quick
+from plugins.cache.quick import Quick
 from plugins.cache.recoding import Recoding
 from plugins.cache.refreshing import Refreshing
-from plugins.cache.reuse import Use, Verdict, asked, judge, stands_aside, varied
+from plugins.cache.reuse import MISS, Use, Verdict, asked, judge, stands_aside, varied
 from plugins.cache.shelf import Shelf
 from plugins.cache.stored import Entry, Stored
 from plugins.cache.storing import unkeyed
@@ -81,7 +81,9 @@ class HttpCache(Plugin[Config]):
     def on_request(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
         config, request = self.config, exchange.request
         found = self._quick.answer(exchange, self._parts.shelf, self._parts.recoding)
-        if found is not None and found is not LOOKED:
+        if found is not None:
+            if isinstance(found, str):
+                return self._look(exchange, found, mute=True)
             exchange.cache = "hit"
             return found
         if request.method == "PURGE" and self._purgers:
@@ -93,7 +95,7 @@ class HttpCache(Plugin[Config]):
         if request.method not in _BODILESS:
             return self._read(exchange)
         key = key_of(request, exchange.route, config, trusted=exchange.peer.trusted)
-        return self._look(exchange, key, looked=found is LOOKED)
+        return self._look(exchange, key)
 
     def _purge(self, exchange: Exchange) -> Response | Awaitable[Response]:
         exchange.cache = "purge"
@@ -110,28 +112,32 @@ class HttpCache(Plugin[Config]):
         )
         return found if found is None or isinstance(found, Response) else await found
 
-    def _look(self, exchange: Exchange, key: str, *, looked: bool = False) -> Answer | Awaitable[Answer]:
-        shelf = self._parts.shelf
-        entry = shelf.cache.look(key) if looked else shelf.cache.peek(key)
-        if entry is None and shelf.layered:
-            return self._look_further(exchange, key)
-        return self._decide(exchange, key, entry)
+    def _look(self, exchange: Exchange, key: str, *, mute: bool = False) -> Answer | Awaitable[Answer]:
+        """Find what is stored, and decide.
 
-    async def _look_further(self, exchange: Exchange, key: str) -> Answer:
-        found = self._decide(exchange, key, await self._parts.shelf.cache.get(key, peeked=True))
+        :param mute: whether the request says nothing to a cache, as `Quick` has found, which has looked into memory.
+        """
+        shelf = self._parts.shelf
+        entry = shelf.cache.look(key) if mute else shelf.cache.peek(key)
+        if entry is None and shelf.layered:
+            return self._look_further(exchange, key, mute=mute)
+        return self._decide(exchange, key, entry, mute=mute)
+
+    async def _look_further(self, exchange: Exchange, key: str, *, mute: bool) -> Answer:
+        found = self._decide(exchange, key, await self._parts.shelf.cache.get(key, peeked=True), mute=mute)
         return found if found is None or isinstance(found, Response) else await found
 
-    def _decide(self, exchange: Exchange, key: str, entry: Entry | None) -> Answer | Awaitable[Answer]:
+    def _decide(self, exchange: Exchange, key: str, entry: Entry | None, *, mute: bool) -> Answer | Awaitable[Answer]:
         config, request = self.config, exchange.request
         now = self._parts.shelf.now()
-        wants = asked(request, config)
-        verdict = judge(entry, request, wants, now, config)
+        wants = _NO_WISHES if mute else asked(request, config)
+        verdict = MISS if mute and entry is None else judge(entry, request, wants, now, config)
         stored = verdict.stored
         if stored is not None and verdict.use in (Use.HIT, Use.STALE):
             return self._hit(exchange, key, stored, verdict, now)
         if verdict.use is Use.NOTHING:
             return self._nothing(exchange)
-        visit = Visit(request, "" if verdict.use is Use.ASIDE else key, verdict.reason, wants, stored)
+        visit = Visit(request, "" if verdict.use is Use.ASIDE else key, verdict.reason, wants, stored, mute=mute)
         if verdict.reason == "vary-miss" and entry is not None:
             visit.varied = varied(entry, request.headers)
         exchange[VISIT] = visit

@@ -7,7 +7,6 @@ out of the ordinary takes the long way, so that no rule is decided here.
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import NamedTuple
 
 from plugins.cache import marks
@@ -34,20 +33,12 @@ _TELLING = frozenset(
         "if-unmodified-since",
         "pragma",
         "range",
+        "surrogate-capability",
     }
 )
 
 _BODILESS = frozenset({"GET", "HEAD"})
 _UNKNOWN = object()
-
-
-class Looked(Enum):
-    """Memory was asked, and what it has does not do by itself."""
-
-    LOOKED = 1
-
-
-LOOKED = Looked.LOOKED
 
 
 class Quick:
@@ -57,17 +48,22 @@ class Quick:
     """
 
     def __init__(self, config: Config) -> None:
-        self.able = not config.key.headers and not config.key.cookies and not config.force_ttl
+        self.able = not config.key.headers and not config.key.cookies
+        self._methods = _BODILESS & frozenset(config.methods)
         self._config = config
         self._telling = _TELLING | OVERRIDES | set(config.bypass)
         self._plain = config.key.query == "all" and config.key.host
         self._kinds: dict[bytes | str, object] = {}
         self._origins: dict[tuple[str, str], str] = {}
 
-    def answer(self, x: Exchange, shelf: Shelf, recoding: Recoding) -> Response | Looked | None:
-        """The stored answer, or what it takes more than this to find one: nothing was done, or memory was asked."""
+    def answer(self, x: Exchange, shelf: Shelf, recoding: Recoding) -> Response | str | None:
+        """The stored answer.
+
+        :returns: where it takes more than this to find one, the key, when the request says nothing to a cache and
+            memory has nothing that could be used at once; None when nothing is known of it.
+        """
         request = x.request
-        if not self.able or request.method not in _BODILESS or request.body.data != b"" or request.upgrade:
+        if not self.able or request.method not in self._methods or request.body.data != b"" or request.upgrade:
             return None
         coding: bytes | str | None = None
         kinds, headers = self._kinds, request.headers
@@ -81,25 +77,26 @@ class Quick:
                 return None
             if kind is _CODING:
                 coding = value
-        entry = shelf.peek(self._key(x, request))
+        key = self._key(x, request)
+        entry = shelf.peek(key.encode("utf-8", "surrogateescape"))
         if entry is None:
-            return LOOKED
+            return key
         stored = entry.memo.get(coding, _UNKNOWN)
         if stored is _UNKNOWN:
             stored = self._choose(x, entry, coding, recoding)
         found = None if stored is None else _rendered(stored, shelf.now())
-        return LOOKED if found is None else found
+        return key if found is None else found
 
-    def _key(self, x: Exchange, request: Request) -> bytes:
+    def _key(self, x: Exchange, request: Request) -> str:
         """What `key_of` gives, its first part remembered where that depends on the host alone."""
         if not self._plain or x.peer.trusted:
-            return key_of(request, x.route, self._config, trusted=x.peer.trusted).encode("utf-8", "surrogateescape")
+            return key_of(request, x.route, self._config, trusted=x.peer.trusted)
         origin = self._origins.get((request.scheme, request.host))
         if origin is None:
             if len(self._origins) >= _NAMES:
                 self._origins.clear()
             origin = self._origins[request.scheme, request.host] = "{}://{}".format(*origin_of(request, trusted=False))
-        return f"{origin}{request.target} {x.route} ".encode("utf-8", "surrogateescape")
+        return f"{origin}{request.target} {x.route} "
 
     def _learn(self, raw: bytes | str) -> object:
         name = (raw if isinstance(raw, str) else raw.decode("latin-1")).lower()

@@ -34,7 +34,7 @@ class Verdict(NamedTuple):
     stored: Stored | None = None
 
 
-_MISS = Verdict(Use.MISS, "uri-miss")
+MISS = Verdict(Use.MISS, "uri-miss")
 _VARY_MISS = Verdict(Use.MISS, "vary-miss")
 _NOTHING = Verdict(Use.NOTHING, "only-if-cached")
 _HARD = frozenset({"if-match", "if-unmodified-since"})
@@ -76,7 +76,7 @@ def judge(entry: Entry | None, request: Request, wants: Directives, now: float, 
     """
     if "no-store" in wants and not config.ignore_client_no_cache:
         return Verdict(Use.ASIDE, "request")
-    verdict = _MISS if entry is None else _chosen(entry, request.headers, wants, now, config)
+    verdict = MISS if entry is None else _chosen(entry, request.headers, wants, now, config)
     if verdict.use in (Use.MISS, Use.VALIDATE) and "only-if-cached" in wants:
         return _NOTHING
     return verdict

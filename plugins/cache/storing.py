@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from http import HTTPStatus
 
 from plugins.cache.config import Config
-from plugins.cache.directives import OWN, Directives
+from plugins.cache.directives import OWN, TARGETED, Directives, cache_control
 from plugins.cache.freshness import HEURISTIC, Lifetime
 from plugins.cache.parsing import members
 from proxy.api import Headers, Request, Response
@@ -59,6 +60,44 @@ def unkeyed(request: Request, config: Config) -> str:
     return next((key for key in keys if key in OVERRIDES and key not in config.key.headers), "")
 
 
+def at_sight(request: Request, response: Response, config: Config) -> str:
+    """Why an answer is not stored, where that is plain at once: what `refusal` says, without reading its fields.
+
+    Most answers that are not stored are plainly so, and go on as they came.
+
+    :returns: `""` where it takes a closer look.
+    """
+    status = response.status
+    if config.force_ttl is not None or config.statuses is not None or response.tunnel is not None or status in _PARTIAL:
+        return ""
+    fields = response.headers.picked(_SAYING)
+    if not _TARGETED.isdisjoint(fields):
+        return ""
+    told = fields.get("cache-control")
+    if told is not None:
+        return _plainly(tuple(told))
+    if request.headers.any_of(_CREDENTIALS):
+        return "authorization"
+    if config.ttl is not None or len(fields) > 1 or "content-type" not in fields or _streams(fields["content-type"][0]):
+        return ""
+    return "no-freshness" if status in HEURISTIC else "status"
+
+
+@lru_cache(maxsize=512)
+def _plainly(values: tuple[str, ...]) -> str:
+    told = cache_control(values)
+    if "must-understand" in told:
+        return ""
+    return "no-store" if "no-store" in told else "private" if told.whole("private") else ""
+
+
+_CREDENTIALS = frozenset({"authorization"})
+_TARGETED = frozenset(TARGETED)
+_SAYING = _TARGETED | {
+    *("cache-control", "content-type", "etag", "expires", "last-modified", "set-cookie", "vary"),
+}
+
+
 def refusal(request: Request, response: Response, told: Directives, life: Lifetime, config: Config) -> str:
     """Why an answer is not stored; `""` when it may be.
 
@@ -109,12 +148,16 @@ def _unfit(headers: Headers, told: Directives, life: Lifetime, config: Config) -
         return "vary-star"
     if config.set_cookie == "refuse" and "set-cookie" in headers and not _for_all(told, "set-cookie"):
         return "set-cookie"
-    if (headers.get("content-type") or "").lower().startswith("text/event-stream"):
+    if _streams(headers.get("content-type") or ""):
         return "event-stream"
     useless = life.seconds <= 0 and not told.seconds("stale-while-revalidate") and not told.seconds("stale-if-error")
     if useless and "etag" not in headers and "last-modified" not in headers:
         return "no-freshness"
     return ""
+
+
+def _streams(kind: str) -> bool:
+    return kind.lower().startswith("text/event-stream")
 
 
 def _for_all(told: Directives, name: str) -> bool:

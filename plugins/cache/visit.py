@@ -18,6 +18,7 @@ class Visit:
 
     :ivar key: cache key; `""` when the cache stands aside.
     :ivar why: reason for which the request goes on, in the words of `marks`.
+    :ivar mute: whether it is known that no field of the request says anything to a cache.
     :ivar stored: the stale answer that is validated, or that may stand in for an error; None without one.
     :ivar request: as the client sent it; the exchange's own may be another one while it is upstream.
     :ivar asked: when it was sent on, seconds since the epoch.
@@ -29,11 +30,21 @@ class Visit:
     """
 
     __slots__ = (
-        *("asked", "flight", "key", "leased", "lost", "mark", "request", "stored", "validates", "varied", "wants"),
-        "why",
+        *("asked", "flight", "key", "leased", "lost", "mark", "mute", "request", "stored", "validates", "varied"),
+        *("wants", "why"),
     )
 
-    def __init__(self, request: Request, key: str, why: str, wants: Directives, stored: Stored | None = None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        key: str,
+        why: str,
+        wants: Directives,
+        stored: Stored | None = None,
+        *,
+        mute: bool = False,
+    ) -> None:
+        self.mute = mute
         self.request = request
         self.key = key
         self.why = why
@@ -66,6 +77,10 @@ def unconditional(request: Request, extra: list[tuple[str, str]], method: str = 
     return made
 
 
+_CAPABILITIES = frozenset({_CAPABILITY})
+_OURS = f'{US}="Surrogate/1.0"'
+
+
 def announce(request: Request, *, trusted: bool) -> None:
     """Tell the origin that Surrogate-Control may be aimed at this gateway (Edge Architecture Specification).
 
@@ -73,9 +88,9 @@ def announce(request: Request, *, trusted: bool) -> None:
         a surrogate that is not there would have them stored for everybody.
     """
     headers = request.headers
-    if not trusted and _CAPABILITY in headers.keys:
+    if not trusted and headers.any_of(_CAPABILITIES):
         headers.remove(_CAPABILITY)
-    headers.push("Surrogate-Capability", _CAPABILITY, f'{US}="Surrogate/1.0"')
+    headers.push("Surrogate-Capability", _CAPABILITY, _OURS)
 
 
 def conditional(headers: Headers) -> bool:

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from plugins.cache.config import Config
 from plugins.cache.keys import key_of
+from plugins.cache.plugin import HttpCache
 from plugins.cache.quick import Quick, _rendered
 from plugins.cache.stored import Stored
 from plugins.headers import HeaderRules
+from proxy.api import Plugin, PluginConfig, Rank
 from proxy.exchange import Exchange
-from proxy.message import Request
+from proxy.message import Request, Response
 from proxy.peer import Peer
+from proxy.testing import running
 
 NOW = 1_700_000_000.0
 
@@ -23,7 +26,7 @@ async def ways(kit: Any) -> list[str]:
 
     def watched(*arguments: Any) -> Any:
         found = answer(*arguments)
-        taken.append("long" if found is None else "short")
+        taken.append("short" if isinstance(found, Response) else "long")
         return found
 
     plugin._quick.answer = watched
@@ -133,7 +136,7 @@ def test_the_key_of_the_short_way_is_the_key(scheme: str, host: str, target: str
     peer = Peer("127.0.0.1", 1, trusted=trusted)
     x = Exchange("1", request, peer, Any, 0.0)  # type: ignore[arg-type]  # nobody is told
     x.route = "all"
-    expected = key_of(request, "all", config, trusted=trusted).encode("utf-8", "surrogateescape")
+    expected = key_of(request, "all", config, trusted=trusted)
     assert [quick._key(x, request) for _ in range(2)] == [expected] * 2
 
 
@@ -157,3 +160,34 @@ def test_an_age_is_of_its_second_and_a_clock_that_is_set_back_makes_nothing_youn
         *("5", "5", "6", "6", "15", "5", "59"),
         None,
     ]
+
+
+async def test_a_forced_lifetime_takes_nothing_from_the_short_way(cached: Any) -> None:
+    async with cached(force_ttl="30s") as kit:
+        kit.upstream.reply(Response.text(200, "x", {"Cache-Control": "no-store, max-age=0"}))
+        await kit.get("/")
+        taken = await ways(kit)
+        assert (await kit.get("/")).headers["Cache-Status"] == "passerelle; hit; ttl=30"
+        kit.advance(31)
+        assert "fwd=" in (await kit.get("/")).headers["Cache-Status"]
+        assert taken == ["short", "long"]
+
+
+async def test_a_request_that_says_nothing_goes_on_unread(cached: Any) -> None:
+    class Looks(Plugin[PluginConfig]):
+        seen: ClassVar[list[bool]] = []
+
+        def on_request(self, exchange: Exchange) -> None:
+            self.seen.append(exchange.request.headers.wire is not None)
+
+        def on_response(self, exchange: Exchange) -> None:
+            assert exchange.response is not None
+            self.seen.append(exchange.response.headers.wire is not None)
+
+    class Outside(Looks):
+        rank: ClassVar[Rank] = Rank.REWRITE
+
+    async with running(plugins=[Outside, (HttpCache, {}), Looks]) as kit:
+        kit.upstream.reply(Response.text(200, "x", {"Cache-Control": "no-store"}))
+        assert "no-store" in (await kit.get("/")).headers["Cache-Status"]
+        assert Looks.seen == [True, True, True, True]

@@ -5,7 +5,7 @@ import pytest
 from plugins.cache.config import Config
 from plugins.cache.directives import of_response
 from plugins.cache.freshness import lifetime
-from plugins.cache.storing import kept_fields, refusal, unkeyed
+from plugins.cache.storing import at_sight, kept_fields, refusal, unkeyed
 from proxy.api import Headers, Request, Response
 
 NOW = 1_700_000_000.0
@@ -19,7 +19,10 @@ def refused(
     response = Response(status, Headers(fields))
     told = of_response(response.headers)
     life = lifetime(status, response.headers, told, NOW, config)
-    return refusal(Request("GET", "/", headers=Headers(wanted or {})), response, told, life, config)
+    request = Request("GET", "/", headers=Headers(wanted or {}))
+    why = refusal(request, response, told, life, config)
+    assert at_sight(request, response, config) in ("", why)
+    return why
 
 
 @pytest.mark.parametrize(
@@ -133,3 +136,31 @@ def test_fields_that_make_another_request_of_it() -> None:
     assert unkeyed(request, PLAIN) == "x-original-url"
     assert unkeyed(request, Config.model_validate({"key": {"headers": ["X-Original-URL"]}})) == ""
     assert unkeyed(Request("GET", "/"), PLAIN) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "wanted", "why"),
+    [
+        ({"Cache-Control": "no-store"}, 200, {}, "no-store"),
+        ({"Cache-Control": "private, max-age=5", "ETag": '"a"'}, 404, {"Authorization": "x"}, "private"),
+        ({"Content-Type": "text/html"}, 200, {}, "no-freshness"),
+        ({"Content-Type": "text/html"}, 500, {}, "status"),
+        ({"Content-Type": "text/html", "ETag": '"a"'}, 200, {"Authorization": "x"}, "authorization"),
+        ({"Cache-Control": "max-age=5"}, 200, {}, ""),
+        ({"Content-Type": "text/html", "ETag": '"a"'}, 200, {}, ""),
+        ({"Content-Type": "text/event-stream"}, 200, {}, ""),
+        ({"Cache-Control": "no-store", "Surrogate-Control": "max-age=5"}, 200, {}, ""),
+        ({"Cache-Control": "no-store"}, 206, {}, ""),
+    ],
+)
+def test_what_is_plain_at_sight(fields: dict[str, str], status: int, wanted: dict[str, str], why: str) -> None:
+    request, response = Request("GET", "/", headers=Headers(wanted)), Response(status, Headers(fields))
+    assert at_sight(request, response, PLAIN) == why
+    assert why in ("", refused(fields, status, wanted))
+    for options in ({"force_ttl": "1s"}, {"statuses": [200]}):
+        assert at_sight(request, response, Config.model_validate(options)) == ""
+
+
+def test_it_is_never_plain_that_a_ttl_does_not_help() -> None:
+    response = Response(200, Headers({"Content-Type": "text/html"}))
+    assert at_sight(Request("GET", "/"), response, Config.model_validate({"ttl": "5s"})) == ""
