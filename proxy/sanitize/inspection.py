@@ -8,7 +8,7 @@ shown to the detectors. Time is linear in the text's length, whatever it holds.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from proxy.sanitize import injections, paths, shell, sql, xss
@@ -69,14 +69,24 @@ def inspect(
     """
     if name and "$" in text:
         text = f"[{text}]"  # an operator of a document database is dangerous as a key only
-    if is_plain(text):
-        return ()
+    return () if is_plain(text) else examine(text, paranoia, families)
+
+
+def examine(text: str, paranoia: int, families: Collection[str]) -> tuple[Finding, ...]:
+    """`inspect` of a text that is not plain."""
     read = readings(text)
+    everything = families is FAMILIES
     found: dict[str, Finding] = {}
-    for rule, reading, start, end in _hits(read, families):
-        if rule not in found and RULES[rule].level <= paranoia:
-            found[rule] = Finding(RULES[rule], reading, start, end)
-    return tuple(found.values())
+    for form in read.forms:
+        reading = Reading(form, paranoia)
+        for of, find in _DETECTORS:
+            if everything or not of.isdisjoint(families):
+                for hit in find(reading):
+                    if hit.rule not in found:
+                        found[hit.rule] = Finding(RULES[hit.rule], form, hit.start, hit.end)
+    if read.percents or read.overlong or read.deep:
+        _tell_encodings(read, found)
+    return tuple(one for one in found.values() if one.rule.level <= paranoia and one.rule.family in families)
 
 
 def score(findings: Collection[Finding]) -> int:
@@ -89,22 +99,10 @@ def is_safe(text: str, *, paranoia: int = 1) -> bool:
     return not inspect(text, paranoia=paranoia)
 
 
-def _hits(read: Readings, families: Collection[str]) -> Iterator[tuple[str, str, int, int]]:
-    everything = families is FAMILIES
-    for form in read.forms:
-        reading = Reading(form)
-        for of, find in _DETECTORS:
-            if everything or not of.isdisjoint(families):
-                for rule, start, end in find(reading):
-                    if everything or rule.partition(".")[0] in families:
-                        yield rule, form, start, end
-                        if rule == "path.relative" and read.percents:
-                            yield "path.encoded", form, start, end  # nobody honest encodes the dots of a path
-    if (read.overlong or read.deep or read.percents > 1) and "encoding" in families:
-        yield from _encodings(read)
-
-
-def _encodings(read: Readings) -> Iterator[tuple[str, str, int, int]]:
+def _tell_encodings(read: Readings, found: dict[str, Finding]) -> None:
+    relative = found.get("path.relative")
+    if relative is not None:  # nobody honest encodes the dots of a path
+        found.setdefault("path.encoded", relative._replace(rule=RULES["path.encoded"]))
     whole = read.forms[0]
     for rule, told in (
         ("encoding.overlong", read.overlong),
@@ -112,4 +110,4 @@ def _encodings(read: Readings) -> Iterator[tuple[str, str, int, int]]:
         ("encoding.double", read.percents > 1),
     ):
         if told:
-            yield rule, whole, 0, len(whole)
+            found.setdefault(rule, Finding(RULES[rule], whole, 0, len(whole)))

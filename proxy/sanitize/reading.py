@@ -16,16 +16,18 @@ class Reading:
     """A text and its words.
 
     :ivar text: the text.
+    :ivar level: the paranoia level; rules of higher ones need not be looked for.
     :ivar lowered: the text in lower case; of the same length, or else what `text` is, so that places agree.
     :ivar words: runs of ASCII letters, digits and underscores in it that begin with no digit.
     """
 
-    __slots__ = ("lowered", "text", "words")
+    __slots__ = ("level", "lowered", "text", "words")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, level: int = 3) -> None:
         lowered = text.lower()
         if len(lowered) != len(text):  # one capital becomes two characters
             lowered = text.replace("\u0130", "i").lower()
         self.text = text
+        self.level = level
         self.lowered = lowered
         self.words: AbstractSet[str] = set(_WORD.findall(lowered))

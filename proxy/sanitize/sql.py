@@ -63,6 +63,9 @@ _WHERE_IT_STANDS = (  # the letters without which a pattern cannot match, and wh
     ("O", "sql.file", shapes.FILE),
     ("R", "sql.boolean", shapes.ALWAYS),
     ("f", "sql.boolean", shapes.ALWAYS),
+)
+_ANYWHERE = (
+    *_WHERE_IT_STANDS,
     ("E", "sql.statement", shapes.STATEMENT),
     ("T", "sql.statement", shapes.STATEMENT),
 )
@@ -96,17 +99,18 @@ def _found(reading: Reading, *, strong: bool) -> Iterator[Hit]:
     text, lowered, words = reading.text, reading.lowered, reading.words
     long = len(text) > _LONG
     if strong and long:
-        yield from _windows(lowered, words)
+        yield from _windows(reading)
         lowered = lowered[:_LONG]
     if strong or (";" in text and (not words.isdisjoint(_VERB_WORDS) or _ENDED.search(text, 0, _LONG) is not None)):
-        yield from _bare(Tokens(lowered), words)
+        yield from _bare(Tokens(lowered), reading)
     elif (";" in text or _may_begin(text, words)) and _BEGINS.match(lowered) is not None:
-        yield from _bare(Tokens(lowered[:_NEAR]), words)
-    yield from _odd_quotes(text)
+        yield from _bare(Tokens(lowered[:_NEAR]), reading)
+    if reading.level > 2:
+        yield from _odd_quotes(text)
     for at in sorted(at for at in (text.find("'"), text.find('"'), text.find("`")) if at >= 0):
         if (strong or _GOES_ON.match(lowered, at + 1) is not None) and not _opens(text, at):
             whole = strong and not long
-            yield from _quoted(Tokens(reading.lowered if whole else reading.lowered[: at + _NEAR], at + 1), at, words)
+            yield from _quoted(Tokens(reading.lowered if whole else reading.lowered[: at + _NEAR], at + 1), at, reading)
 
 
 def _odd_quotes(text: str) -> Iterator[Hit]:
@@ -117,9 +121,9 @@ def _odd_quotes(text: str) -> Iterator[Hit]:
             return
 
 
-def _windows(lowered: str, words: AbstractSet[str]) -> Iterator[Hit]:
+def _windows(reading: Reading) -> Iterator[Hit]:
     """What a long text holds anywhere: around the words that matter, so that no quote before hides or makes them."""
-    done = 0
+    done, lowered = 0, reading.lowered
     for found in _WORD.finditer(lowered):
         at = found.start()
         if at < done or found[0] not in _STRONG:
@@ -127,28 +131,28 @@ def _windows(lowered: str, words: AbstractSet[str]) -> Iterator[Hit]:
         near = lowered[max(at - _BEFORE, 0) : at]
         begin = at - len(near) + max(near.rfind("'"), near.rfind('"'), near.rfind("`")) + 1
         done = at + _WINDOW - _OVERLAP
-        for rule, start, end in _anywhere(Tokens("?" + lowered[begin : at + _WINDOW]), words):
+        for rule, start, end in _anywhere(Tokens("?" + lowered[begin : at + _WINDOW]), reading):
             yield Hit(rule, max(start + begin - 1, 0), end + begin - 1)
 
 
-def _bare(stream: Tokens, words: AbstractSet[str]) -> Iterator[Hit]:
+def _bare(stream: Tokens, reading: Reading) -> Iterator[Hit]:
     prefix = shapes.PREFIX.match(stream.shape)
     at = prefix.end() if prefix is not None else 0
     yield from _tails(stream, at, _BEHIND_VALUE, 0)
-    if (found := shapes.CONDITION.match(stream.shape, at)) is not None:
+    if reading.level > 1 and (found := shapes.CONDITION.match(stream.shape, at)) is not None:
         yield _hit(stream, "sql.fragment", found.start(), found.end(), 0)
     yield from _stacked(stream, at, 0)
-    yield from _anywhere(stream, words)
+    yield from _anywhere(stream, reading)
 
 
-def _quoted(stream: Tokens, start: int, words: AbstractSet[str]) -> Iterator[Hit]:
+def _quoted(stream: Tokens, start: int, reading: Reading) -> Iterator[Hit]:
     closers = shapes.CLOSERS.match(stream.shape)
     at = closers.end() if closers is not None else 0
     yield from _tails(stream, at, _BEHIND_QUOTE, start)
-    if stream.shape[at : at + 1] in ("L", "o"):
+    if reading.level > 1 and stream.shape[at : at + 1] in ("L", "o"):
         yield _hit(stream, "sql.fragment", at, at + 1, start)
     yield from _stacked(stream, at, start)
-    yield from _anywhere(stream, words)
+    yield from _anywhere(stream, reading)
 
 
 def _opens(text: str, at: int) -> bool:
@@ -167,12 +171,12 @@ def _tails(stream: Tokens, at: int, table: tuple[tuple[str, re.Pattern[str]], ..
             yield _hit(stream, rule, found.start(), found.end(), start)
 
 
-def _anywhere(stream: Tokens, words: AbstractSet[str]) -> Iterator[Hit]:
-    for letter, rule, pattern in _WHERE_IT_STANDS:
+def _anywhere(stream: Tokens, reading: Reading) -> Iterator[Hit]:
+    for letter, rule, pattern in _WHERE_IT_STANDS if reading.level == 1 else _ANYWHERE:
         if letter in stream.shape and (found := pattern.search(stream.shape)) is not None:
             yield _hit(stream, rule, found.start(), found.end())
     at = stream.shape.find("E")
-    if at >= 0 and not words.isdisjoint(_CATALOGUE_WORDS):
+    if at >= 0 and not reading.words.isdisjoint(_CATALOGUE_WORDS):
         for index in range(at, len(stream.shape)):
             name = stream.name(index)
             if name.partition(".")[0] in CATALOGUE or name in CATALOGUE:
