@@ -17,7 +17,10 @@ from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import FAMILIES, RULES, Hit, Rule
 
 _ODD = re.compile(r"[^\w .,:@+-]|\.\.|--|__|prototype|\+.*\+", re.DOTALL)
-_SQL_WORDS = re.compile(r"select|union|\border\s++by|waitfor|\bor\b|\band\b|having|shutdown", re.IGNORECASE)
+_SQL_WORDS = re.compile(
+    r"select|union|\b(?:order|group)\s++by\b|waitfor|\bx?or\b|\band\b|having|shutdown|\btable\b|\bset\b|\bexec",
+    re.IGNORECASE,
+)
 _DETECTORS: tuple[tuple[frozenset[str], Callable[[Reading], Iterable[Hit]]], ...] = (
     (frozenset({"sql"}), sql.find),
     (frozenset({"xss"}), xss.find),

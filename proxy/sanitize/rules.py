@@ -58,6 +58,7 @@ RULES = _table(
         ("sql.clause", 1, CRITICAL, "ORDER BY, HAVING, LIMIT or INTO appended"),
         ("sql.file", 1, CRITICAL, "INTO OUTFILE or DUMPFILE"),
         ("sql.catalogue", 1, CRITICAL, "a SELECT from a database's own tables"),
+        ("sql.whole", 1, CRITICAL, "a whole statement or expression that changes or compares"),
         ("sql.statement", 2, CRITICAL, "a whole SQL statement"),
         ("sql.fragment", 2, CRITICAL, "a fragment that could continue a statement"),
         ("sql.quote", 3, WARNING, "an unbalanced quote"),

@@ -25,14 +25,16 @@ _STRONG = words(
     " dumpfile receive_message extractvalue updatexml generate_series load_file get_lock rlike xor sleepfor dbms_pipe"
     " dbms_lock user_lock utl_http utl_inaddr make_set elt iif exp polygon multipoint geometrycollection json_keys"
     " gtid_subset regexp_substring xp_cmdshell information_schema crypt_key database_to_xml query_to_xml pg_read_file"
+    " strcmp find_in_set is_srvrolemember openrowset sp_executesql xp_dirtree json_length sp_addlogin"
+    " having insert delete update drop truncate alter create"
     " dbms_session ctxsys st_latfromgeohash st_longfromgeohash name_const nvl ascii substring substr mid concat"
     " group_concat convert char chr current_user"
 )
-_LINKING = words("or xor and div having order group limit like where case mod is in")
+_LINKING = words("or xor and div having order group limit like where case mod is in not regexp from")
 _BEGINS = re.compile(
     r"[^\w;|&]{0,40}+(?:[\w.@]{1,60}+(?:[^\w;|&]|/\*[^*]{0,40}\*/){0,40}+)?(?:x?or|and|div|having|order|group|limit|like"
-    r"|where|case|mod|is|in|\|\||&&|;)(?![a-z])"
-    r"|[0-9](?:x?or|and)\b|\)[\s)]*+(?:--|\#|/\*)",
+    r"|where|case|mod|is|in|not|regexp|from|\|\||&&|;)(?![a-z])"
+    r"|[0-9](?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*)|[0-9]++\s*+(?:--|=\s*+[0-9])",
 )
 _GOES_ON = re.compile(
     r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
@@ -49,8 +51,10 @@ _VERBS = {
     "begin": "declare execute dbms_lock.sleep dbms_pipe.receive_message user_lock.sleep", "restore": "database",
 }  # fmt: skip
 _ANY_OBJECT = words("update declare grant revoke copy set prepare rename handler dbcc pragma exec execute call")
+_KNOWLEDGE = words("user database version schema current_user session_user system_user sqlite_version current_database")
+_CHANGES = {"drop": "drop", "truncate": "drop", "create": "create", "alter": "alter"}
 _OBJECTS = {verb: frozenset(objects.split()) for verb, objects in _VERBS.items()}
-_VERB_WORDS = frozenset(_VERBS) | _ANY_OBJECT | {"shutdown", "if", "case"}
+_VERB_WORDS = frozenset(_VERBS) | _ANY_OBJECT | {"shutdown", "if", "case", "do"}
 _CATALOGUE_WORDS = frozenset(part for name in CATALOGUE for part in name.replace("$", ".").split("."))
 _ENDED = re.compile(r";\s*+(?:--|#|/\*)")
 _WHERE_IT_STANDS = (  # the letters without which a pattern cannot match, and which it is
@@ -63,6 +67,7 @@ _WHERE_IT_STANDS = (  # the letters without which a pattern cannot match, and wh
     ("O", "sql.file", shapes.FILE),
     ("R", "sql.boolean", shapes.ALWAYS),
     ("f", "sql.boolean", shapes.ALWAYS),
+    ("V", "sql.boolean", shapes.ALWAYS),
 )
 _ANYWHERE = (
     *_WHERE_IT_STANDS,
@@ -82,7 +87,9 @@ _BEHIND_QUOTE = (
 def find(reading: Reading) -> Iterable[Hit]:
     """What in a text looks injected; a rule may be told several times."""
     text, words = reading.text, reading.words
-    if not words.isdisjoint(_STRONG):
+    if not words.isdisjoint(_STRONG) or text.startswith("@@") or ("if" in words and "(" in text):
+        return _found(reading, strong=True)
+    if text.endswith("()") and not words.isdisjoint(_KNOWLEDGE):
         return _found(reading, strong=True)
     if "'" in text or '"' in text or "`" in text or ";" in text or _may_begin(text, words):
         return _found(reading, strong=False)
@@ -92,7 +99,13 @@ def find(reading: Reading) -> Iterable[Hit]:
 def _may_begin(text: str, words: AbstractSet[str]) -> bool:
     if not words.isdisjoint(_LINKING):
         return True
-    return "||" in text or "&&" in text or (")" in text and ("--" in text or "#" in text or "/*" in text))
+    return (
+        "||" in text
+        or "&&" in text
+        or "--" in text
+        or text[1:2] == "="
+        or (")" in text and ("--" in text or "#" in text or "/*" in text))
+    )
 
 
 def _found(reading: Reading, *, strong: bool) -> Iterator[Hit]:
@@ -142,6 +155,8 @@ def _bare(stream: Tokens, reading: Reading) -> Iterator[Hit]:
     if reading.level > 1 and (found := shapes.CONDITION.match(stream.shape, at)) is not None:
         yield _hit(stream, "sql.fragment", found.start(), found.end(), 0)
     yield from _stacked(stream, at, 0)
+    yield from _same(stream, at, 0)
+    yield from _whole(stream)
     yield from _anywhere(stream, reading)
 
 
@@ -152,7 +167,36 @@ def _quoted(stream: Tokens, start: int, reading: Reading) -> Iterator[Hit]:
     if reading.level > 1 and stream.shape[at : at + 1] in ("L", "o"):
         yield _hit(stream, "sql.fragment", at, at + 1, start)
     yield from _stacked(stream, at, start)
+    yield from _same(stream, at, start)
     yield from _anywhere(stream, reading)
+
+
+def _same(stream: Tokens, at: int, start: int) -> Iterator[Hit]:
+    """A name compared with itself: `or id=id`."""
+    found = shapes.SAME.match(stream.shape, at)
+    if found is not None:
+        names = [stream.name(index) for index in range(at, found.end()) if stream.shape[index] in "wv"]
+        if names[0] == names[-1]:
+            yield _hit(stream, "sql.boolean", found.start(), found.end(), start)
+
+
+def _whole(stream: Tokens) -> Iterator[Hit]:
+    found = shapes.WHOLE.match(stream.shape)
+    if found is None and stream.shape.startswith("Tw") and stream.name(1) in ("table", "database"):
+        pattern = shapes.OF_TABLES.get(_CHANGES.get(stream.name(0), ""))
+        found = pattern.match(stream.shape) if pattern is not None else None
+    if found is None and (likely := shapes.LIKELY.match(stream.shape)) is not None and _is_probe(stream):
+        found = likely
+    if found is not None:
+        yield _hit(stream, "sql.whole", 0, found.end())
+
+
+def _is_probe(stream: Tokens) -> bool:
+    """Whether a short expression has no sense but to try a database: `user()`, `@@version`, `1=1`, `0||1`."""
+    first, kind = stream.name(0), stream.shape[0]
+    if kind in "fv":
+        return first in _KNOWLEDGE or first.startswith("@@")
+    return first == stream.name(2) or stream.name(1) in ("||", "&&", "xor", "div")
 
 
 def _opens(text: str, at: int) -> bool:
@@ -200,8 +244,11 @@ def _is_statement(stream: Tokens, at: int) -> bool:
     if verb in _OBJECTS:
         return follows in _OBJECTS[verb]
     if verb in _ANY_OBJECT:
-        return stream.shape[at + 1 : at + 2] in ("w", "f", "F", "v", "s") and stream.shape[at + 2 : at + 3] != "w"
-    return verb != "shutdown" or stream.shape[at + 1 : at + 2] in ("", "c", ";")
+        return (
+            stream.shape[at + 1 : at + 2] in ("w", "f", "F", "v", "s", "d", "(")
+            and stream.shape[at + 2 : at + 3] != "w"
+        )
+    return verb != "shutdown" or stream.shape[at + 1 : at + 2] in ("", "c", ";") or follows == "with"
 
 
 def _hit(stream: Tokens, rule: str, first: int, end: int, start: int | None = None) -> Hit:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-_START = r"[N(a!]*+"  # what may stand before an operand
+_START = r"(?:[N(a!]|\{w)*+"  # what may stand before an operand
+_OPERAND = r"(?:n|s++|v)\)*+"
 
 # a condition behind a quote that was closed: `' or 1=1`, `' and sleep(5)`, `' || 'x`
 CONDITION = re.compile(
@@ -16,8 +17,8 @@ CONDITION = re.compile(
 )
 # a condition behind a number or word, where prose may stand as well: `1 or 1=1`, `x and sleep(5)`
 STRICT = re.compile(
-    rf"L{_START}(?:[ns]\)*+o{_START}[nsvf(]|f\(|Z\(|x\(|K|\(E|E[^rw]|[nsv]\)*+c|[ns]\)+[(]*+[nLo]|w\)*+o(?:[svfZ]|\(E"
-    rf"|n(?:$|[c)L]))"
+    rf"L{_START}(?:{_OPERAND}o{_START}[nsvfx(]|v\)*+a[nsvf(]|f\(|Z\(|x\(|K|\(E|E[^rw]|[nsv]\)*+c|[ns]\)+[(]*+[nLo]"
+    rf"|w\)*+o(?:[svfZ]|\(E|N*n(?:$|[c)L]))|F\([^()]{{0,12}}+(?:\([^()]{{0,12}}\)[^()]{{0,6}})?\)+o{_START}[nsvf(]"
     r"|n\)*+o?\)*+(?:Vn|ao))"
 )
 # a string that goes on by an operator: `'+(select`, `'='`, `'||'a`
@@ -26,15 +27,15 @@ OPERATOR = re.compile(
     r"|\([ns])"
 )
 # a WHERE that is always or never true, and operands that stand where a closed string or parenthesis was
-ALWAYS = re.compile(r"R[N(]*+(?:non|sos)\)*+(?:[LcVPf;,(Ga]|$)|\A[?w(]?a?,?f\(non,|Rwo?s?\)*+c")
+ALWAYS = re.compile(r"R[N(]*+(?:non|sos)\)*+(?:[LcVPf;,(Ga]|$)|\A[?wn(]?a?,?f\(non,|Rwo?s?\)*+c|V[N(a]*+(?:non|sos)")
 OPERAND = re.compile(r"(?:lw|w?w?\))?(?:R[N(]*+(?:non|sos)|[,;]?f\((?:no|n,|f\(|\(*E)|\(non\)a)")
 CLAUSE = re.compile(
     r"Gy[(]*+(?:[nsvfKZ]|w(?:$|[,cMV])|E)|V[N(a]*+(?:[nsv]\)*+(?:[oLc]|$)|[wf]\(|wo)|M[nf](?:$|[,c;IMPUo])|P[fFwA]\(|I[wO]s|IOs"
 )
 STACK = re.compile(
-    r"\)*+;[;{(]*+(?:E[d(a]*+(?:[nsvfZKFaE(]|w(?:[,r(c]|$))|W[Dwnf]?|X[wfFsv]?|T|Z\(|f\([sf]|K|U|w?Z\(|wE|(?:wv?o?)?X)"
+    r"\)*+;[;{(]*+(?:E[d(a]*+(?:[nsvfZKFaE(]|w(?:[,r(c]|$))|W[Dwnf]?|X[wfFsv]?|T|Z\(|f\([sfn]|K|U|w?Z\(|wE|(?:wv?o?)?X)"
 )
-UNION = re.compile(r"Ud*+\(*+E[d(]*+(?:[nsvfZKEa(F]|w(?:[,c)(oa]|r|$)|c|$)")
+UNION = re.compile(r"Ud*+\(*+q\(|Ud*+\(*+E[d(]*+(?:[nsvfZKEa(F]|w(?:[,c)(oa]|r|$)|c|$)")
 SUBSELECT = re.compile(
     r"(?:[LoaN,(fZFx;]|\A)\(?E[d(]*+(?:[nsv](?:[,)oaLrc]|$)|f\(|F\(|Z\(|K|a[r,)]|w(?:r|,))|\(+E[d]*+(?:f\(|Z\(|K[wn(]"
     r"|ar|[vw]r[wf])"
@@ -47,9 +48,18 @@ ERROR = re.compile(
 )
 CASE = re.compile(r"(?:[(,LoaE]|\A)K[wns]?H.{1,24}?t[ns(fwa]")
 FILE = re.compile(r"I[O](?:s|$)")
+# a value that is a statement from its start on, or an operand that only a database understands
+WHOLE = re.compile(
+    r"\A(?:TI(?:w|F\([^()]{0,60}+\))(?:q\(|E)|TrwR|TwTwo|Tv[wfF]|Xws|XF\([sv]|[-a]?nN?o\(*+(?:s(?:$|[aLc])|E)|[-a]?nN?o\(++n\)|sos$"
+    r"|f\([^()]{0,12}\)Lf?[s(]|nc$|nr[wf]{1,3}c$|noNn$)"
+)
+# the same, when the words agree (see sql.py)
+LIKELY = re.compile(r"\A(?:f\(\)$|v$|n[oL]n(?:$|c))")
+OF_TABLES = {"drop": re.compile(r"Tww(?:[;c]|$)"), "create": re.compile(r"TwF\(\w"), "alter": re.compile(r"Twww")}
 STATEMENT = re.compile(r"E[d(a]*+[^;]{1,40}?r[w(]|\AT[wIr]|\AX[wf]")
 
 PREFIX = re.compile(r"[-+~!N(a]*+(?:n|s|v|w|)\)*+")
+SAME = re.compile(rf"L{_START}[wv]\)*+o{_START}[wv]\)*+(?:$|[c;L])")
 CLOSERS = re.compile(r"[)}]*+")
-CLOSED = re.compile(r"\)+c$|\)*+;+c$")
+CLOSED = re.compile(r"\)+c$|\)*+;+c$|(?<=\))c$")
 QUOTED_END = re.compile(r"\)*+;*+c$")

@@ -12,17 +12,18 @@ from functools import cached_property
 from proxy.sanitize.sql_words import FUNCTIONS, KINDS
 
 _TOKEN = re.compile(
-    r"""(?![nxbeq]')[^\W\d][\w$]*+(?:\.{1,2}[\w$]++)*+(?:[\s\x00-\x20\xa0\x85]*+\()?+       # a word, or a call
-    | [(),;{}%^+?]
-    | 0x[0-9a-f]++ | [0-9]++(?:\.[0-9]*+)?+(?:e[+-]?[0-9]++)?+ | \.[0-9]++
-    | (?:\b[nxbe])?'(?:[^'\\]++|\\.|'')*+(?:'|\\?\Z) | "(?:[^"\\]++|\\.|"")*+(?:"|\\?\Z)
-    | q'[\[({<!|] | [nxbeq](?=')
+    r"""(?!(?:[nxbeq]|u&|_[a-z0-9]{2,8})')[^\W\d][\w$]*+(?:\.{1,2}[\w$]++)*+(?:[\s\x00-\x20\xa0\x85]*+\()?+   # a word, a call
+    | [(),;{}%^+\]]
+    | 0x[0-9a-f]++ | [0-9]++(?:\.(?:[0-9]++|e(?!\w))?+)?+(?:e[+-]?[0-9]++)?+ | \.[0-9]++
+    | (?:\b(?:[nxbe]|u&|_[a-z0-9]{2,8}))?'(?:[^'\\]++|\\.|'')*+(?:'|\\?\Z) | "(?:[^"\\]++|\\.|"")*+(?:"|\\?\Z)
+    | q'(?:\[[^\]]*+\]|\{[^}]*+\}|\([^)]*+\)|<[^>]*+>|!|\|)'?+ | [nxbeq](?=')
     | /\*![0-9]*+ | \*/                                                             # a comment that is none
-    | /\*(?:[^*]++|\*(?!/))*+(?:\*/)?+ | (?:--|\#)[^\n]*+
-    | <=>|<>|!=|[<>]=?+|={1,3}+|!<|!>|~\*? | \|\||&&|:=
+    | /\*(?:[^*]++|\*(?!/))*+(?:\*/)?+ | (?:--|\#(?!>))[^\n]*+
+    | ::[\s\x00]*+[a-z_]\w*+(?:\[\])?+                                               # a cast
+    | <=>|<>|!=|<@|[<>]=?+|={1,3}+|!<|!>|~\* | \|\||&&|:= | @>|->>?+|\#>>?+|\?[|&]
     | @@?+[\w.$]*+
     | `[^`]*+`? | \[[a-z_][\w\ .$]{0,60}\]
-    | \$[a-z_]{0,8}\$(?=[^$])
+    | \$\$[^$\s]{0,40}\$\$ | \$[a-z_]{0,8}\$(?=[^$])
     | [^\s\x00-\x20\xa0\x85]""",
     re.VERBOSE | re.DOTALL,
 )
@@ -30,10 +31,12 @@ _NOTHING = re.compile(r"(?:--|\#|/\*)[\s\-+*/#;!)]*+(?:\w{1,6}[\s\x00]*+)?+")
 _BLANKS = "".join(map(chr, range(33))) + "\xa0\x85"
 _BY_TEXT = {
     **KINDS,
-    **dict.fromkeys(("<=>", "<>", "!=", "<", ">", "<=", ">=", "=", "==", "===", "!<", "!>", "~", "~*"), "o"),
-    **dict.fromkeys("-+*/%^|&!", "a"),
+    **dict.fromkeys(("<=>", "<>", "!=", "<", ">", "<=", ">=", "=", "==", "===", "!<", "!>", "~*"), "o"),
+    **dict.fromkeys(("<@", "@>", "->", "->>", "#>", "#>>", "?|", "?&"), "o"),
+    **dict.fromkeys("-+*/%^|&!~", "a"),
     **dict.fromkeys("0123456789", "n"),
     **{mark: mark for mark in "(),;{}"},
+    "]": "}",
     ":=": "a",
 }
 _BY_START = {
@@ -88,14 +91,16 @@ class Tokens:
 
 def _kind(text: str) -> str:
     first = text[0]
-    if first in "'\"`" or text[1:2] == "'":
+    if first in "'\"`" or text[1:2] == "'" or (first in "u_" and "'" in text):
         return "w" if first == "`" else "s"
     if first in "-#/*":
         return _comment(text)
+    if text.startswith("::"):
+        return ""
     if text[-1] == "(":
         word = text[:-1].rstrip(_BLANKS)
         return _called(word, KINDS.get(word, "w")) + "("
-    if len(text) == 1 and first in "$.[":
+    if len(text) == 1 and first in "$.[:?":
         return "?"
     return _BY_START.get(first) or ("w" if first.isalpha() else "?")
 

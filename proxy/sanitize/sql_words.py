@@ -4,7 +4,7 @@ U union  E select  L logical  N not  o comparison  a arithmetic  n number, null,
 w other word  f known function with its parenthesis next  F unknown one  Z function that waits  K case  H when
 t then  e else  z end  d all, distinct, top  r from  R where  G order, group  y by  V having  M limit, offset
 I into  O outfile  P procedure  W waitfor  D delay  T statement  X exec, call  x exists  l as, on  c comment that
-says nothing  C comment with text  ( ) , ; { } as they are
+says nothing  C comment with text  q values  ( ) , ; { } as they are
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ _KINDS = {
     "X": "exec execute call",
     "x": "exists any some",
     "l": "as on using join",
+    "q": "values",
 }
 _WAITING = (
     "sleep benchmark pg_sleep pg_sleep_for pg_sleep_until randomblob receive_message dbms_lock.sleep dbms_session.sleep"
@@ -70,7 +71,8 @@ _FUNCTIONS = (
     " greatest least interval makeset regexp_substring regexp_like regexp_count date_format row_to_json array_to_string"
     " sys_context sys.database_name sys.stragg dbms_assert.noop binary_checksum checksum count sum json_extract"
     " json_object"
-    " json_value procedure_analyse dbms_java.runjava anonymous shlex"
+    " json_value json_length json_keys strcmp find_in_set quarter is_srvrolemember is_member has_dbaccess strftime julianday"
+    " procedure_analyse dbms_java.runjava anonymous shlex"
 )
 
 KINDS = {word: kind for kind, words in _KINDS.items() for word in words.split()}
