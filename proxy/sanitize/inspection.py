@@ -16,9 +16,10 @@ from proxy.sanitize.decode import Readings, readings
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import FAMILIES, RULES, Hit, Rule
 
-_ODD = re.compile(r"[^\w .,:@+-]|\.\.|--|__|prototype|\+.*\+", re.DOTALL)
-_SQL_WORDS = re.compile(
-    r"select|union|\b(?:order|group)\s++by\b|waitfor|\bx?or\b|\band\b|having|shutdown|\btable\b|\bset\b|\bexec",
+_ODD = re.compile(r"[^\w .,:@+-]|\.\.|--|__|prototype|wp-config|id_rsa|@@|document\.|\+.*\+", re.DOTALL)
+_SPOKEN = re.compile(
+    r"select|union|\b(?:order|group)\s++by\b|waitfor|having|shutdown|regexp|powershell|invoke-|start-process|\bexec"
+    r"|\b(?:x?or|and|table|set|like|database|between|not|div|in|wmic)\b",
     re.IGNORECASE,
 )
 _DETECTORS: tuple[tuple[frozenset[str], Callable[[Reading], Iterable[Hit]]], ...] = (
@@ -57,7 +58,7 @@ def is_plain(text: str) -> bool:
         return False
     if " " not in text and "+" not in text:
         return not text.endswith((".ini", ".config", ".log", ".env")) and text[:1] != "."
-    return _SQL_WORDS.search(text) is None and not text.startswith((" ", "ls ", "cat "))
+    return _SPOKEN.search(text) is None and not text.startswith((" ", "ls ", "cat "))
 
 
 def inspect(

@@ -14,7 +14,8 @@ _UP = re.compile(rf"(?i)(?:^|(?<=[/\\=:;,?&\"'\s|(]))(?:\.|0x2e){{2,4}}[\x00;?]?
 _UPS = re.compile(r"\.\.(?:[/\\]|$)")
 _DISGUISED = re.compile(
     rf"(?i)(?:0x2e){{2}}|\.\.(?:;|\x00|0x2f|0x5c|\?){_SLASH}?|\.{{3,6}}[/\\]{{2,}}|\.\.\./\./|\.\.[/\\]\./"
-    rf"|\.\./\.\\|\.\.(?:/\\|\\/)|\.\.//|/%5c\.\.|\.\\\.[/\\]|\./\\\.|(?<!\.)\.{3, 8}[/\\]\.{3, 8}[/\\]|\.\.\\/"
+    rf"|\.\./\.\\|\.\.(?:/\\|\\/)|\.\.//|/%5c\.\.|\.\\\.[/\\]|\./\\\.|(?<!\.)\.{{3,8}}[/\\]\.{{3,8}}[/\\]|\.\.\\/"
+    r"|^/\w+\.\./|^\\\\[.?]\\"
 )
 _FILES = listed(
     "etc/passwd etc/shadow etc/group etc/gshadow etc/hosts etc/hostname etc/issue etc/motd etc/fstab etc/services"
@@ -29,6 +30,7 @@ _FILES = listed(
     " system32/ web-inf/ meta-inf/ web.config wp-config global.asax inetpub/ xampp/ id_rsa id_dsa authorized_keys"
     " localconfig.php usr/local/apache usr/local/etc usr/local/psa usr/local/php usr/local/cpanel php.ini php4.ini"
     " php5.ini apache/conf apache/log apache2/conf apache2/log access.log access_log error.log error_log httpd.conf"
+    " sys/class/ var/www/html/ var/lib/mysql var/lib/mlocate"
     " dev/tcp dev/fd/ dev/stdin /lampp pagefile.sys ntuser.dat windows/iis windows/windowsupdate /.env"
 )
 _FILE_WORDS = words(
@@ -38,11 +40,12 @@ _FILE_WORDS = words(
     " loadavg stat modules log run mail spool adm htaccess htpasswd bash bash_history credentials config head entries"
     " mysql_history netrc npmrc dockerenv ini repair panther debug system32 inf wp asax inetpub xampp id_rsa id_dsa"
     " authorized_keys localconfig psa cpanel access_log error_log tcp fd stdin lampp sys dat iis windowsupdate env"
-    " proc apache2 logs php4 php5 init conf etc"
+    " proc apache2 logs php4 php5 init conf etc www lib class"
 )
 _FILES_BY_WORD = {
     word: tuple(file for file in _FILES if word in re.findall(r"[a-z_][a-z0-9_]*", file)) for word in _FILE_WORDS
 }
+_SETTINGS = re.compile(r"[\s'\"|<>;(&=]{0,3}+(?:\w{1,16}=)?+(?:file:/*+)?(?:/etc/[\w.*?-]{2}|\.env$|//[.?]/)")
 _SAME_FOLDER = re.compile(r"/(?:\./|/)++")
 _WRAPPER = re.compile(
     r"(?:^|[=\s\"'/\\(:,;])(?:php://(?:filter|input|fd|memory|temp|stdin)|expect://|phar://|zip://\S|zlib:"
@@ -122,6 +125,10 @@ def _climbs(text: str) -> Iterator[Hit]:
 def _files(reading: Reading) -> Iterator[Hit]:
     text = reading.text
     plain = _SAME_FOLDER.sub("/", reading.lowered.replace("\\", "/"))
+    whole = _SETTINGS.match(plain)
+    if whole is not None and _WORDS_BEHIND.search(plain[:120]) is None:
+        yield Hit("path.file", 0, whole.end())
+        return
     likely = {file for word in reading.words & _FILE_WORDS for file in _FILES_BY_WORD[word]}
     file = min((file for file in likely if file in plain), key=_FILES.index, default="")
     if not file:
@@ -136,6 +143,7 @@ def _files(reading: Reading) -> Iterator[Hit]:
         or "/" in way
         or "=" in way
         or way[1:2] == ":"
+        or way == "~"
         or way.lstrip("'\"|<>").startswith(("/", "."))
     )
     behind = plain[len(folder) + len(file) :]

@@ -25,6 +25,8 @@ _NAMES = words(
     " eval exec uptime hostname lsof mount umount useradd adduser apt apt-get yum dpkg rpm pip npm docker kubectl aws"
     " gcloud socat xterm mysql psql mysqldump phpinfo tcpdump nmap busybox printf touch ifs id getent lsb_release"
     " dmesg lscpu df du stat strings diff rev ipconfig.exe net.exe ver vol attrib icacls systemctl service openssl"
+    " uniq expr fold md5sum sha1sum sha256sum cksum sendmail mailx logname nsenter lsblk blkid vmstat iostat journalctl"
+    " hostnamectl mshta command"
     " wall lynx w3m fetch vi vim nano ed tee mkfifo mknod killall pkill reboot shutdown poweroff halt set export"
     " unset setenv type net echo sleep timeout dd tar gzip gunzip zip unzip zcat bzip2 finger w ss ip route last"
 )
@@ -34,8 +36,14 @@ _WORDS = words(
     " reg wall rev who date find sort more less head tail time kill test make at host top man cut split join history"
     " users groups start env ed su ver vol sh node finger print copy move del cd which file link look read wait clear"
     " exit true yes help info diff hostname uptime shutdown halt reboot exec eval tee nl ls ps rm cp mv ln df du ss"
+    " free mail paste join column screen command fold"
     " mysql php python ruby perl"
 )
+# of the names, those of programs that people talk about
+_TOOLS = words(
+    "npm node python python3 ruby php perl docker mysql psql bash zsh sh awk sed grep curl wget vim nano pip apt env"
+)
+_SPOKEN_OF = _TOOLS | _WORDS
 _ALL = _NAMES | _WORDS
 _SEPARATOR = r"\|\|?|&&?|;|\n|\r|\x00|`|\$\(|<\(|>\(|\$\{IFS\}|%0[aA]|\{(?=[a-z/]+,)"
 _NOISE = r"(?:[\s\"'({!\\@]|\$\{?IFS\}?(?:\$9)?|\$[@*]|%0[aAdD]){0,40}+"
@@ -54,7 +62,8 @@ _FILE_ARGUMENT = re.compile(
     r"[ \t]++(?:-\w++[ \t]++)*+(?:/(?:etc|proc|tmp|var|bin|usr|dev|home|root)\b"
     r"|-{1,2}\w++(?:$|[ \t]++[/.~])|[a-zA-Z]:\\|\.\./)"
 )
-_SPOKEN = words("echo ping type net ps reg find waitfor service ip")
+_WRAPPERS = words("eval exec env command time nohup sudo xargs busybox builtin nice timeout setsid")
+_SPOKEN = words("su mv cp rm ln expr echo ping type net ps reg find waitfor service ip")
 _SAID = re.compile(r"[ \t]++[\w-]{1,30}[\s\w]{0,20}?(?:$|[;|&`)#\n%\\\"'>])")
 _END = re.compile(r"[\s\"')}\]]*+(?:$|[;|&`#)}<>\n]|%0|2>|--)")
 _TEXT = re.compile(r"[ \t]++\w")
@@ -66,12 +75,17 @@ _INTERPRETER = re.compile(
     r"|hp\s++-r)\s*+['\"]"
     r"|ruby\s++-e\s*+['\"]|powershell(?:\.exe)?\s++-(?:e|enc|nop|c|w|ep|command|noni)|cmd(?:\.exe)?\s++/[ck]\b"
     r"|%comspec%"
-    r"|certutil\s++-urlcache"
+    r"|certutil\s++-urlcache|bitsadmin\s++/|mshta\s++(?:https?:|vbscript:|javascript:)|regsvr32\s++/|wmic\s++(?:process|os\b|/)"
+    r"|rundll32(?:\.exe)?\s++\S{1,80},|[|&;]\s*+net1?\s++(?:user|localgroup|view|share|use|start|group|accounts)\b"
+    r"|(?<![\w-])(?:invoke-(?:expression|command|webrequest)\s|iex\s*+\(|start-process\s|new-object\s++(?:system\.)?net\.)"
+    r"|proxycommand="
 )
 _CODE = re.compile(
     r"(?:system|passthru|shell_exec|popen|proc_open|pcntl_exec|assert|create_function"
     r"|call_user_func(?:_array)?)\s*+\(\s*+(?:['\"`\\$]|\w++\s*+\()"
     r"|e(?:val|xec)\s*+\(\s*+(?:['\"`]|\$_|base64|compile|gzinflate|__import__|str_rot13|chr\()"
+    r"|(?:array_map|array_filter|usort|ob_start|register_shutdown_function)\s*+\(\s*+['\"](?:system|exec|passthru|shell_exec|assert)"
+    r"|(?:print|die|exit|var_dump)\s*+\(\s*+(?:md5|sha1|phpversion|php_uname|getcwd)\s*+\("
     r"|phpinfo\s*+\(|file_(?:get|put)_contents\s*+\(\s*+['\"$]|__import__\s*+\("
 )
 _OBJECTS = re.compile(
@@ -89,21 +103,28 @@ _OBJECT_WORDS = words(
     "os subprocess getruntime processbuilder java javax child_process mainmodule binding io kernel ognl"
     " _memberaccess context freemarker php _get _post _request _cookie _server require"
 )
+# a variable set and used, a word in escapes, and sums: what only a shell works out
+_VARIABLE = re.compile(
+    r"(?:^|[;|&\n`(\s])([A-Za-z_]\w{0,15})=[^\s;&|]{1,60}[;&|]+[^\n]{0,40}?\$\{?\1\b|(?:^|[;|&\n`(])\s{0,4}\$'(?:[^'\\]|\\.){1,60}'"
+    r"|\$\(\(\s{0,4}\d{1,9}\s{0,4}[*+-]\s{0,4}\d{1,9}\s{0,4}\)\)"
+)
 _SHELLSHOCK = re.compile(r"\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
 _INCLUDE = re.compile(r"<!--\s*+#\s*+(?:exec|include|echo|config|set|printenv|fsize|flastmod|if)\b")
+_PLAIN_WORD = re.compile(r"[a-z_]\w*")
 _SPLIT = re.compile(
-    r"''(?<=\w'')\w|\"\"(?<=\w\"\")\w|\\(?<=\w\\)\w|\$\{?IFS|\$[@*]|\$\{[@*]\}|/\?{2,}/"
+    r"\^(?<=\w\^)\w|''(?<=\w'')\w|\"\"(?<=\w\"\")\w|\\(?<=\w\\)\w|\$\{?IFS|\$[@*]|\$\{[@*]\}|/\?{2,}/"
     r"|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
 )
 _JOINED = re.compile(r"\w\s?\.\s?\w|\w\s?\(|[@#$?]\w|[\[<]")
 _MAY_HIDE = re.compile(r"[;|&`\n$<{\x00%?*\\]")
 _CODE_WORDS = words(
     "system passthru shell_exec popen proc_open pcntl_exec assert create_function call_user_func"
+    " array_map array_filter usort ob_start register_shutdown_function print die exit var_dump"
     " call_user_func_array eval exec phpinfo file_get_contents file_put_contents __import__"
 )
 _PIPE_WORDS = words(
     "sh bash zsh ksh csh dash nc ncat mkfifo base64 python python2 python3 perl ruby php powershell cmd comspec"
-    " certutil tcp udp"
+    " certutil tcp udp bitsadmin mshta regsvr32 wmic rundll32 net invoke iex start new proxycommand oproxycommand"
 )
 _TRIGGERS = _ALL | _CODE_WORDS | _OBJECT_WORDS | _PIPE_WORDS
 _ALL_SORTED = tuple(sorted(_ALL))
@@ -116,9 +137,14 @@ _PROSE = 7  # words before a separator that make a common word behind it a part 
 def find(reading: Reading) -> Iterable[Hit]:
     """What in a text a shell or an interpreter would carry out; a rule may be told several times."""
     text, words = reading.text, reading.words
-    if not words.isdisjoint(_TRIGGERS) or "%x" in text or "@{[" in text or ("(" in text and "{" in text):
+    if (
+        not words.isdisjoint(_TRIGGERS)
+        or "%x" in text
+        or "@{[" in text
+        or ("(" in text and ("{" in text or "$(" in text))
+    ):
         return _found(reading)
-    if _MAY_HIDE.search(text) is not None and (_SPLIT.search(text) is not None or "<!--" in text):
+    if _MAY_HIDE.search(text) is not None and (_SPLIT.search(text) is not None or "<!--" in text or "$" in text):
         return _found(reading)
     return ()
 
@@ -140,6 +166,8 @@ def _patterns(reading: Reading) -> Iterator[Hit]:
         yield from _calls(reading.lowered)
     if (not words.isdisjoint(_OBJECT_WORDS) and _JOINED.search(text) is not None) or "%x" in text or "@{[" in text:
         yield from _search("shell.code", _OBJECTS, reading.lowered)
+    if "$" in text:
+        yield from _search("shell.disguise", _VARIABLE, text)
     if "(" in text and "{" in text:
         yield from _search("shell.shellshock", _SHELLSHOCK, text)
     if "<!--" in text:
@@ -154,7 +182,11 @@ def _calls(text: str) -> Iterator[Hit]:
     """Calls of functions, not of methods of that name."""
     for found in _CODE.finditer(text):
         before = text[found.start() - 1 : found.start()]
-        if not before.isalnum() and before not in (".", "_", ">", ":", "-"):
+        joined = before == "." and text[found.start() - 2 : found.start() - 1] in (
+            "'",
+            '"',
+        )  # PHP joins strings by dots
+        if joined or (not before.isalnum() and before not in (".", "_", ">", ":", "-")):
             yield Hit("shell.code", found.start(), found.end())
             return
 
@@ -184,7 +216,7 @@ def _commands(text: str) -> Iterator[Hit]:
 
 def _rule(text: str, found: re.Match[str], command: tuple[int, bool, bool, str]) -> str:
     """Which rule a command behind a separator breaks; empty for none."""
-    end, sure, disguised, _ = command
+    end, sure, disguised, name = command
     at, mark = found.start(), found[1]
     if disguised:
         return "shell.disguise"
@@ -196,8 +228,11 @@ def _rule(text: str, found: re.Match[str], command: tuple[int, bool, bool, str])
         return "shell.word" if sure else ""
     if text[end : end + 1] in ("=", "[", ",") and not mark.startswith(("{", "$")):
         return ""  # a further parameter, or one of a media type
+    if mark in ("|", "&") and name in _SPOKEN_OF and _END.match(text, end) and _is_listed(text, at):
+        return "shell.word"  # "curl & wget", "name | id | type"
     if mark in ("`", "$(", "<(", ">("):
-        return "shell.substitution" if sure or _END.match(text, end) else "shell.word"
+        ends = text[end : end + 1] == (")" if mark != "`" else mark)
+        return "shell.substitution" if sure or ends or _END.match(text, end) else "shell.word"
     if sure:
         return "shell.command"
     if _END.match(text, end) and _is_way_out(text, at, mark):
@@ -214,23 +249,29 @@ def _command(text: str, word: str, end: int) -> tuple[int, bool, bool, str] | No
     folder = _FOLDERS.match(plain)
     name = plain[folder.end() :] if folder is not None else plain
     name = name.rstrip(".").removesuffix(".exe")
-    known = name if name in _ALL else _wild(name)
+    known = name if name in _ALL else _wild(name, in_folder=folder is not None and len(folder[0]) > 2)
     if not known or word.istitle():
         return None
     disguised = plain != word.lower() and _SPLIT.search(word) is not None
     disguised = disguised or (known != name and folder is not None) or text.startswith(("$IFS", "${IFS"), end)
     sure = folder is not None and folder[0].startswith(("/", "c:")) and "bin" in folder[0]
     sure = sure or known not in _WORDS or _ARGUMENT.match(text, end) is not None
+    sure = sure or (known in _WRAPPERS and _is_command(text[end : end + 40].lstrip(" \t'\"\\")))
     sure = sure or (known in _SPOKEN and _SAID.match(text, end) is not None)
     return end, sure, disguised, known
 
 
-def _wild(name: str) -> str:
+def _is_command(text: str) -> bool:
+    word = _PLAIN_WORD.match(text)
+    return word is not None and word[0] in _ALL
+
+
+def _wild(name: str, *, in_folder: bool) -> str:
     """The command that a pattern such as `c?t` means; empty for none."""
     if len(name) > 20 or not any(mark in name for mark in "?*["):
         return ""
     letters = re.sub(r"[?*\[\]]", "", name)
-    if len(letters) < 2 and (letters or name.count("?") < 2):
+    if len(letters) < (1 if in_folder else 2) and (letters or name.count("?") < 2):
         return ""
     marked = name.replace("[", "").replace("]", "")
     first = marked[:1]
@@ -264,7 +305,7 @@ def _is_line(text: str, command: tuple[int, bool, bool, str]) -> bool:
     if disguised:
         return True
     if "/" in text[:end] and "bin" in text[:end]:
-        return True
+        return name not in _TOOLS or end < len(text.rstrip())
     return (
         sure
         and name not in ("python", "python3", "node", "php", "pip", "npm")
@@ -291,9 +332,16 @@ def _is_first_line(text: str, at: int) -> bool:
     return "\n" not in before and " " not in before and len(before) < 24 and not before.startswith(("```", "#", "$"))
 
 
+def _is_listed(text: str, at: int) -> bool:
+    """Whether a separator stands between spaces behind a word, as in lists of words."""
+    return text[at - 1 : at] == " " and text[at + 1 : at + 2] == " " and text[:at].rstrip()[-1:].isalpha()
+
+
 def _is_way_out(text: str, at: int, mark: str) -> bool:
     """Whether a bare word behind a separator is a command: little stands before it, and the list does not go on."""
     before = text[max(0, at - _LINE) : at].strip()
     if mark == "&" and before and " " not in text[at : at + 2]:
         return False
-    return len(before) <= 3 or not before[-1:].isalpha() or "." in before or before[-1] in "'\")"
+    if before.isalpha() and _is_listed(text, at):
+        return False
+    return len(before) <= 3 or before[0] == "-" or not before[-1:].isalpha() or "." in before or before[-1] in "'\")"

@@ -53,6 +53,10 @@ _VERBS = {
 _ANY_OBJECT = words("update declare grant revoke copy set prepare rename handler dbcc pragma exec execute call")
 _KNOWLEDGE = words("user database version schema current_user session_user system_user sqlite_version current_database")
 _CHANGES = {"drop": "drop", "truncate": "drop", "create": "create", "alter": "alter"}
+_SPOKEN = {  # verbs that prose has as well, and what must follow them
+    "call": re.compile(r"X[fF]"), "set": re.compile(r"T[wv](?:o|a)"), "copy": re.compile(r"Tw[rwl(]"),
+    "update": re.compile(r"Tw(?:l?w)?T"), "prepare": re.compile(r"Tw[rs]"), "rename": re.compile(r"Tww[wl]"),
+}  # fmt: skip
 _OBJECTS = {verb: frozenset(objects.split()) for verb, objects in _VERBS.items()}
 _VERB_WORDS = frozenset(_VERBS) | _ANY_OBJECT | {"shutdown", "if", "case", "do"}
 _CATALOGUE_WORDS = frozenset(part for name in CATALOGUE for part in name.replace("$", ".").split("."))
@@ -243,6 +247,8 @@ def _is_statement(stream: Tokens, at: int) -> bool:
     verb, follows = stream.name(at), stream.name(at + 1)
     if verb in _OBJECTS:
         return follows in _OBJECTS[verb]
+    if verb in _SPOKEN:
+        return _SPOKEN[verb].match(stream.shape, at) is not None
     if verb in _ANY_OBJECT:
         return (
             stream.shape[at + 1 : at + 2] in ("w", "f", "F", "v", "s", "d", "(")

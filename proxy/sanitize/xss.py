@@ -74,7 +74,7 @@ _MARKUP_WORDS = words("adw xmlns expression")
 _SCHEMES = words("javascript vbscript livescript jscript script")
 _CONTROL = re.compile(r"[\x00-\x20][script\x00-\x20]{0,12}:")
 _OBJECT = re.compile(r"([\w$]++)(?:\?\.|\.|(?<=[\w$]))$")
-_WINDOWS = words("window self top parent frames globalthis this document opener")
+_WINDOWS = words("view defaultview window self top parent frames globalthis this document opener")
 _CALLED = words("alert prompt confirm msgbox")
 _REACH_WORDS = words(
     "document eval string window self top parent frames globalthis settimeout setinterval function execscript"
@@ -84,11 +84,13 @@ _REACH_WORDS = words(
 )
 # a call of what attacks call, as a statement or operand
 _CALL = re.compile(
-    r"(?:alert|prompt|confirm|msgbox)[\t\n\x00]*+(?:/\*[^*]{0,20}\*/)?(?:\(|`|\?\.\(|&lpar;|\.(?:call|apply|bind)\b)"
+    r"(?:alert|prompt|confirm|msgbox)(?:[\t\n\x00]*+(?:/\*[^*]{0,20}\*/)?(?:\(|`|\?\.\(|&lpar;|\.(?:call|apply|bind)\b)"
+    r"|(?<=[(,]alert)\)\s*+\(|(?<==alert)[,;]|(?<==(?:prompt))[,;]"
+    r"|(?<=(?:find|some|then|sort)\(alert)\)|(?<=(?:map)\(alert)\)|(?<=(?:filter)\(alert)\)|(?<=(?:forEach)\(alert)\))"
 )
 # what attacks reach for: by its first word, which is no part of a longer one ...
 _REACH = re.compile(
-    r"(?<!\w)(?:document\s*+\.\s*+(?:cookie|domain|write(?:ln)?\s*+\(|location\s*+[.=]|body\.(?:innerhtml|append)"
+    r"(?<!\w)(?:document\s*+\.\s*+(?:cookie|domain|write(?:ln)?\s*+\(|createelement\s*+\(|location\s*+[.=]|body\.(?:innerhtml|append)"
     r"|documentelement\.(?:inner|outer)html)"
     r"|eval\s*+\(\s*+(?:atob|unescape|name|location|string\.from|['\"`\\]|self|top|window|decodeuri|url|hash|alert|\+)"
     r"|string\.fromcharcode\s*+\(\s*+\d+\s*+,|(?:window|self|top|parent|frames|globalthis|this)\s*+\[\s*+(?:['\"`/\\]"
