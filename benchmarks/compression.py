@@ -57,7 +57,7 @@ class PasserelleCompress(Passerelle):
     """The gateway with nothing but compression."""
 
     def _write(self, plan: Plan) -> Path:
-        return plan.write("passerelle-forward.yaml", PLUGINS="[compress]")
+        return plan.write("passerelle-forward.yaml", CHAIN="plugins: [compress]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,23 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.compression import LEVEL, Findings, NginxGzip, Row, load_table, measured, plot, report, table
+from benchmarks.compression import (
+    LEVEL,
+    Findings,
+    NginxGzip,
+    PasserelleCompress,
+    Row,
+    load_table,
+    measured,
+    plot,
+    report,
+    table,
+)
 from benchmarks.corpus import KINDS, Document
 from benchmarks.peers import Plan
 from benchmarks.sample import Sample
 from plugins.compress.coders import Coder
+from proxy.settings import load
 
 DOCUMENTS = [Document(kind, "a", b'{"a": 1}' * 500) for kind in KINDS]
 
@@ -74,3 +86,8 @@ def test_nginx_codes_or_does_not(tmp_path: Path, level: int, codes: bool, monkey
     text = (tmp_path / "nginx.conf").read_text()
     assert ("gzip on" in text) is codes
     assert (f"gzip_comp_level {level};" in text) is codes
+
+
+def test_the_gateway_that_is_measured_compresses(tmp_path: Path) -> None:
+    argv = PasserelleCompress().argv(Plan(tmp_path, 1, 2, "forward"))
+    assert [entry.name for entry in load(argv[-1], {}).settings.plugins] == ["compress"]
