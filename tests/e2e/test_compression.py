@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
+import zstandard
 
 from proxy.body import Body
 from proxy.headers import Headers
@@ -20,7 +20,6 @@ from proxy.testing import GatewayKit, running
 DATA = b"".join(b'{"id": %d, "name": "na\xc3\xafve %d"}\n' % (n, n * n) for n in range(4000))
 DIGEST = hashlib.sha256(DATA).hexdigest()
 CODINGS = ("gzip", "deflate", "br", "zstd")
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
 # A route for each coding, and one that negotiates. What the upstream gives is the same for all.
 CONFIG = """
@@ -100,16 +99,27 @@ async def test_aiohttp(flows: bool) -> None:
             assert await answer.read() == DATA
 
 
-@pytest.mark.skipif(BROWSER is None, reason="there is no browser here")
-async def test_a_browser(tmp_path: Path) -> None:
-    assert BROWSER is not None
+@pytest.mark.parametrize("flows", [False, True])
+async def test_aiohttp_with_a_decoder_of_its_own(flows: bool) -> None:
+    """What a client library does not decode by itself it hands on as it came."""
+    async with running(CONFIG) as kit, aiohttp.ClientSession(auto_decompress=False) as session:
+        serve(kit, "/x", flows=flows)
+        async with session.get(f"{kit.url}/x", headers={"Accept-Encoding": "gzip;q=0.5, zstd"}) as answer:
+            assert answer.headers["content-encoding"] == "zstd"
+            decoder = zstandard.ZstdDecompressor().decompressobj()
+            assert b"".join([decoder.decompress(part) async for part in answer.content.iter_any()]) == DATA
+            assert decoder.eof
+
+
+@pytest.mark.browser
+async def test_a_browser(tmp_path: Path, browser: str) -> None:
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={tmp_path}")
     async with running(CONFIG) as kit:
         kit.upstream.reply(Response.html(200, PAGE), to="/page")
         for coding in CODINGS:
             serve(kit, f"/{coding}/x")
             serve(kit, f"/{coding}/flows", flows=True)
-        out = await run(BROWSER, *options, "--virtual-time-budget=20000", "--dump-dom", f"{kit.url}/page")
+        out = await run(browser, *options, "--virtual-time-budget=20000", "--dump-dom", f"{kit.url}/page")
     found = re.search(rb"<body>(.*?)</body>", out, re.DOTALL)
     assert found is not None, out
     *lines, last = (line.split() for line in found[1].decode().strip().split("; "))

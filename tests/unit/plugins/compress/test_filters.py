@@ -57,7 +57,8 @@ def decoder(name: str) -> Callable[[bytes], bytes]:
 
 
 @pytest.mark.parametrize("name", DECODE)
-async def test_an_event_goes_out_before_the_next_comes(name: str) -> None:
+async def test_an_event_goes_out_before_the_next_comes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plugins.compress.filters._EVENT_PAUSE", 1000.0)  # it is its end that sends it, and no timer
     feed, decode = Feed(), decoder(name)
     made = feed.through(name, BlankLine())
     for n in range(5):

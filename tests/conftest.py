@@ -1,0 +1,34 @@
+"""Tests that need a browser are left out where there is none, and the last lines of a run say so."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+BROWSERS = ("chromium", "google-chrome", "chrome")
+
+
+@pytest.fixture
+def browser() -> str:
+    """The program of a Chromium; who asks for it is marked `browser`."""
+    found = _found()
+    assert found is not None
+    return found
+
+
+def _found() -> str | None:
+    return next((program for name in BROWSERS if (program := shutil.which(name))), None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if _found() is not None:
+        return
+    left = [item for item in items if item.get_closest_marker("browser")]
+    items[:] = [item for item in items if item not in left]
+    config.hook.pytest_deselected(items=left)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _found() is None:
+        terminalreporter.write_line(f"left out: tests that need a browser, for none of {', '.join(BROWSERS)} is here")
