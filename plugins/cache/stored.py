@@ -20,8 +20,10 @@ Selecting = tuple[tuple[str, "str | None"], ...]
 KEEP = 3600  # seconds for which a stale answer is kept that can still be validated
 
 _VERSION = 1
-_OVERHEAD = 2400  # bytes of an answer's objects in memory, measured
-_FIELD = 170  # bytes of a field's objects beside its text, measured
+_OVERHEAD = 1200  # bytes of an answer's objects in memory, its rendered head included; measured, as are these:
+_FIELD = 150  # of a field's objects beside its text, which is there twice, since the head is kept rendered
+_TAG = 70  # of a tag beside its text
+_ENTRY = 120  # of the variants together
 
 NO_CACHE = 1
 MUST_REVALIDATE = 2
@@ -96,8 +98,8 @@ class Stored:
     @property
     def size(self) -> int:
         """Bytes in memory."""
-        text = sum(len(name) + len(value) + _FIELD for name, value in self.fields)
-        return _OVERHEAD + text + len(self.body) + sum(len(tag) + 60 for tag in self.tags)
+        text = sum(2 * (len(name) + len(value)) + _FIELD for name, value in self.fields)
+        return _OVERHEAD + text + len(self.body) + sum(len(tag) + _TAG for tag in self.tags)
 
     def replaces(self, other: Stored) -> bool:
         """Whether it takes the other's place: both answer the same requests."""
@@ -155,7 +157,7 @@ class EntryCodec:
 
     def size(self, value: Entry) -> int:
         """Bytes that it takes in memory."""
-        return sum(one.size for one in value.variants) + 120
+        return sum(one.size for one in value.variants) + _ENTRY
 
     def encode(self, value: Entry) -> bytes:
         """All variants, one after the other."""

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plugins.cache.quick import _rendered
 from plugins.cache.stored import KEEP, SOFT, Entry, EntryCodec, Stored
 from proxy.api import CorruptEntry
 
@@ -96,3 +98,25 @@ def test_a_cut_or_lengthened_entry_is_corrupt() -> None:
     for broken in (data[:-1], data + b"x", b"\x02" + data[1:], data[: len(data) // 2], b""):
         with pytest.raises(CorruptEntry):
             CODEC.decode(broken)
+
+
+@pytest.mark.parametrize(("fields", "length", "tags"), [(1, 10, 0), (8, 20, 1), (20, 20, 0), (8, 200, 8)])
+def test_what_it_says_it_takes_is_what_it_takes_once_it_was_used(fields: int, length: int, tags: int) -> None:
+    def made(number: int) -> Entry:
+        pairs = tuple((b"X-Field-%d" % at, b"%d" % number + bytes(length)) for at in range(fields))
+        named = tuple(f"tag {number} {at}" for at in range(tags))
+        stored = Stored(200, "OK", pairs, bytes(bytearray(500)), NOW, 1000, 9000, tags=named)
+        entry = Entry((stored,))
+        entry.memo[None] = stored
+        assert _rendered(stored, NOW + 1) is not None
+        return entry
+
+    made(0)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        kept = [made(number) for number in range(200)]
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert 0.95 < sum(map(CODEC.size, kept)) / taken < 1.2
