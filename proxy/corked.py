@@ -72,13 +72,14 @@ class Corked(asyncio.Transport):
     :ivar left: how often something of what was written has left.
     """
 
-    __slots__ = ("_flusher", "_held", "_inner", "left")
+    __slots__ = ("_ended", "_flusher", "_held", "_inner", "left")
 
     def __init__(self, inner: asyncio.Transport, flusher: Flusher) -> None:
         super().__init__()
         self._inner = inner
         self._flusher = flusher
         self._held = b""
+        self._ended = inner.is_closing
         self.left = 0
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
@@ -94,21 +95,24 @@ class Corked(asyncio.Transport):
             self._flusher.add(self)
 
     def flush(self) -> None:
-        """Write what is held."""
-        held, self._held = self._held, b""
+        """Write what is held, unless the connection has ended: that is told a turn later, and loops log writes."""
+        held = self._held
         if held:
-            self._pass(held)
+            self._held = b""
+            if not self._ended():
+                self.left += 1
+                self._inner.write(held)
 
     def _pass(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        """Write, unless the connection has ended: its end is told a turn later, and loops log writes till then."""
-        if not self._inner.is_closing():
+        """Write, unless the connection has ended."""
+        if not self._ended():
             self.left += 1
             self._inner.write(data)
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
         """Write now, behind what is held."""
         self.flush()
-        if not self._inner.is_closing():
+        if not self._ended():
             self.left += 1
             self._inner.writelines(list_of_data)
 
@@ -133,7 +137,7 @@ class Corked(asyncio.Transport):
 
     def is_closing(self) -> bool:
         """:see: `asyncio.BaseTransport`."""
-        return self._inner.is_closing()
+        return self._ended()
 
     def can_write_eof(self) -> bool:
         """:see: `asyncio.WriteTransport`."""

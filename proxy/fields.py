@@ -1,13 +1,15 @@
-"""What a field's name means to an intermediary, looked up once for each name as it comes from the parser.
+"""What a field's name means to an intermediary, looked up once for each row of names as it comes from the parser.
 
-Both sides ask here: front ends for requests, transports for answers. A memo turns raw bytes into the name, its
-lower-case key and its kind; it is bounded, since names come from strangers.
+Both sides ask here: front ends for requests, transports for answers. A peer sends the same names in the same order
+again and again, so what they mean together is remembered: which fields are passed on, and where the others stand. The
+memos are bounded, since names come from strangers.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 
 from proxy.headers import Headers, dashed
 
@@ -15,6 +17,12 @@ _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PROTOCOL = re.compile(rf"{_NAME}(?:/{_NAME})?")
 _MEMO_NAMES = 2048
 _MEMO_LENGTH = 64  # bytes; longer names are not remembered
+_MEMO_SHAPES = 512
+_SHAPE_FIELDS = 64
+_SHAPE_LENGTH = 1024  # bytes of all names of a head; those with more are not remembered
+
+Fields = tuple[tuple[bytes, bytes], ...]
+_names_of = itemgetter(0)
 
 
 # How the reading side treats a field. Plain integers, since they are compared for each field of each message.
@@ -72,6 +80,8 @@ REQUEST_KINDS: Mapping[str, int] = {
 
 UNTRACED_KINDS: Mapping[str, int] = {name: kind for name, kind in REQUEST_KINDS.items() if kind != TRACE}
 
+_IN_PLACE = frozenset({PLAIN, DATE, HOST, DROP, UNDERSCORE})  # what a shape says all about
+
 RESPONSE_KINDS: Mapping[str, int] = {**_HOP_BY_HOP_KINDS, "date": DATE, "te": DROP, "x-request-id": DROP}
 
 # What a peer cannot have removed by naming it in Connection: who it is, what it may, and what caches are told.
@@ -80,24 +90,105 @@ _KEPT = frozenset({"authorization", "cache-control", "cookie", "host", "set-cook
 _HARMLESS = frozenset({"close", "keep-alive", "te", "upgrade"})  # options that name no field to be removed
 
 
+# RFC 9110 section 6.5.1: what must not come after the content. A recipient that merges such a trailer into the head
+# would be led astray about the message it has acted on already.
+_LENGTHS = {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+_ROUTING = {"forwarded", "host", "http2-settings", "max-forwards", "via", "x-real-ip"}
+_IDENTITY = {"authorization", "cookie", "set-cookie", "www-authenticate"}
+_TIMES = {
+    "age",
+    "cache-control",
+    "date",
+    "expect",
+    "expires",
+    "location",
+    "pragma",
+    "retry-after",
+    "vary",
+    "warning",
+}
+_CODING = {"content-disposition", "content-encoding", "content-language", "content-location", "content-type"}
+_RANGES = {"content-range", "range"}
+_FORBIDDEN = frozenset(_LENGTHS | _ROUTING | _IDENTITY | _TIMES | _CODING | _RANGES)
+_FORBIDDEN_FAMILIES = ("if-", "proxy-", "x-forwarded-")
+
+
+def may_trail(key: str) -> bool:
+    """Whether a field, by its lower-case name, may stand in a trailer section (RFC 9110 section 6.5.1)."""
+    plain = dashed(key)  # what CGI-like servers cannot tell apart is refused alike
+    return plain not in _FORBIDDEN and not plain.startswith(_FORBIDDEN_FAMILIES)
+
+
+class Shape:
+    """What the names of a head mean, whatever the values are.
+
+    :ivar plain: takes the fields that are passed on out of a head's.
+    :ivar host: where Host stands; -1 without one.
+    :ivar dated: whether Date is among the fields that are passed on.
+    :ivar length: where the only framing field stands, if that is a Content-Length; else -1.
+    :ivar special: the others: kind, name, and where it stands.
+    """
+
+    __slots__ = ("dated", "host", "length", "plain", "special")
+
+    def __init__(self, names: tuple[bytes, ...], kinds: list[int]) -> None:
+        self.plain = _taker([at for at, kind in enumerate(kinds) if kind in (PLAIN, DATE)])
+        self.host = max((at for at, kind in enumerate(kinds) if kind == HOST), default=-1)
+        self.dated = DATE in kinds
+        self.special = tuple(
+            (kind, names[at].decode("latin-1"), at) for at, kind in enumerate(kinds) if kind not in _IN_PLACE
+        )
+        framing = [at for at, kind in enumerate(kinds) if kind == FRAMING]
+        self.length = framing[0] if len(framing) == 1 and names[framing[0]].lower() == b"content-length" else -1
+
+
+def _taker(places: list[int]) -> Callable[[Fields], Fields]:
+    """What takes the fields at these places, in the cheapest way."""
+    if not places:
+        return itemgetter(slice(0))
+    if places[-1] - places[0] == len(places) - 1:
+        return itemgetter(slice(places[0], places[-1] + 1))
+    return itemgetter(*places)
+
+
 class Names:
-    """Field names of one direction, from the parser's bytes to their kind.
+    """Field names of one direction, from the parser's bytes to what they mean.
 
     :ivar kinds: what is known of names seen before.
+    :ivar shapes: what is known of rows of names seen before.
 
     :param kinds: the kinds of the names that are not plain.
     :param underscores: lower-case names with `_` that are passed on all the same; None passes all.
     """
 
-    __slots__ = ("_special", "_underscores", "kinds")
+    __slots__ = ("_special", "_underscores", "kinds", "shapes")
 
     def __init__(self, kinds: Mapping[str, int], underscores: frozenset[str] | None = None) -> None:
         self._special = kinds
         self._underscores = underscores
         self.kinds: dict[bytes, int] = {}
+        self.shapes: dict[tuple[bytes, ...], Shape] = {}
 
-    def learn(self, raw: bytes) -> int:
-        """The kind of a name that is not in `kinds` yet."""
+    def shape(self, fields: Fields) -> Shape:
+        """What the names of these fields mean."""
+        names = tuple(map(_names_of, fields))
+        shape = self.shapes.get(names)
+        return self._learn_shape(names) if shape is None else shape
+
+    def kind(self, raw: bytes) -> int:
+        """What one name means."""
+        kind = self.kinds.get(raw)
+        return self._learn(raw) if kind is None else kind
+
+    def _learn_shape(self, names: tuple[bytes, ...]) -> Shape:
+        shape = Shape(names, [self.kind(name) for name in names])
+        if len(names) <= _SHAPE_FIELDS and sum(map(len, names)) <= _SHAPE_LENGTH:
+            if len(self.shapes) >= _MEMO_SHAPES:
+                self.shapes.clear()
+            self.shapes[names] = shape
+        return shape
+
+    def _learn(self, raw: bytes) -> int:
         key = raw.decode("latin-1").lower()
         kind = self._special.get(key, PLAIN)
         odd = "_" in key or (kind == PLAIN and dashed(key) in self._special)

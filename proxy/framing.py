@@ -11,7 +11,8 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from proxy.headers import Headers, dashed
+from proxy.fields import may_trail
+from proxy.headers import Headers
 
 _DIGITS = 18  # of a Content-Length: more than any body has, and still a machine word
 
@@ -21,17 +22,6 @@ _EXTENSION = rb"[ \t]*+;[ \t]*+" + _TCHAR + rb"++(?:[ \t]*+=[ \t]*+(?:" + _TCHAR
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:" + _EXTENSION + rb")*+\r\n")
 _NEXT_CHUNK = re.compile(rb"\r\n([1-9A-Fa-f][0-9A-Fa-f]{0,15})\r\n")  # the ordinary way on, in one step instead of two
 _FIELD_LINE = re.compile(rb"(" + _TCHAR + rb"++):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)\r\n")
-
-# RFC 9110 section 6.5.1: what must not come after the content. A recipient that merges such a trailer into the head
-# would be led astray about the message it has acted on already.
-_FRAMING = {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
-_ROUTING = {"forwarded", "host", "http2-settings", "max-forwards", "via", "x-real-ip"}
-_IDENTITY = {"authorization", "cookie", "set-cookie", "www-authenticate"}
-_CONTROL = {"age", "cache-control", "date", "expect", "expires", "location", "pragma", "retry-after", "vary", "warning"}
-_CODING = {"content-disposition", "content-encoding", "content-language", "content-location", "content-type"}
-_RANGES = {"content-range", "range"}
-_FORBIDDEN = frozenset(_FRAMING | _ROUTING | _IDENTITY | _CONTROL | _CODING | _RANGES)
-_FORBIDDEN_FAMILIES = ("if-", "proxy-", "x-forwarded-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,8 +352,17 @@ def response_reader(
         reader = _measured(headers)
     else:
         reader = CloseReader(None)
-    bodiless = method == "HEAD" or status < 200 or status in (204, 304)
-    return None if bodiless else reader
+    return None if bodiless(method, status) else reader
+
+
+def bodiless(method: str, status: int) -> bool:
+    """Whether an answer has no content, whatever its fields say (RFC 9112 section 6.3, rule 1)."""
+    return status < 200 or status == 204 or status == 304 or method == "HEAD"
+
+
+def plain_length(value: bytes) -> int:
+    """The number in a Content-Length that is digits and nothing else; -1 for what `response_reader` has to judge."""
+    return int(value) if value.isdigit() and len(value) <= _DIGITS else -1
 
 
 def writer(size: int | None, version: str) -> LengthWriter | ChunkedWriter | CloseWriter:
@@ -371,12 +370,6 @@ def writer(size: int | None, version: str) -> LengthWriter | ChunkedWriter | Clo
     if size is not None:
         return LengthWriter(size)
     return CloseWriter() if version == "1.0" else ChunkedWriter()
-
-
-def may_trail(key: str) -> bool:
-    """Whether a field, by its lower-case name, may stand in a trailer section (RFC 9110 section 6.5.1)."""
-    plain = dashed(key)  # what CGI-like servers cannot tell apart is refused alike
-    return plain not in _FORBIDDEN and not plain.startswith(_FORBIDDEN_FAMILIES)
 
 
 def _coded(version: str, headers: Headers, limits: Limits) -> ChunkedReader:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
 
 _LINE = ": ".join
 _WIRE_LINE = b": ".join
@@ -52,18 +51,18 @@ class Headers:
         that a plugin writes can split a message.
     """
 
-    __slots__ = ("dated", "keys", "marked", "pairs", "wire")
+    __slots__ = ("_keys", "_pairs", "dated", "marked", "wire")
 
-    keys: list[str]
-    pairs: list[tuple[str, str]]
+    _keys: list[str]
+    _pairs: list[tuple[str, str]]
     dated: bool  # whether Date is among unread fields
-    wire: list[tuple[bytes, bytes]] | None  # the fields while nobody has looked; then `keys` and `pairs` are unset
+    wire: list[tuple[bytes, bytes]] | None  # the fields while nobody has looked; then the lists are unset
 
     def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         self.marked = False
         self.wire = None
-        self.keys = []
-        self.pairs = []
+        self._keys = []
+        self._pairs = []
         for name, value in fields.items() if isinstance(fields, Mapping) else fields:
             self.add(name, value)
 
@@ -73,8 +72,8 @@ class Headers:
         self = cls.__new__(cls)
         self.marked = False
         self.wire = None
-        self.keys = keys
-        self.pairs = pairs
+        self._keys = keys
+        self._pairs = pairs
         return self
 
     @classmethod
@@ -89,21 +88,31 @@ class Headers:
         self.dated = dated
         return self
 
-    def __getattr__(self, name: str) -> Any:
-        """Somebody looks at fields that are still bytes: the slots are unset, so Python asks here."""
-        wire = self.wire if name in ("keys", "pairs") else None
-        if wire is None:
-            raise AttributeError(name)
+    @property
+    def keys(self) -> list[str]:
+        """:see: the class."""
+        if self.wire is not None:
+            self._look()
+        return self._keys
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """:see: the class."""
+        if self.wire is not None:
+            self._look()
+        return self._pairs
+
+    def _look(self) -> None:
+        """Somebody looks at fields that are still bytes."""
+        self._pairs = [(raw.decode("latin-1"), value.decode("latin-1")) for raw, value in self.wire or ()]
+        self._keys = [pair[0].lower() for pair in self._pairs]
         self.wire = None
-        self.pairs = [(raw.decode("latin-1"), value.decode("latin-1")) for raw, value in wire]
-        self.keys = [pair[0].lower() for pair in self.pairs]
-        return getattr(self, name)
 
     def encode(self) -> bytes:
         """The field lines without the last CRLF; empty when there is no field."""
         if self.wire is not None:
             return b"\r\n".join(map(_WIRE_LINE, self.wire))
-        return "\r\n".join(map(_LINE, self.pairs)).encode("latin-1")
+        return "\r\n".join(map(_LINE, self._pairs)).encode("latin-1")
 
     def has_date(self) -> bool:
         """Whether there is a Date; leaves unread fields unread."""
@@ -115,8 +124,10 @@ class Headers:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value of `name`, or `default`."""
+        if self.wire is not None:
+            self._look()
         try:
-            return self.pairs[self.keys.index(name.lower())][1]
+            return self._pairs[self._keys.index(name.lower())][1]
         except ValueError:
             return default
 
@@ -181,8 +192,8 @@ class Headers:
         if self.wire is not None:
             self.wire.append((name.encode("latin-1"), value.encode("latin-1")))
             return
-        self.keys.append(key)
-        self.pairs.append((name, value))
+        self._keys.append(key)
+        self._pairs.append((name, value))
 
     def remove(self, name: str) -> bool:
         """Take every field of that name away; tells whether there was one."""
@@ -190,23 +201,25 @@ class Headers:
         if key not in self.keys:
             return False
         kept = [i for i, k in enumerate(self.keys) if k != key]
-        self.pairs = [self.pairs[i] for i in kept]
-        self.keys = [self.keys[i] for i in kept]
+        self._keep(kept)
         return True
 
     def remove_all(self, names: frozenset[str] | set[str]) -> None:
         """Take away every field whose lower-case name is in `names`."""
         kept = [i for i, k in enumerate(self.keys) if k not in names]
         if len(kept) != len(self.keys):
-            self.pairs = [self.pairs[i] for i in kept]
-            self.keys = [self.keys[i] for i in kept]
+            self._keep(kept)
+
+    def _keep(self, places: list[int]) -> None:
+        self._pairs = [self._pairs[i] for i in places]
+        self._keys = [self._keys[i] for i in places]
 
     def copy(self) -> Headers:
         """An independent copy."""
         if self.wire is not None:
             twin = Headers.unread(self.wire.copy(), self.dated)
         else:
-            twin = Headers.adopt(self.keys.copy(), self.pairs.copy())
+            twin = Headers.adopt(self._keys.copy(), self._pairs.copy())
         twin.marked = self.marked
         return twin
 
@@ -228,8 +241,7 @@ class Headers:
         self.pairs[at] = (name, value)
         if self.keys.count(key) > 1:
             kept = [i for i, k in enumerate(self.keys) if k != key or i == at]
-            self.pairs = [self.pairs[i] for i in kept]
-            self.keys = [self.keys[i] for i in kept]
+            self._keep(kept)
 
     def __delitem__(self, name: str) -> None:
         if not self.remove(name):

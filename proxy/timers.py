@@ -70,10 +70,11 @@ class Wheel:
 
     def arm(self, timer: Timer, seconds: float) -> None:
         """Set the deadline, or move it, to so many (finite) seconds from now."""
-        timer.deadline = deadline = self.now() + seconds
-        slot = int(deadline * self._per_second)
+        now = self.now  # a call by way of the attribute would be looked up as a method first
+        timer.deadline = deadline = now() + seconds
+        slot = deadline * self._per_second
         if slot < timer.slot:
-            self._place(timer, slot)
+            self._place(timer, int(slot))
 
     def disarm(self, timer: Timer) -> None:
         """Take the deadline back. The wheel holds the timer until its slot comes: `forget` what is done with."""

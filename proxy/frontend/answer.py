@@ -50,11 +50,6 @@ class Dates:
         return self._text
 
 
-def bodiless(method: str, status: int) -> bool:
-    """Whether an answer has no content, whatever its fields say (RFC 9112 section 6.3, rule 1)."""
-    return method == "HEAD" or status in (204, 304) or status < 200
-
-
 def strip(response: Response, keep_length: bool) -> None:
     """Take away framing, hop-by-hop fields and X-Request-ID that a plugin wrote: they are written anew."""
     if response.headers.marked:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+from aiohttp.http_writer import HttpVersion11
 
 from proxy.errors import (
     BadRequest,
@@ -28,9 +29,7 @@ from proxy.fields import (
     EXPECT,
     FORWARDED,
     FRAMING,
-    HOST,
     MAX_FORWARDS,
-    PLAIN,
     REQUEST_ID,
     TE,
     TRACE,
@@ -146,7 +145,7 @@ class HeadReader:
         if message.method in _REFUSED_METHODS:
             raise MethodRefused(f"{message.method} is not served here")
         version = message.version
-        if version.major != 1:
+        if version is not HttpVersion11 and version.major != 1:
             raise VersionRefused("only HTTP/1.0 and HTTP/1.1 are spoken here")
         line = f"{message.method} {message.path} HTTP/1.{version.minor}\r\n".encode("utf-8", "surrogateescape")
         if not data.startswith(line):  # llhttp takes several spaces, leading CR and LF, and RTSP
@@ -161,45 +160,34 @@ class HeadReader:
             raise HeadTooLarge(f"the request has more than {self.max_fields} header fields")
 
     def _head(self, message: RawRequestMessage) -> Head:
-        wire: list[tuple[bytes, bytes]] = []
-        special: list[tuple[int, bytes, str]] | None = None
-        kinds, host = self.names.kinds, ""
-        for field in message.raw_headers:
-            kind = kinds.get(field[0])
-            if kind is None:
-                kind = self.names.learn(field[0])
-            if kind == PLAIN:
-                wire.append(field)
-            elif kind == HOST:
-                host = field[1].decode("latin-1")
-            else:
-                if special is None:
-                    special = []
-                special.append((kind, field[0], field[1].decode("latin-1")))
-        version = "1.1" if message.version.minor == 1 else "1.0"
+        fields = message.raw_headers
+        shape = self.names.shape(fields)
         path = message.path
         target = path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("latin-1")
-        request = Request(message.method, target, scheme=self.scheme, headers=Headers.unread(wire), version=version)
-        request.host = host
+        headers = Headers.unread(list(shape.plain(fields)))
+        version = "1.1" if message.version is HttpVersion11 else "1.0"
+        host = fields[shape.host][1].decode("latin-1") if shape.host >= 0 else ""
+        request = Request(message.method, target, scheme=self.scheme, host=host, headers=headers, version=version)
         head = Head(request, message.should_close)
-        if special is not None:
-            self._special(head, special)
+        if shape.special:
+            self._special(head, [(kind, name, fields[at][1].decode("latin-1")) for kind, name, at in shape.special])
         self._authority(request)
         return head
 
-    def _special(self, head: Head, fields: list[tuple[int, bytes, str]]) -> None:
+    def _special(self, head: Head, fields: list[tuple[int, str, str]]) -> None:
         request = head.request
         options: list[str] = []
         for kind, name, value in fields:
             if kind == CONNECTION:
                 options.append(value)
             elif kind == FRAMING:
-                text = name.decode("latin-1")
                 if head.framing is None:
                     head.framing = Headers()
-                head.framing.push(text, text.lower(), value)
+                head.framing.push(name, name.lower(), value)
+            elif kind == REQUEST_ID:
+                head.request_id = value
             else:
-                self._seldom(head, kind, name.decode("latin-1"), value)
+                self._seldom(head, kind, name, value)
         if options:
             named = connection_options(options)
             # RFC 9112 section 9.3: close counts before keep-alive, in whatever order and field they stand
@@ -212,8 +200,6 @@ class HeadReader:
         if kind == FORWARDED:
             head.forwarded = head.forwarded or {}
             head.forwarded.setdefault(name.lower(), []).append(value)
-        elif kind == REQUEST_ID:
-            head.request_id = value
         elif kind == TRACE:
             head.trace = [*(head.trace or ()), (name, value)]
         elif kind == EXPECT:

@@ -10,7 +10,7 @@ from proxy import flow
 from proxy.errors import ClientLeft, GatewayError
 from proxy.exchange import Exchange
 from proxy.flow import Room
-from proxy.framing import ChunkedWriter, CloseWriter, FramingError, LengthWriter, writer
+from proxy.framing import ChunkedWriter, CloseWriter, FramingError, LengthWriter, bodiless, writer
 from proxy.frontend import answer
 from proxy.headers import Headers
 from proxy.message import Response
@@ -64,7 +64,7 @@ class Outlet(Room):
             return
         if connection.upload.reader is not None and not connection.upload.keeps():
             connection.keep = False
-        if answer.bodiless(exchange.request.method, response.status):
+        if bodiless(exchange.request.method, response.status):
             self._deliver_bodiless(exchange, response)
             return
         if response.headers.marked:

@@ -32,7 +32,10 @@ def stamp(exchange: Exchange, head: Head, identity: Identity, listener: Listener
         exchange.received_id = head.request_id
         if identity.peer.trusted:
             exchange.id = head.request_id
-    headers.push("X-Request-ID", "x-request-id", exchange.id)
+    if headers.wire is not None:
+        headers.wire.append((b"X-Request-ID", exchange.id.encode("latin-1")))
+    else:
+        headers.push("X-Request-ID", "x-request-id", exchange.id)
     if listener.limits.traces:
         if head.trace is None or not _goes_on(head.trace):
             _begin(headers, listener.engine.new_trace())

@@ -33,6 +33,20 @@ from proxy.upstream.sender import Sender
 class Carrier(Member):
     """A connection to one endpoint, with the exchange that it carries."""
 
+    __slots__ = (
+        "_exchange",
+        "_gap",
+        "_interims",
+        "_keep",
+        "_left",
+        "_reader",
+        "_sender",
+        "_silent",
+        "_stopped",
+        "_straightener",
+        "_stream",
+    )
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self._exchange: Exchange | None = None

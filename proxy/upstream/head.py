@@ -10,23 +10,32 @@ from typing import Any
 from aiohttp import StreamReader
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpResponseParser, RawResponseMessage
+from aiohttp.http_writer import HttpVersion11
 
 from proxy.errors import BadResponse, GatewayError, UpgradeFailed
 from proxy.exchange import Endpoint, Exchange
 from proxy.fields import (
     CONNECTION,
-    DATE,
     FRAMING,
-    PLAIN,
     RESPONSE_KINDS,
     UPGRADE,
+    Fields,
     Names,
+    Shape,
     connection_options,
     protocols,
     remove_named,
 )
 from proxy.flow import splices
-from proxy.framing import ChunkedWriter, CloseWriter, FramingError, LengthWriter, response_reader, writer
+from proxy.framing import (
+    ChunkedWriter,
+    CloseWriter,
+    FramingError,
+    LengthWriter,
+    plain_length,
+    response_reader,
+    writer,
+)
 from proxy.headers import HOP_BY_HOP, Headers, check_field
 from proxy.message import Request, Response
 
@@ -78,8 +87,15 @@ def request_head(exchange: Exchange, endpoint: Endpoint, framing: Writer | None,
     host = _host_line(endpoint.host_field or request.host or endpoint.authority)
     start = f"{_method(request.method)} {target} HTTP/1.1\r\n{host}".encode("latin-1")
     fields = headers.encode()
-    last = f"{rest}Via: {via}\r\n\r\n".encode("latin-1")  # behind the Via fields of those before us
+    last = _last_line(via)  # behind the Via fields of those before us
+    if rest:
+        last = rest.encode("latin-1") + last
     return b"%b%b\r\n%b" % (start, fields, last) if fields else start + last
+
+
+@lru_cache(maxsize=64)
+def _last_line(via: str) -> bytes:
+    return f"Via: {via}\r\n\r\n".encode("latin-1")
 
 
 @lru_cache(maxsize=64)
@@ -122,19 +138,33 @@ class ResponseHead:
     """What one answer's head says.
 
     :ivar response: still without its body.
-    :ivar framing: Content-Length and Transfer-Encoding as received, or None when there is neither.
+    :ivar length: what a Content-Length says that is the only framing field and beyond doubt; else -1.
     :ivar keep: whether the connection may be used again.
     :ivar upgrade: Upgrade as received: with a 101 what was switched to.
     """
 
-    __slots__ = ("framing", "keep", "response", "upgrade", "version")
+    __slots__ = ("_framing", "keep", "length", "response", "upgrade", "version")
 
     def __init__(self, response: Response, version: str) -> None:
         self.response = response
         self.version = version
-        self.framing: Headers | None = None
+        self.length = -1
         self.keep = version == "1.1"
         self.upgrade = ""
+        self._framing: list[tuple[str, str]] | None = None
+
+    def frame(self, name: str, value: str) -> None:
+        """Take a framing field as received."""
+        if self._framing is None:
+            self._framing = [(name, value)]
+        else:
+            self._framing.append((name, value))
+
+    @property
+    def framing(self) -> Headers | None:
+        """Content-Length and Transfer-Encoding as received, or None when there is neither."""
+        pairs = self._framing
+        return None if pairs is None else Headers.adopt([name.lower() for name, _ in pairs], pairs)
 
 
 _NAMES = Names(RESPONSE_KINDS)
@@ -196,30 +226,18 @@ def read_head(data: bytes, parser: AnswerParser) -> ResponseHead:
     :raises BadResponse: when it is malformed.
     """
     message = _parsed(data, parser)
-    wire: list[tuple[bytes, bytes]] = []
-    special: list[tuple[int, bytes, str]] | None = None
-    kinds, dated = _NAMES.kinds, False
-    for field in message.raw_headers:
-        kind = kinds.get(field[0])
-        if kind is None:
-            kind = _NAMES.learn(field[0])
-        if kind == PLAIN:
-            wire.append(field)
-        elif kind == DATE:
-            wire.append(field)
-            dated = True
-        else:
-            if special is None:
-                special = []
-            special.append((kind, field[0], field[1].decode("latin-1")))
+    fields = message.raw_headers
+    shape = _NAMES.shape(fields)
     reason = message.reason
     reason = reason if reason.isascii() else reason.encode("utf-8", "surrogateescape").decode("latin-1")
-    response = Response(message.code, Headers.unread(wire, dated), reason=reason)
-    head = ResponseHead(response, "1.1" if message.version.minor == 1 else "1.0")
-    if special is not None:
-        _special(head, special)
-    if head.framing is not None and (message.code == 204 or message.code < 200):
-        _bodiless(head, head.framing)
+    response = Response(message.code, Headers.unread(list(shape.plain(fields)), shape.dated), reason=reason)
+    head = ResponseHead(response, "1.1" if message.version is HttpVersion11 else "1.0")
+    if shape.length >= 0:
+        head.length = plain_length(fields[shape.length][1])
+    if shape.special:
+        _special(head, fields, shape)
+    if message.code < 200 or message.code == 204:
+        _bodiless(head)
     return head
 
 
@@ -240,8 +258,11 @@ def _parsed(data: bytes, parser: AnswerParser) -> RawResponseMessage:
     return messages[0][0]
 
 
-def _bodiless(head: ResponseHead, framing: Headers) -> None:
+def _bodiless(head: ResponseHead) -> None:
     """RFC 9110 section 8.6: 1xx and 204 have no body; who announces one is not trusted with another request."""
+    framing = head.framing
+    if framing is None:
+        return
     try:
         response_reader("GET", head.response.status, head.version, framing)
     except FramingError as error:
@@ -250,15 +271,12 @@ def _bodiless(head: ResponseHead, framing: Headers) -> None:
         head.keep = False
 
 
-def _special(head: ResponseHead, fields: list[tuple[int, bytes, str]]) -> None:
+def _special(head: ResponseHead, fields: Fields, shape: Shape) -> None:
     options: list[str] = []
-    for kind, name, value in fields:
+    for kind, name, at in shape.special:
+        value = fields[at][1].decode("latin-1")
         if kind == FRAMING:
-            text = name.decode("latin-1")
-            if head.framing is None:
-                head.framing = Headers.adopt([text.lower()], [(text, value)])
-            else:
-                head.framing.push(text, text.lower(), value)
+            head.frame(name, value)
         elif kind == CONNECTION:
             if value != "keep-alive" or head.version == "1.0":
                 options.append(value)

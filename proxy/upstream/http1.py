@@ -21,7 +21,7 @@ from proxy.errors import (
     UpstreamReset,
 )
 from proxy.exchange import Endpoint, Exchange
-from proxy.framing import FramingError, Reader, response_reader
+from proxy.framing import FramingError, Reader, bodiless, response_reader
 from proxy.headers import Headers
 from proxy.message import Response
 from proxy.stream import Stream
@@ -42,6 +42,10 @@ _MAX_INTERIMS = 100  # for one request; hints come by ones and twos
 
 class Connection(Carrier):
     """A connection to one endpoint, reading the answers to what it carries."""
+
+    __slots__ = ("_held", "_http")
+
+    _http: AnswerParser
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -145,10 +149,13 @@ class Connection(Carrier):
             return
         response, method = head.response, exchange.request.method
         self._keep = head.keep
+        if head.length == len(data) > 0 and not bodiless(method, response.status):
+            response.body = Body(data)  # all of it is here: what a reader would come to
+            self._finish(exchange, b"")
+            exchange.driver.answered(exchange, response)
+            return
         try:
-            reader = response_reader(
-                method, response.status, head.version, _NO_FIELDS if head.framing is None else head.framing
-            )
+            reader = response_reader(method, response.status, head.version, head.framing or _NO_FIELDS)
             content = reader.feed(data) if reader is not None and data else b""
         except FramingError as error:
             self.fail(BadResponse(f"the upstream's answer is misframed: {error.reason}"))

@@ -47,6 +47,9 @@ class Member(ResponseHandler):
     :ivar why: the reason for which it was closed, in a word for metrics; empty when the upstream did it.
     """
 
+    # slots beside ResponseHandler's dictionary, which is past the size up to which attributes of it are fast
+    __slots__ = ("_idle_for", "_member", "_pool", "_watch", "endpoint", "expires", "spent", "uses", "why")
+
     endpoint: Endpoint
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -227,32 +227,35 @@ class Pool:
 
     def put(self, connection: Carrier) -> None:
         """A connection is free: for the first in the queue who can use it, else idle."""
+        now = self._now()
         idle = self._idle.get(connection.endpoint)
-        spent = self._spent(connection, idle is not None)
-        if spent or idle is None:
-            connection.leave(spent)
-            return
-        if self._queue and not self._hand_on(connection):
-            return
-        idle.append(connection)
-        self.idle += 1
-        connection.rest(min(self.limits.idle_timeout, connection.expires - self._now()))
-        if self.idle > self.limits.max_idle and self._trim.deadline == inf:
-            self._trim_in(_TRIM_AFTER)
+        if (
+            idle is None
+            or connection.uses >= self.limits.max_requests
+            or connection.expires <= now
+            or connection.spent
+            or self._closed
+            or not connection.usable
+        ):
+            connection.leave(self._spent(connection))
+        elif not self._queue.waiting or self._hand_on(connection):
+            idle.append(connection)
+            self.idle += 1
+            connection.rest(min(self.limits.idle_timeout, connection.expires - now))
+            if self.idle > self.limits.max_idle and self._trim.deadline == inf:
+                self._trim_in(_TRIM_AFTER)
 
-    def _spent(self, connection: Carrier, known: bool) -> str:
-        """Why a connection is not to be used again; empty when it is."""
+    def _spent(self, connection: Carrier) -> str:
+        """Why a connection is not to be used again."""
         if self._closed:
             return "stopping"
-        if not known:
+        if connection.endpoint not in self._idle:
             return "target_gone"
         if connection.spent:
             return connection.spent
         if connection.uses >= self.limits.max_requests:
             return "max_requests"
-        if not connection.usable:
-            return "upstream"
-        return "lifetime" if connection.expires <= self._now() else ""
+        return "lifetime" if connection.usable else "upstream"
 
     def _hand_on(self, connection: Carrier) -> bool:
         """Let the next one have it, or its room; False when it is not free any more."""

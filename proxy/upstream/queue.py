@@ -56,6 +56,8 @@ class Waiter(Timer):
 class Queue:
     """The exchanges that wait for one pool.
 
+    :ivar waiting: all of them, in the order of their coming; not to be changed.
+
     :param limit: the most that may wait.
     :param seconds: the longest that one may wait.
     :param waited: told how long each has waited, in seconds, whatever became of it.
@@ -78,30 +80,30 @@ class Queue:
         self._wheel = wheel
         self._waited = waited
         self.refused = refused
-        self._all: OrderedDict[Waiter, None] = OrderedDict()
+        self.waiting: OrderedDict[Waiter, None] = OrderedDict()
         self._lanes: dict[Endpoint, OrderedDict[Waiter, None]] = {}
 
     def __len__(self) -> int:
-        return len(self._all)
+        return len(self.waiting)
 
     def join(self, exchange: Exchange, endpoint: Endpoint) -> bool:
         """Wait; False when too many do already, in which case the exchange has failed."""
-        if len(self._all) >= self._limit:
+        if len(self.waiting) >= self._limit:
             error = PoolFull("too many requests wait for the upstream", retry_after=1)
             self.refused(error)
             exchange.failed(error)
             return False
         waiter = exchange.attempt = Waiter(self, exchange, endpoint, self._now())
-        self._all[waiter] = None
+        self.waiting[waiter] = None
         self._lanes.setdefault(endpoint, OrderedDict())[waiter] = None
         self._wheel.arm(waiter, self._seconds)
         return True
 
     def leave(self, waiter: Waiter) -> None:
         """Wait no more; it is the caller's to say what becomes of the exchange."""
-        if waiter not in self._all:
+        if waiter not in self.waiting:
             return
-        del self._all[waiter]
+        del self.waiting[waiter]
         lane = self._lanes[waiter.endpoint]
         del lane[waiter]
         if not lane:
@@ -113,7 +115,7 @@ class Queue:
     @property
     def first(self) -> Waiter | None:
         """Who came first of all."""
-        return next(iter(self._all), None)
+        return next(iter(self.waiting), None)
 
     def next_for(self, endpoint: Endpoint) -> Waiter | None:
         """Whose turn it is when a connection to `endpoint` is free."""

@@ -35,34 +35,91 @@ from proxy.headers import Headers
 )
 def test_kinds_of_request_fields(raw: bytes, kind: int) -> None:
     names = Names(REQUEST_KINDS, frozenset({"user_name"}))
-    assert names.learn(raw) == kind
+    assert names.kind(raw) == kind
     assert names.kinds == {raw: kind}
 
 
 def test_names_of_answers_pass_with_underscores_and_without_te() -> None:
     names = Names(RESPONSE_KINDS)
-    assert names.learn(b"X_Odd") == fields.PLAIN
-    assert names.learn(b"TE") == fields.DROP
-    assert names.learn(b"Host") == fields.PLAIN
+    assert names.kind(b"X_Odd") == fields.PLAIN
+    assert names.kind(b"TE") == fields.DROP
+    assert names.kind(b"Host") == fields.PLAIN
 
 
 def test_the_memo_is_bounded_in_length_and_number() -> None:
     names = Names(REQUEST_KINDS)
-    names.learn(b"x" * 65)
+    names.kind(b"x" * 65)
     assert names.kinds == {}
     for number in range(5000):
-        names.learn(b"name-%d" % number)
+        names.kind(b"name-%d" % number)
     assert len(names.kinds) <= 2048
     assert b"name-4999" in names.kinds
 
 
+def as_fields(*names: bytes) -> fields.Fields:
+    return tuple((name, b"%d" % at) for at, name in enumerate(names))
+
+
+@pytest.mark.parametrize(
+    ("names", "plain"),
+    [
+        ((), ""),
+        ((b"Host",), ""),
+        ((b"Host", b"Accept", b"Cookie"), "12"),
+        ((b"Accept", b"Host", b"Cookie"), "02"),
+        ((b"Accept", b"TE", b"Date", b"X_Y", b"Accept"), "024"),
+        ((b"Keep-Alive", b"Cookie", b"Expect"), "1"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else b"-".join(value).decode(),
+)
+def test_a_shape_takes_what_is_passed_on_in_order(names: tuple[bytes, ...], plain: str) -> None:
+    known = Names({**REQUEST_KINDS, "date": fields.DATE}, frozenset())
+    row = as_fields(*names)
+    shape = known.shape(row)
+    assert b"".join(value for _, value in shape.plain(row)).decode() == plain
+    assert shape.host == (names.index(b"Host") if b"Host" in names else -1)
+    assert shape.dated == (b"Date" in names)
+    assert known.shape(as_fields(*names)) is shape
+
+
+def test_a_shape_tells_where_the_others_stand() -> None:
+    shape = Names(REQUEST_KINDS).shape(as_fields(b"Host", b"TE", b"A", b"Connection", b"te"))
+    assert shape.special == ((fields.TE, "TE", 1), (fields.CONNECTION, "Connection", 3), (fields.TE, "te", 4))
+
+
+@pytest.mark.parametrize(
+    ("names", "length"),
+    [
+        ((b"Date", b"content-LENGTH"), 1),
+        ((b"Content-Length", b"Content-Length"), -1),
+        ((b"Content-Length", b"Transfer-Encoding"), -1),
+        ((b"Transfer-Encoding",), -1),
+        ((b"Date",), -1),
+    ],
+    ids=str,
+)
+def test_a_length_is_told_where_it_stands_alone(names: tuple[bytes, ...], length: int) -> None:
+    assert Names(RESPONSE_KINDS).shape(as_fields(*names)).length == length
+
+
+def test_shapes_are_bounded_in_number_fields_and_length() -> None:
+    names = Names(REQUEST_KINDS)
+    names.shape(as_fields(*[b"a"] * 65))
+    names.shape(as_fields(*[b"a" * 64] * 17))
+    assert names.shapes == {}
+    for number in range(1500):
+        names.shape(as_fields(b"name-%d" % number))
+    assert len(names.shapes) <= 512
+    assert (b"name-1499",) in names.shapes
+
+
 def test_names_beyond_ascii_are_plain() -> None:
-    assert Names(RESPONSE_KINDS).learn(b"X-\xe9") == fields.PLAIN
+    assert Names(RESPONSE_KINDS).kind(b"X-\xe9") == fields.PLAIN
 
 
 def test_kinds_given_from_outside_are_not_changed_by_learning() -> None:
     names = Names(REQUEST_KINDS)
-    names.learn(b"X-New")
+    names.kind(b"X-New")
     assert "x-new" not in REQUEST_KINDS
 
 

@@ -20,6 +20,8 @@ from proxy.framing import (
     LengthWriter,
     Limits,
     Reader,
+    bodiless,
+    plain_length,
     request_reader,
     response_reader,
     writer,
@@ -268,3 +270,30 @@ def test_what_a_writer_makes_a_reader_understands(parts: list[bytes], known: boo
     points = draw.draw(st.lists(st.integers(0, len(wire)), max_size=6))
     trailers = None if known else [("Digest", "x")]
     assert outcome(reader, cut(wire, points)) == Outcome(content, True, b"NEXT", trailers)
+
+
+@pytest.mark.parametrize(
+    ("value", "length"),
+    [
+        (b"0", 0),
+        (b"12", 12),
+        (b"9" * 18, int("9" * 18)),
+        (b"9" * 19, -1),
+        (b"", -1),
+        (b" 1", -1),
+        (b"+1", -1),
+        (b"1_0", -1),
+        ("\u0661".encode(), -1),
+        (b"1, 1", -1),
+    ],
+)
+def test_a_length_beyond_doubt(value: bytes, length: int) -> None:
+    assert plain_length(value) == length
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "without"),
+    [("GET", 200, False), ("HEAD", 200, True), ("GET", 204, True), ("GET", 304, True), ("POST", 199, True)],
+)
+def test_answers_without_content(method: str, status: int, without: bool) -> None:
+    assert bodiless(method, status) == without

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.framing import ChunkedReader, FramingError, Incomplete, LengthReader, Limits, Reader, may_trail
+from proxy.fields import may_trail
+from proxy.framing import ChunkedReader, FramingError, Incomplete, LengthReader, Limits, Reader
 
 
 class Outcome(NamedTuple):
