@@ -8,7 +8,6 @@ import hmac
 
 PREFIX = "whsec_"
 SHORTEST = 24  # bytes of a key that the specification asks for
-LONGEST = 64
 
 
 class Secret:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, ClassVar
 
 import pytest
 
@@ -55,6 +57,34 @@ async def runtime(lookup: Callable[[str], Awaitable[Sequence[str]]] | None = Non
     await made.close()
 
 
+class Connects:
+    """Where sockets of this process are connected to, seen at the system call.
+
+    A hook for that cannot be taken away again, so there is one, which notes nothing unless a test looks.
+    """
+
+    hosts: ClassVar[list[str] | None] = None
+
+    @classmethod
+    def hook(cls, event: str, arguments: tuple[Any, ...]) -> None:
+        """Note a connect."""
+        if event == "socket.connect" and cls.hosts is not None and isinstance(arguments[1], tuple):
+            cls.hosts.append(str(arguments[1][0]))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _hooked() -> None:
+    sys.addaudithook(Connects.hook)
+
+
+@pytest.fixture
+def connects() -> Iterator[list[str]]:
+    """What is connected to."""
+    Connects.hosts = []
+    yield Connects.hosts
+    Connects.hosts = None
+
+
 async def sent(made: Runtime, url: str, *, private: bool = False, seconds: float = 2.0, keep: int = 2048) -> bytes:
     client = made.http.guarded(lambda address: admits(address, private=private), connect=1.0)
     try:
@@ -86,27 +116,53 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize("host", WRITTEN)
-async def test_this_machine_however_it_is_written(host: str) -> None:
+async def test_this_machine_however_it_is_written(host: str, connects: list[str]) -> None:
     async with Peer(OK).running() as peer, runtime() as made:
         with pytest.raises(GatewayError):
             await sent(made, f"http://{host}:{peer.port}/")
-        assert peer.connects == 0
+        assert (peer.connects, connects) == (0, [])
+
+
+NEVER = [
+    "169.254.169.254",
+    "0xa9fea9fe",
+    "2852039166",
+    "169.254.43518",
+    "0251.0376.0251.0376",
+    "[::ffff:169.254.169.254]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[2002:a9fe:a9fe::]",
+    "[fd00:ec2::254]",
+    "[fe80::1]",
+    "192.88.99.1",
+    "[fec0::1]",
+    "224.0.0.1",
+    "0.0.0.0",
+]
+
+
+@pytest.mark.parametrize("host", NEVER)
+async def test_metadata_and_the_like_even_where_private_networks_are_allowed(host: str, connects: list[str]) -> None:
+    async with runtime() as made:
+        with pytest.raises(GatewayError):
+            await sent(made, f"http://{host}/latest/meta-data/", private=True)
+        assert connects == []
 
 
 @pytest.mark.parametrize(
     "answers", [["127.0.0.1"], ["::ffff:127.0.0.1"], ["169.254.169.254", "127.0.0.1"], ["10.0.0.1"], ["::1", "0.0.0.0"]]
 )
-async def test_a_name_that_leads_inside(answers: list[str]) -> None:
+async def test_a_name_that_leads_inside(answers: list[str], connects: list[str]) -> None:
     async def lookup(_: str) -> Sequence[str]:
         return answers
 
     async with Peer(OK).running() as peer, runtime(lookup) as made:
         with pytest.raises(ConnectFailed, match="not admitted"):
             await sent(made, f"http://hooks.example.com:{peer.port}/")
-        assert peer.connects == 0
+        assert (peer.connects, connects) == (0, [])
 
 
-async def test_a_name_that_leads_elsewhere_each_time() -> None:
+async def test_a_name_that_leads_elsewhere_each_time(connects: list[str]) -> None:
     """Rebinding: what was looked up to be checked and what is connected to are the same answer."""
     asked = 0
 
@@ -120,16 +176,19 @@ async def test_a_name_that_leads_elsewhere_each_time() -> None:
         for _ in range(6):
             with pytest.raises(GatewayError):
                 await sent(made, f"http://hooks.example.com:{peer.port}/", seconds=0.5)
-        assert peer.connects == 0
+        assert (peer.connects, connects) == (0, [])
         assert asked >= 6
 
 
-async def test_redirects_are_answers() -> None:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("place", ["http://169.254.169.254/latest/meta-data/", "http://127.0.0.1:%d/", "//[::1]:%d/"])
+async def test_redirects_are_answers(status: int, place: str, connects: list[str]) -> None:
     async with Peer(OK).running() as inner:
-        away = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n" % inner.port
+        there = place % inner.port if "%d" in place else place
+        away = f"HTTP/1.1 {status} Moved\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n".encode()
         async with Peer(away).running() as peer, runtime() as made:
-            assert await sent(made, f"http://127.0.0.1:{peer.port}/", private=True) == b"302 "
-            assert (peer.connects, inner.connects) == (1, 0)
+            assert await sent(made, f"http://127.0.0.1:{peer.port}/", private=True) == b"%d " % status
+            assert (peer.connects, inner.connects, connects) == (1, 0, ["127.0.0.1"])
 
 
 async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,3 +275,28 @@ async def test_of_a_long_answer_only_the_beginning_is_read(play: Play) -> None:
         answer = await sent(made, f"http://127.0.0.1:{peer.port}/", private=True)
         assert answer.startswith(b"200 ")
         assert len(answer) == 4 + 2048
+
+
+@pytest.mark.parametrize("play", [floods, drips, interim, hangs])
+async def test_a_connection_with_more_to_come_is_closed(play: Play) -> None:
+    """Nobody reads the rest, and no later delivery waits behind it."""
+    over = asyncio.Event()
+
+    async def watched(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await play(reader, writer)
+        finally:
+            over.set()
+
+    async with Peer(watched).running() as peer, runtime() as made:
+        client = made.http.guarded(lambda address: admits(address, private=True), connect=1.0)
+        for _ in range(2):
+            with suppress(GatewayError):
+                await client.send(
+                    "POST", f"http://127.0.0.1:{peer.port}/", headers={}, body=b"{}", timeout=0.2, keep=100
+                )
+            async with asyncio.timeout(20):
+                await over.wait()
+            over.clear()
+        assert peer.connects == 2
+        await client.close()
