@@ -109,8 +109,8 @@ workflows: $(VENV)/.dev
 
 # Known vulnerabilities in what is pinned. Asks the network, so .ci/run does without.
 audit: $(VENV)/.dev
-	$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements-image.lock
-	$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements-dev.lock
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement requirements-image.lock
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement requirements-dev.lock
 
 sizes: $(VENV)/.dev
 	$(BIN)/python .ci/house.py proxy plugins benchmarks deploy docs tests .ci
