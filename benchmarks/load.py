@@ -42,8 +42,9 @@ def run_load(scenario: Scenario, port: int, seconds: int, gauge: Gauge) -> Sampl
     before = gauge()
     output = _run(argv, env, seconds + _GRACE)
     after = gauge()
-    sample = parse_result(output)
-    if scenario.answer >= MIB:  # so few that those cut off by the run's end would make steps of the rate
+    few = scenario.answer >= MIB
+    sample = parse_result(output, parts=few)
+    if few:  # so few that those cut off by the run's end would make steps of the rate
         sample = replace(sample, requests=sample.bytes / scenario.answer)
     return sample if before is None or after is None else replace(sample, cpu_seconds=after - before)
 

@@ -58,8 +58,8 @@ class Sample:
         return {**asdict(self), "rate": round(self.rate, 1)}
 
 
-def parse_result(output: str) -> Sample:
-    """Read what a load printed.
+def parse_result(output: str, *, parts: bool = False) -> Sample:
+    """Read what a load printed; `parts` takes answers for some that did not end in the time of the run.
 
     Raises:
         RunFailed: when there is no result, no answer at all, or any error: a status above 399 counts as one.
@@ -71,7 +71,7 @@ def parse_result(output: str) -> Sample:
     errors = {kind: figures[kind] for kind in ERRORS if figures[kind]}
     if errors:
         raise RunFailed("errors: " + ", ".join(f"{count} {kind}" for kind, count in errors.items()))
-    if not figures["requests"] or not figures["microseconds"]:
+    if not figures["bytes" if parts else "requests"] or not figures["microseconds"]:
         raise RunFailed("not one request was answered")
     quantiles = {f"{name}_ms": figures[name] / 1e3 for name in ("p50", "p90", "p99", "max")}
     return Sample(figures["requests"], figures["microseconds"] / 1e6, figures["bytes"], **quantiles)
