@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import sys
@@ -10,7 +11,6 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from proxy.cli import cache, check, demo, events, explain, plugin, schema, serve, status, webhooks
 from proxy.cli.configuration import NoConfiguration
 from proxy.cli.failures import Exit, say, show
 from proxy.cli.plugin_commands import Rivals, commands
@@ -19,18 +19,7 @@ if TYPE_CHECKING:
     from proxy.plugin import Command
     from proxy.registry import Registry
 
-_COMMANDS = {
-    "demo": demo,
-    "serve": serve,
-    "check": check,
-    "explain": explain,
-    "plugin": plugin,
-    "schema": schema,
-    "status": status,
-    "cache": cache,
-    "events": events,
-    "webhooks": webhooks,
-}
+_COMMANDS = ("demo", "serve", "check", "explain", "plugin", "schema", "status", "cache", "events", "webhooks")
 
 
 def main(arguments: Sequence[str] | None = None, registry: Registry | None = None) -> int:
@@ -62,7 +51,8 @@ def _run(given: list[str], registry: Registry | None) -> int:
         theirs = commands(registry or _installed(), _COMMANDS)
         if first in theirs:
             return theirs[first].run(given[1:])
-    args = _parser(theirs).parse_args(given)
+    shown = (first,) if first in _COMMANDS else _COMMANDS  # the others are not even imported
+    args = _parser(shown, theirs).parse_args(given)
     code: int = args.run(args)
     return code
 
@@ -73,7 +63,7 @@ def _installed() -> Registry:
     return Registry.installed()
 
 
-def _parser(theirs: Mapping[str, Command]) -> argparse.ArgumentParser:
+def _parser(shown: Sequence[str], theirs: Mapping[str, Command]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="passerelle",
         description="A reverse proxy that a Python team can program.",
@@ -82,8 +72,8 @@ def _parser(theirs: Mapping[str, Command]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="tell the version and the commit, and end")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS.values():
-        command.add(subparsers)
+    for name in shown:
+        importlib.import_module(f"proxy.cli.{name}").add(subparsers)
     return parser
 
 

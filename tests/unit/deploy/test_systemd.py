@@ -84,7 +84,7 @@ def test_it_starts_what_there_is(service: dict[str, list[str]]) -> None:
     (command,) = service["ExecStart"]
     name, *arguments = command.split()
     assert Path(name).name == "passerelle"
-    parsed = _parser({}).parse_args(arguments)
+    parsed = _parser(("serve",), {}).parse_args(arguments)
     assert parsed.config == Path("/etc/passerelle/passerelle.yaml")
     assert service["Type"] == ["notify"]
 
