@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from proxy import errors
+from proxy.described import descriptions
 from proxy.events import AWAITED, CATALOGUE
 from proxy.plugin import config_of
 from proxy.registry import Registry
@@ -114,7 +115,7 @@ def _table(model: type[BaseModel], path: tuple[str | int, ...], refused: Mapping
     for name, info in model.model_fields.items():
         key = info.alias or name
         default = "required" if info.is_required() else _written(defaults[key])
-        meaning = _cell(info.description or "")
+        meaning = _cell(info.description or descriptions(model).get(name, ""))
         remedy = refused.get(".".join("*" if part in (0, "*") else str(part) for part in (*path, key)))
         if remedy is not None:
             meaning += f" **Not yet** ({remedy})."

@@ -59,8 +59,6 @@ Status = Annotated[str | int, AfterValidator(_status)]
 class LoggedFields(PluginConfig):
     """Header fields that are written with each line, by name."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     request: tuple[FieldName, ...] = ()
     """Fields of the request."""
     response: tuple[FieldName, ...] = ()
@@ -69,8 +67,6 @@ class LoggedFields(PluginConfig):
 
 class Only(PluginConfig):
     """Which exchanges have a line: those of which one of these is true; all when nothing is said."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     status: tuple[Status, ...] = ()
     """Statuses, such as `404`, or classes of them, such as `5xx`; 499 is a client that left."""

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import random
 
-from pydantic import ConfigDict
-
 from proxy.api import (
     ApiError,
     ClientLeft,
@@ -36,8 +34,6 @@ _LEFT = 499
 
 class Config(PluginConfig):
     """What is told."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     sample: Percent = 1.0
     """Share of exchanges for which request.completed is published."""

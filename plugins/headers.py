@@ -31,7 +31,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar, TypeVar
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from plugins._fields import RequestName, RequestValue, ResponseName, ResponseValue, compiled, write
 from plugins._templates import ON_REQUEST, ON_RESPONSE, Fact
@@ -44,8 +44,6 @@ _HOST = re.compile(r"(?:[A-Za-z0-9\-._~%]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 class RequestRules(PluginConfig):
     """Rules for the request's fields."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     set: dict[RequestName, RequestValue] = Field(default_factory=dict)
     """Fields in place of those of the same name."""
@@ -73,8 +71,6 @@ class RequestRules(PluginConfig):
 class ResponseRules(PluginConfig):
     """Rules for the answer's fields."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     set: dict[ResponseName, ResponseValue] = Field(default_factory=dict)
     """Fields in place of those of the same name."""
     add: dict[ResponseName, ResponseValue] = Field(default_factory=dict)
@@ -90,8 +86,6 @@ class ResponseRules(PluginConfig):
 
 class Config(PluginConfig):
     """What to do on the way in, and on the way out."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     request: RequestRules = RequestRules()
     """Rules for what the upstream sees."""

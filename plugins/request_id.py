@@ -23,7 +23,7 @@ from random import Random
 from typing import ClassVar, Literal, Self, TypeAlias
 from uuid import UUID
 
-from pydantic import ConfigDict, model_validator
+from pydantic import model_validator
 
 from plugins._fields import FieldName
 from proxy.api import Clock, Exchange, Peer, Plugin, PluginConfig, Rank, Services
@@ -37,8 +37,6 @@ _STANDARD = "X-Request-ID"
 
 class Config(PluginConfig):
     """Where ids come from and where they go."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     header: FieldName = _STANDARD
     """Field that carries the id, besides X-Request-ID."""

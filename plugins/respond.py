@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from plugins._fields import FieldValue, RequestValue, ResponseName, compiled, write
 from plugins._templates import ON_REQUEST, Fact, Template, literals
@@ -44,8 +44,6 @@ _START = re.compile(rf"/(?!/)|{_PATH}|{_SCHEME}://{_AUTHORITY}(?=[/?#]|{_PATH}|\
 
 class Config(PluginConfig):
     """One kind of answer: `body` (the usual, also when only `status` is written), `json` or `redirect`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     status: int | None = Field(default=None, ge=200, le=599)
     """Status code; 200 when not written, 302 for a redirect."""

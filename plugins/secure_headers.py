@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from proxy.api import Duration, Exchange, Headers, Plugin, PluginConfig, Rank
 
 
 class Config(PluginConfig):
     """The fields; `null` leaves one out."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     content_security_policy: str | None = Field(default=None, min_length=1, pattern=r"^[\x20-\x7e]*$")
     """Content-Security-Policy; there is none that suits every site."""

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from proxy.cache import DEFAULT_MEMORY, MAX_OBJECT, Cache, Codec
 from proxy.clock import Clock
+from proxy.described import Described
 from proxy.events import EventBus
 from proxy.exchange import Exchange
 from proxy.message import Response
@@ -41,7 +42,7 @@ class Rank(IntEnum):
     EVENTS = 70
 
 
-class PluginConfig(BaseModel):
+class PluginConfig(Described):
     """Base of every plugin's Config: unknown keys are errors, and it does not change while it serves."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

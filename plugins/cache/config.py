@@ -6,7 +6,7 @@ import re
 from ipaddress import ip_network
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from proxy.api import Duration, DurationOrZero, PluginConfig, Size
 
@@ -45,10 +45,8 @@ Method = Annotated[str, AfterValidator(_method)]
 Status = Annotated[int, AfterValidator(_status)]
 
 
-class _Part(BaseModel):
+class _Part(PluginConfig):
     """A section of the options."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Allow(_Part):
@@ -80,8 +78,6 @@ class KeyParts(_Part):
 
 class Config(PluginConfig):
     """What is stored, for how long, and what counts as the same request."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     process_wide: ClassVar[frozenset[str]] = frozenset({"memory", "max_object", "shared", "refreshes", "purgers"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from plugins.compress.coders import LEVELS, RANGES
 from proxy.api import PathSet, PluginConfig, Size, installed
@@ -64,10 +64,8 @@ def _level(coding: str) -> Any:
     return Field(default=LEVELS[coding], ge=low, le=high)
 
 
-class Levels(BaseModel):
+class Levels(PluginConfig):
     """How much work each coding is given: more is smaller and slower."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     zstd: int = _level("zstd")
     """1 to 19."""
@@ -79,10 +77,8 @@ class Levels(BaseModel):
     """1 to 9."""
 
 
-class Decode(BaseModel):
+class Decode(PluginConfig):
     """What a coded body may stand for, where it has to be decoded."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     size: Size = 64 * 1024 * 1024
     """Bytes at most when decoded."""
@@ -92,8 +88,6 @@ class Decode(BaseModel):
 
 class Config(PluginConfig):
     """Which answers are coded, how, and how hard."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     codings: tuple[Coding, ...] = ()
     """Which to offer, the most preferred first, where a client wants several alike. Without it: those of zstd, br,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from plugins._fields import FieldName
 from proxy.api import PluginConfig, Size
@@ -27,8 +27,6 @@ RuleName = Annotated[str, AfterValidator(_rule)]
 class Exclusion(PluginConfig):
     """What is not looked at: all that is written must agree; what is not written agrees with everything."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     rule: RuleName | None = None
     """A rule, such as `sql.boolean`, or a family, such as `sql`."""
     where: Where | None = None
@@ -40,8 +38,6 @@ class Exclusion(PluginConfig):
 
 class Config(PluginConfig):
     """What is looked at, and what becomes of what is found."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     mode: Mode = "observe"
     """`observe` tells and lets through, `block` answers 403, `clean` mends what can be mended and refuses the rest."""

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from plugins.webhook.filters import compile_filter
 from plugins.webhook.formats import Format
@@ -32,13 +32,10 @@ _MINUTE, _HOUR = 60.0, 3600.0
 _SCHEDULE = (
     *(0.0, 5.0, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 5 * _HOUR, 10 * _HOUR, 14 * _HOUR, 20 * _HOUR, 24 * _HOUR),
 )
-_DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
 
 
 class Retry(PluginConfig):
     """When a delivery is tried, and tried again."""
-
-    model_config = _DOCUMENTED
 
     schedule: tuple[DurationOrZero, ...] = Field(default=_SCHEDULE, min_length=1, max_length=50)
     """The time before each attempt, counted from the one before; as many attempts are made as there are times."""
@@ -49,8 +46,6 @@ class Retry(PluginConfig):
 class Timeouts(PluginConfig):
     """How long an endpoint may take."""
 
-    model_config = _DOCUMENTED
-
     connect: Duration = 5.0
     """Until there is a connection, TLS included."""
     total: Duration = 15.0
@@ -59,8 +54,6 @@ class Timeouts(PluginConfig):
 
 class PaceConfig(PluginConfig):
     """How much an endpoint is sent at once."""
-
-    model_config = _DOCUMENTED
 
     in_flight: PositiveInt = Field(default=10, le=1000)
     """Requests at once."""
@@ -80,8 +73,6 @@ SecretText = Annotated[str, AfterValidator(_checked_secret)]
 
 class EndpointConfig(PluginConfig):
     """One receiver."""
-
-    model_config = _DOCUMENTED
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
     """Its name in commands, metrics and events. Deliveries belong to the name, not to the URL."""
@@ -162,7 +153,6 @@ class EndpointConfig(PluginConfig):
 class Config(PluginConfig):
     """Who is told, and how long it is remembered."""
 
-    model_config = _DOCUMENTED
     process_wide: ClassVar[frozenset[str]] = frozenset({"endpoints", "source", "in_flight", "keep", "keep_at_most"})
 
     endpoints: tuple[EndpointConfig, ...] = ()

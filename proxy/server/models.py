@@ -8,21 +8,22 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import BeforeValidator, ConfigDict, Field, Strict
 
+from proxy.described import Described
 from proxy.settings.asked import AskedName, AskedUrl, AskedValue
 
 
-class Said(BaseModel):
+class Said(Described):
     """Base of all: nothing beyond what is described."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Problem(Said):
     """What went wrong (RFC 9457)."""
 
-    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="allow")
 
     type: str
     title: str
@@ -103,7 +104,7 @@ class Status(Said):
     """The last one; null before the first."""
     redis: Literal["none", "up", "down"] = "none"
     """The Redis that gateways share. While it is down caches do without."""
-    workers: list[WorkerSaid] = []
+    workers: list[WorkerSaid] = Field(default=[])
     """The processes that serve, where there are several."""
 
 
@@ -210,7 +211,7 @@ class WeightWanted(Said):
 class PluginSaid(Said):
     """A plugin that runs."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     id: str
     name: str

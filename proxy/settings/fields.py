@@ -13,7 +13,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     GetJsonSchemaHandler,
@@ -24,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from proxy.described import Described
 from proxy.settings.units import wrong
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -36,10 +36,10 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Model(BaseModel):
+class Model(Described):
     """A part of the configuration: unknown keys are errors, and nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def split_url(url: str) -> SplitResult:
