@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from proxy.build.built import Built
-from proxy.build.explain import Explainer
-from proxy.build.explanation import Explanation, Fields, shown
 from proxy.build.runtime import Runtime
 from proxy.settings import Expect, KeyPath, Problem, SelfTest
+
+if TYPE_CHECKING:
+    from proxy.build.explain import Explainer
+    from proxy.build.explanation import Explanation, Fields
 
 Keys = tuple[str, ...]
 
@@ -18,6 +21,8 @@ async def run_tests(built: Built, runtime: Runtime) -> list[Problem]:
     tests = built.loaded.settings.tests
     if not tests:
         return []
+    from proxy.build.explain import Explainer  # loaded by those who have tests
+
     explainer = Explainer(built, runtime)
     document = built.loaded.document
     problems = []
@@ -79,6 +84,8 @@ def _outcome(found: Explanation) -> str:
 
 
 def _fields(expect: Expect, found: Explanation) -> Iterator[tuple[Keys, str]]:
+    from proxy.build.explanation import shown
+
     for name, wanted in expect.headers.items():
         values = _values(found, name)
         told = ", ".join(shown(name, value) for value in values)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from proxy.build.explain import Explainer
 from proxy.message import Response
 from proxy.plugin import AdminRequest
 from proxy.server import models
@@ -55,6 +54,8 @@ class Controls:
 
     async def explain(self, request: AdminRequest) -> Response:
         """Explain a request by the configuration that is served."""
+        from proxy.build.explain import Explainer  # loaded when somebody asks
+
         asked = take(models.Asked, request)
         try:
             explainer = Explainer(self._gateway.built, self._gateway.runtime)

@@ -14,7 +14,6 @@ from proxy.plugin import AdminRequest, Plugin
 from proxy.routing import Route
 from proxy.server import models
 from proxy.server.levels import levels
-from proxy.server.openapi import openapi
 from proxy.server.reload import Reload
 from proxy.upstream.breaker import BreakerState
 from proxy.upstream.condition import Condition, Target, identity
@@ -110,6 +109,8 @@ class Views:
 
     async def openapi(self, _: AdminRequest) -> Response:
         """The API's own description."""
+        from proxy.server.openapi import openapi  # loaded when somebody asks
+
         document = openapi(self._gateway.routes, __version__)
         return Response.json(200, document, {"Content-Type": "application/openapi+json"})
 
