@@ -44,7 +44,7 @@ class Flusher:
         """A transport holds something, for the end of this turn."""
         waiting = self._waiting
         if not waiting:
-            if self.alone():
+            if transport.hasty and self.alone():
                 transport.flush()
                 return
             self._call_soon(self.flush)
@@ -69,17 +69,19 @@ def _never() -> bool:
 class Corked(asyncio.Transport):
     """A transport that gathers small writes; in all else it is the one inside.
 
+    :ivar hasty: whether what is written alone may leave at once.
     :ivar left: how often something of what was written has left.
     """
 
-    __slots__ = ("_ended", "_flusher", "_held", "_inner", "left")
+    __slots__ = ("_ended", "_flusher", "_held", "_inner", "hasty", "left")
 
-    def __init__(self, inner: asyncio.Transport, flusher: Flusher) -> None:
+    def __init__(self, inner: asyncio.Transport, flusher: Flusher, *, hasty: bool = True) -> None:
         super().__init__()
         self._inner = inner
         self._flusher = flusher
         self._held = b""
         self._ended = inner.is_closing
+        self.hasty = hasty
         self.left = 0
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:

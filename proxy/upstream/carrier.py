@@ -69,7 +69,7 @@ class Carrier(Member):
         if pool is None or transport is None:
             exchange.failed(UpstreamReset("the connection closed before the request", retry=Retry.UNSENT))
             return
-        if pool.flusher is not None and pool.flusher.alone() and (heard := self._heard()):
+        if self._heard and pool.flusher is not None and pool.flusher.alone() and (heard := self._heard()):
             self.leave(heard)  # what is written alone leaves at once, and would be taken for asked before this is read
             exchange.failed(UpstreamReset("the upstream closed or spoke before it was asked", retry=Retry.UNSENT))
             return

@@ -69,7 +69,7 @@ class Member(ResponseHandler):
             return False
         self._heard = listener(self.transport)
         if pool.flusher is not None:
-            self.transport = Corked(self.transport, pool.flusher)
+            self.transport = Corked(self.transport, pool.flusher, hasty=self._heard is not None)
         self._pool = pool
         self._member = True
         self.endpoint = endpoint

@@ -36,14 +36,16 @@ def unread(transport: asyncio.BaseTransport) -> Iterator[bytes]:
         yield data
 
 
-def listener(transport: asyncio.BaseTransport) -> Callable[[], str]:
-    """What tells, for a microsecond, whether the peer has said or done something that the loop has not read yet.
+def listener(transport: asyncio.BaseTransport) -> Callable[[], str] | None:
+    """What tells, in a microsecond, whether the peer has said or done something that the loop has not read yet.
 
     It gives `unasked` where there are bytes, `upstream` where the connection has ended, and nothing while all is quiet.
+
+    :returns: None under TLS, where bytes may be a session ticket (RFC 8446 section 4.6.1) or anything else.
     """
     sock = transport.get_extra_info("socket")
-    if sock is None:
-        return str
+    if sock is None or transport.get_extra_info("ssl_object") is not None:
+        return None
     poll = select.poll()
     poll.register(sock.fileno(), select.POLLIN | _CLOSED)
 

@@ -98,6 +98,15 @@ def test_who_is_single_at_last_waits_for_the_end_of_the_turn_too(turn: Turn) -> 
     assert (wire.calls, other.calls) == ([b"ab"], [b"c"])
 
 
+def test_one_that_is_not_hasty_waits_for_the_end_of_the_turn(turn: Turn) -> None:
+    turn.flusher.single = lambda: True
+    wire = Wire()
+    Corked(wire, turn.flusher, hasty=False).write(b"a")
+    assert wire.calls == []
+    turn.end()
+    assert wire.calls == [b"a"]
+
+
 def test_the_first_of_a_crowd_waits_for_the_others(turn: Turn) -> None:
     wires = [Wire(), Wire()]
     corked = [Corked(wire, turn.flusher) for wire in wires]

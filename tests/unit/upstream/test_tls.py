@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import trustme
 
+from proxy.corked import Corked
+from proxy.exchange import Endpoint, Exchange
 from proxy.upstream.tls import TlsFileError, make_context
 from tests.unit.frontend.stage import fetch, get, staged
 from tests.wire.origin import Origin
@@ -63,6 +65,29 @@ async def test_an_authority_of_one_s_own(pki: Pki) -> None:
         assert stage.pool.created == 1
         assert stage.origin.record.requests[0].values("host") == [f"localhost:{stage.origin.port}"]
     assert asked == ["localhost"]
+
+
+@pytest.mark.parametrize("tls", [True, False])
+async def test_under_tls_a_request_leaves_at_the_end_of_the_turn(
+    tls: bool, pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in the socket before it may be a session ticket, and is no reason to give the connection up."""
+    origin = Origin("localhost", tls=pki.server("localhost") if tls else None)
+    async with staged(upstream=f"tls: {{ca: {pki.ca}}}" if tls else "", origin=origin) as stage:
+        await fetch(stage, get("/"))
+        (connection,) = stage.gateway.runtime.connector._opened
+        transport, acquire = connection.transport, stage.pool.acquire
+        assert isinstance(transport, Corked)
+        at_once: list[bool] = []
+
+        def watched(exchange: Exchange, endpoint: Endpoint) -> None:
+            left = transport.left
+            acquire(exchange, endpoint)
+            at_once.append(transport.left > left)
+
+        monkeypatch.setattr(stage.pool, "acquire", watched)
+        assert (await fetch(stage, get("/"))).body == b"ok"
+        assert (at_once, stage.pool.created) == ([not tls], 1)
 
 
 async def test_an_unknown_authority_is_refused(pki: Pki) -> None:
