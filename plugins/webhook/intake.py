@@ -69,6 +69,7 @@ class Intake:
         self.wake: Callable[[], None] = lambda: None
         self.lost: Counter[str] = Counter()
         self.trouble = ""
+        self._alarmed = False  # once until all is kept again
 
     def wants(self, kind: type[Event]) -> bool:
         """Whether some endpoint subscribes to events of a class."""
@@ -95,11 +96,13 @@ class Intake:
     def ease(self) -> None:
         """Let requests go on if there is room again, or if waiting makes none; on the loop, when `kept` was called."""
         waiting = self.waiting(EventClass.A)
+        self._alarmed = self._alarmed and waiting > 0
         if waiting <= _EASED * SIZES[EventClass.A] or self.trouble:
             self._brake.ease(self, empty=not waiting)
 
     def _lose(self, event: Event) -> None:
-        if event.klass is EventClass.A and not any(self.lost.values()):
+        if event.klass is EventClass.A and not self._alarmed:
+            self._alarmed = True
             self._log.critical("events are lost: %s", self.trouble or "they come faster than they can be kept")
         self.lost[event.type] += 1
 

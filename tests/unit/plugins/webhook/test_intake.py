@@ -174,6 +174,20 @@ class TestRoom:
         assert [record.levelname for record in caplog.records] == ["CRITICAL"]
         assert "the disk is full" in caplog.text
 
+    def test_the_alarm_is_given_whatever_was_lost_before_and_again_the_next_time(
+        self, small: Fixture, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for number in range(5):
+            small.put(request(number))
+        assert caplog.records == []
+        for alarms in (1, 2):
+            for _ in range(5):
+                small.put(low())
+            assert len(caplog.records) == alarms
+            small.take(1)
+            small.settled(None)
+            small.ease()
+
     def test_one_class_takes_no_room_from_another(self, small: Fixture) -> None:
         for number in range(9):
             small.put(request(number))
