@@ -60,7 +60,7 @@ from proxy.events import (
     is_built_in,
     known_events,
 )
-from proxy.exchange import Endpoint, Exchange, Key
+from proxy.exchange import Endpoint, Exchange, Key, Recoder
 from proxy.headers import Headers, Rendered
 from proxy.kept import Allowance
 from proxy.message import Request, Response
@@ -147,6 +147,7 @@ __all__ = [
     "Plugin",
     "PluginConfig",
     "Rank",
+    "Recoder",
     "Rendered",
     "Request",
     "RequestBlocked",

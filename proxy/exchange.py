@@ -7,7 +7,7 @@ none of them knows another.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Sequence
 from enum import IntEnum
 from math import inf
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -153,6 +153,17 @@ class Driver(Protocol):
     def fetch(self, exchange: Exchange, request: Request) -> Awaitable[Response]: ...
 
 
+class Recoder(Protocol):
+    """Brings an answer, in place, into the coding that suits the client of a request."""
+
+    @property
+    def order(self) -> Sequence[str]:
+        """The codings that it has, the most preferred first."""
+        ...
+
+    def __call__(self, request: Request, response: Response) -> None: ...
+
+
 class Exchange:
     """One request and its answer.
 
@@ -249,7 +260,7 @@ class Exchange:
         self.started = started
         self.first_byte = self.finished = 0.0
         self.bytes_in = self.bytes_out = 0
-        self.recoder: Callable[[Request, Response], None] | None = None
+        self.recoder: Recoder | None = None
         self.parent: Exchange | None = None
         self.detached = False
         # the engine's own: where the chain stands, who waits

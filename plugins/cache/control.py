@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from plugins.cache.config import Config
 from plugins.cache.counts import Counts
 from plugins.cache.keys import origin_of, url_tag
 from plugins.cache.reuse import asked, usable
-from plugins.cache.selecting import matches, select
+from plugins.cache.selecting import CODINGS, matches, select
 from plugins.cache.shelf import Shelf, absolute
 from plugins.cache.stored import Entry, Stored
 from proxy.api import (
@@ -165,7 +165,8 @@ class Control:
         for route in self._shelf.routes:
             key = f"{url} {route} "
             entry = await self._shelf.cache.get(key)
-            found.append({"route": route, "key": key, **explained(entry, made, now, self._config)})
+            order = self._shelf.orders.get(route, CODINGS)
+            found.append({"route": route, "key": key, **explained(entry, made, now, self._config, order)})
         return Response.json(200, {"url": url, "entries": found})
 
     async def by_method(self, exchange: Exchange) -> Response:
@@ -186,10 +187,15 @@ def _refused(why: str) -> Response:
     return Response.json(422, told, {"content-type": "application/problem+json"})
 
 
-def explained(entry: Entry | None, request: Request, now: float, config: Config) -> dict[str, Any]:
-    """What would be done with a request, and every variant that is stored."""
+def explained(
+    entry: Entry | None, request: Request, now: float, config: Config, order: Sequence[str]
+) -> dict[str, Any]:
+    """What would be done with a request, and every variant that is stored.
+
+    :param order: codings, the most preferred first.
+    """
     wants = asked(request, config)
-    chosen = None if entry is None else select(entry.variants, request.headers)
+    chosen = None if entry is None else select(entry.variants, request.headers, order)
     verdict = "miss" if chosen is None else usable(chosen, wants, now, config).use.value
     variants = [] if entry is None else [_variant(one, chosen, request.headers, now) for one in entry.variants]
     return {"verdict": verdict, "variants": variants}

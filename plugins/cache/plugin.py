@@ -13,7 +13,7 @@ flows to the clients. Every answer says in Cache-Status (RFC 9211) what was done
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import ClassVar
@@ -31,6 +31,7 @@ from plugins.cache.quick import Quick
 from plugins.cache.recoding import Recoding
 from plugins.cache.refreshing import Refreshing
 from plugins.cache.reuse import MISS, Use, Verdict, asked, judge, stands_aside, varied
+from plugins.cache.selecting import CODINGS
 from plugins.cache.shelf import Shelf
 from plugins.cache.stored import Entry, Stored
 from plugins.cache.storing import unkeyed
@@ -131,7 +132,7 @@ class HttpCache(Plugin[Config]):
         config, request = self.config, exchange.request
         now = self._parts.shelf.now()
         wants = _NO_WISHES if mute else asked(request, config)
-        verdict = MISS if mute and entry is None else judge(entry, request, wants, now, config)
+        verdict = MISS if mute and entry is None else judge(entry, request, wants, now, config, self._order(exchange))
         stored = verdict.stored
         if stored is not None and verdict.use in (Use.HIT, Use.STALE):
             return self._hit(exchange, key, stored, verdict, now)
@@ -142,6 +143,9 @@ class HttpCache(Plugin[Config]):
             visit.varied = varied(entry, request.headers)
         exchange[VISIT] = visit
         return self._forward(exchange, visit, entry) if visit.key else None
+
+    def _order(self, exchange: Exchange) -> Sequence[str]:
+        return self._parts.shelf.orders.get(exchange.route, CODINGS)
 
     def _hit(self, exchange: Exchange, key: str, stored: Stored, verdict: Verdict, now: float) -> Response:
         exchange.cache = verdict.use.value
@@ -182,7 +186,7 @@ class HttpCache(Plugin[Config]):
             visit.leased = True
             return None
         now = shelf.now()
-        verdict = judge(entry, visit.request, visit.wants, now, config)
+        verdict = judge(entry, visit.request, visit.wants, now, config, self._order(exchange))
         if verdict.use is not Use.HIT or verdict.stored is None or visit.flight is None:
             return None
         exchange.cache = "collapsed"

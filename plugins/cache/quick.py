@@ -7,6 +7,7 @@ out of the ordinary takes the long way, so that no rule is decided here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from plugins.cache import marks
@@ -14,7 +15,7 @@ from plugins.cache.answers import head
 from plugins.cache.config import Config
 from plugins.cache.keys import key_of, origin_of
 from plugins.cache.recoding import Recoding
-from plugins.cache.selecting import ENCODING, select
+from plugins.cache.selecting import CODINGS, ENCODING, select
 from plugins.cache.shelf import Shelf
 from plugins.cache.stored import NO_CACHE, Entry, Stored
 from plugins.cache.storing import OVERRIDES
@@ -83,7 +84,7 @@ class Quick:
             return key
         stored = entry.memo.get(coding, _UNKNOWN)
         if stored is _UNKNOWN:
-            stored = self._choose(x, entry, coding, recoding)
+            stored = self._choose(x, entry, coding, recoding, shelf.orders.get(x.route, CODINGS))
         found = None if stored is None else _rendered(stored, shelf.now())
         return key if found is None else found
 
@@ -107,12 +108,14 @@ class Quick:
         return kind
 
     @staticmethod
-    def _choose(x: Exchange, entry: Entry, coding: bytes | str | None, recoding: Recoding) -> Stored | None:
+    def _choose(
+        x: Exchange, entry: Entry, coding: bytes | str | None, recoding: Recoding, order: Sequence[str]
+    ) -> Stored | None:
         if any(one.selecting for one in entry.variants):
             return None
         told = coding.decode("latin-1") if isinstance(coding, bytes) else coding
         wanted = Headers() if told is None else Headers([("Accept-Encoding", told)])
-        stored = select(entry.variants, wanted)
+        stored = select(entry.variants, wanted, order)
         if stored is None or stored.flags & NO_CACHE or recoding.wanted(x, stored):
             return None
         if len(entry.memo) >= _CHOICES:

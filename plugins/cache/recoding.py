@@ -7,7 +7,6 @@ and one that forbids to be transformed is not tried at all (RFC 9110 section 7.7
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 
@@ -17,7 +16,7 @@ from plugins.cache.directives import cache_control
 from plugins.cache.selecting import CODINGS, ENCODING, liking
 from plugins.cache.shelf import Shelf
 from plugins.cache.stored import Stored
-from proxy.api import Exchange, Headers, Request, Response, Shared, accepted, applied
+from proxy.api import Exchange, Headers, Recoder, Request, Response, Shared, accepted, applied
 
 _ROUTES = 1000  # whose recoders are kept
 
@@ -27,12 +26,16 @@ class Recoding:
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
-        self._recoders: dict[str, Callable[[Request, Response], None]] = {}
+        self._recoders: dict[str, Recoder] = {}
 
     def learn(self, x: Exchange) -> None:
         """An answer has come through the plugins inside: what codes those of its route is known now."""
-        if x.recoder is not None and (x.route in self._recoders or len(self._recoders) < _ROUTES):
-            self._recoders[x.route] = x.recoder
+        recoder = x.recoder
+        if recoder is None or self._recoders.get(x.route) is recoder:
+            return
+        if x.route in self._recoders or len(self._recoders) < _ROUTES:
+            self._recoders[x.route] = recoder
+            self._shelf.orders[x.route] = tuple(recoder.order)
 
     def wanted(self, x: Exchange, stored: Stored) -> bool:
         """Whether a client would rather have a coded form of this."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
 from plugins.cache.config import Config
 from plugins.cache.directives import Directives, of_request
-from plugins.cache.selecting import ENCODING, normalised, select
+from plugins.cache.selecting import CODINGS, ENCODING, normalised, select
 from plugins.cache.stored import MUST_REVALIDATE, NO_CACHE, Entry, Stored
 from proxy.api import Headers, Request
 
@@ -68,28 +69,38 @@ def asked(request: Request, config: Config) -> Directives:
     return told
 
 
-def judge(entry: Entry | None, request: Request, wants: Directives, now: float, config: Config) -> Verdict:
+def judge(
+    entry: Entry | None,
+    request: Request,
+    wants: Directives,
+    now: float,
+    config: Config,
+    order: Sequence[str] = CODINGS,
+) -> Verdict:
     """What is done with a request for which `entry` is stored.
 
     :param wants: what `asked` found.
     :param now: seconds since the epoch.
+    :param order: codings, the most preferred first.
     """
     if "no-store" in wants and not config.ignore_client_no_cache:
         return Verdict(Use.ASIDE, "request")
-    verdict = MISS if entry is None else _chosen(entry, request.headers, wants, now, config)
+    verdict = MISS if entry is None else _chosen(entry, request.headers, wants, now, config, order)
     if verdict.use in (Use.MISS, Use.VALIDATE) and "only-if-cached" in wants:
         return _NOTHING
     return verdict
 
 
-def _chosen(entry: Entry, headers: Headers, wants: Directives, now: float, config: Config) -> Verdict:
-    stored = select(entry.variants, headers)
+def _chosen(
+    entry: Entry, headers: Headers, wants: Directives, now: float, config: Config, order: Sequence[str]
+) -> Verdict:
+    stored = select(entry.variants, headers, order)
     if stored is None:
         return _VARY_MISS
     verdict = usable(stored, wants, now, config)
     if verdict.use is Use.VALIDATE and len(entry.variants) > 1:  # another one may be fresh
         fresh = [one for one in entry.variants if usable(one, wants, now, config).use is Use.HIT]
-        other = select(fresh, headers)
+        other = select(fresh, headers, order)
         if other is not None:
             return Verdict(Use.HIT, "", other)
     return verdict

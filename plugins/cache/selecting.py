@@ -91,30 +91,31 @@ class Variant(Protocol):
 V = TypeVar("V", bound=Variant)
 
 
-def select(variants: Sequence[V], headers: Headers) -> V | None:
+def select(variants: Sequence[V], headers: Headers, order: Sequence[str] = CODINGS) -> V | None:
     """The stored answer for a request, or None: the newest of those that suit it best.
 
     :param variants: newest first.
+    :param order: codings, that first which is taken of those that a client likes equally.
     """
     coded: list[V] = []
     for variant in variants:
         if matches(variant.selecting, headers):
             if not variant.by_coding:
-                return next(iter(_by_liking(coded, headers)), variant)
+                return next(iter(_by_liking(coded, headers, order)), variant)
             coded.append(variant)
-    return next(iter(_by_liking(coded, headers)), None)
+    return next(iter(_by_liking(coded, headers, order)), None)
 
 
-def _by_liking(variants: Sequence[V], headers: Headers) -> list[V]:
+def _by_liking(variants: Sequence[V], headers: Headers, order: Sequence[str]) -> list[V]:
     """Those whose coding the client takes, the one that it likes best first."""
     told = accepted(headers.getall(ENCODING))
     ranked = [(liking(variant.coding, told), variant) for variant in variants]
-    liked = [(-like, _place(variant.coding), variant) for like, variant in ranked if like > 0.0]
+    liked = [(-like, _place(variant.coding, order), variant) for like, variant in ranked if like > 0.0]
     return [variant for _, _, variant in sorted(liked, key=lambda one: one[:2])]
 
 
-def _place(coding: str) -> int:
-    return CODINGS.index(coding) if coding in CODINGS else len(CODINGS)
+def _place(coding: str, order: Sequence[str]) -> int:
+    return order.index(coding) if coding in order else len(order)
 
 
 def matches(wanted: tuple[tuple[str, str | None], ...], headers: Headers) -> bool:

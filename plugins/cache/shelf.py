@@ -24,6 +24,7 @@ class Shelf:
     :ivar layered: whether there is a level behind memory, for which one has to wait.
     :ivar budget: what fills that are under way may hold in memory.
     :ivar routes: those that were seen.
+    :ivar orders: by route the codings of what stands inside the cache, the most preferred first.
     """
 
     def __init__(self, services: Services, config: Config) -> None:
@@ -42,6 +43,7 @@ class Shelf:
         self.budget = Allowance(config.memory)
         self.refreshing: set[str] = set()
         self.routes: dict[str, None] = {}
+        self.orders: dict[str, tuple[str, ...]] = {}
 
     def keep(self, key: str, stored: Stored, config: Config, since: int, *, newest: bool = True) -> None:
         """Store a variant under its key.

@@ -60,6 +60,17 @@ Fields = Mapping[str, Sequence[str]]  # values by lower-case names
 _CLIENTS: Key[Request] = Key("compress.request")
 
 
+class Recoder:
+    """:see: `Exchange.recoder`."""
+
+    def __init__(self, plugin: Compress) -> None:
+        self.order = plugin.config.offered
+        self._plugin = plugin
+
+    def __call__(self, request: Request, response: Response) -> None:
+        self._plugin.recode(request, response)
+
+
 class Compress(Plugin[Config]):
     """Codes answers for clients that take them coded."""
 
@@ -73,6 +84,7 @@ class Compress(Plugin[Config]):
     def configured(self) -> None:
         config = self.config
         self._offered = config.offered
+        self._recoder = Recoder(self)
         self._kinds = Kinds(config)
         self._off = PathSet(config.off)
         self._limits = Limits(size=config.decode.size, ratio=config.decode.ratio)
@@ -144,7 +156,7 @@ class Compress(Plugin[Config]):
         vary(response.headers, fields.get("vary", ()))
         if response.status == 206 or forbids(fields.get("cache-control", ())):
             return None
-        exchange.recoder = self.recode
+        exchange.recoder = self._recoder
         return self._recode(request, response, kind, fields)
 
     def recode(self, request: Request, response: Response) -> None:

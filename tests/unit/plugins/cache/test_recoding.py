@@ -71,3 +71,15 @@ async def test_a_hit_of_a_coded_answer_costs_no_compression(cached: Any, fresh: 
         second = await kit.get("/", {"Accept-Encoding": "gzip;q=0.8, identity;q=0.1"})
         assert first.body == second.body
         assert len(kit.upstream.seen) == 1
+
+
+async def test_a_chain_may_prefer_other_codings(cached: Any, fresh: Any) -> None:
+    both = {"Accept-Encoding": "br, gzip"}
+    for codings in (["gzip", "br"], ["br", "gzip"]):
+        async with cached((Compress, {"codings": codings})) as kit:
+            kit.upstream.reply(fresh(TEXT))
+            for coding in ("gzip", "br", "br;q=1, gzip;q=0.5"):
+                await kit.get("/", {"Accept-Encoding": coding})
+            got = [await kit.get("/", {**both, **more}) for more in ({}, {"Pragma": "x"})]  # short way, long way
+            assert {one.headers["Content-Encoding"] for one in got} == {codings[0]}
+            assert len(kit.upstream.seen) == 2  # what was coded as it came is all that there is of it
