@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
         say("--to and -c exclude each other" if args.config is not None else "--watch goes with a file, not with --to")
         return Exit.USAGE
     log_to_stderr(args.log_level)
+    _heed_term()
     from proxy.registry import Registry
     from proxy.server.run import run as run_gateway
     from proxy.server.source import Source
@@ -56,6 +58,16 @@ def run(args: argparse.Namespace) -> int:
     file = find_config(args.config)
     source = Source(lambda trace: _recording(load(file, os.environ, trace), args.record))
     return run_gateway(source.load(), Registry.installed(), source=source, watch=args.watch, worker=WORKER)
+
+
+def _heed_term() -> None:
+    """End at once on TERM for as long as the server does not listen for it itself.
+
+    Process 1 of a container gets no signal that it does not handle (pid_namespaces(7)): one that came while it started
+    would be lost, and the container killed after its whole grace.
+    """
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.FINE))
 
 
 def _recording(loaded: Loaded, file: str | None) -> Loaded:

@@ -62,6 +62,18 @@ def test_only_what_is_new_is_told(
     assert SECRETS["GitHub Token"] not in (tmp_path / "known.json").read_text()
 
 
+def test_tests_may_make_up_what_they_are_about_but_no_token_of_a_service(
+    scan: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "ROOT", tmp_path)
+    for folder in ("tests", "proxy"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.py").write_text("\n".join(SECRETS.values()))
+    found = scan.scanned([tmp_path / "tests/a.py", tmp_path / "proxy/a.py"])
+    assert set(found["proxy/a.py"].values()) == set(SECRETS)
+    assert set(found["tests/a.py"].values()) == {"AWS Access Key", "GitHub Token", "Slack Token"}
+
+
 def test_what_is_known_is_still_there() -> None:
     """Else a secret could hide behind a file that is gone."""
     known = json.loads((CI / "secrets.json").read_text())

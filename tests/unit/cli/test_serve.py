@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -39,6 +41,26 @@ def test_an_upstream_without_a_file(command: Command, served: list[Loaded]) -> N
     assert settings.upstreams["upstream"].targets[0].url == "http://127.0.0.1:3000"
     assert settings.listen[0].url == "http://127.0.0.1:8080"
     assert settings.admin is not None
+
+
+@pytest.mark.parametrize("pid", [1, 4711])
+def test_as_process_one_it_heeds_term_before_it_serves(
+    command: Command, served: list[Loaded], monkeypatch: pytest.MonkeyPatch, pid: int
+) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: pid)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert command("serve", "-c", "good.yaml")[0] == 0
+        handler = signal.getsignal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if pid != 1:
+        assert handler == before
+        return
+    assert callable(handler)
+    with pytest.raises(SystemExit) as ended:
+        handler(signal.SIGTERM, None)
+    assert ended.value.code == 0
 
 
 def test_where_it_listens_without_a_file(command: Command, served: list[Loaded]) -> None:

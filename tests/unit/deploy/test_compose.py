@@ -71,7 +71,7 @@ def test_profiles_add_and_nothing_else_depends_on_them() -> None:
     for name, service in SERVICES.items():
         for needed in service.get("depends_on", {}):
             assert not profiles[needed] or profiles[needed] == profiles[name]
-            assert needed == "gateway" or "healthcheck" in SERVICES[needed]  # the gateway's is in its image
+            assert "healthcheck" in SERVICES[needed]
 
 
 def test_what_is_mounted_is_there_and_volumes_are_declared() -> None:
