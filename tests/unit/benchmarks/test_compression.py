@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,12 +17,13 @@ from benchmarks.compression import (
     load_table,
     measured,
     plot,
+    really_coded,
     report,
     table,
 )
 from benchmarks.corpus import KINDS, Document
 from benchmarks.peers import Plan
-from benchmarks.sample import Sample
+from benchmarks.sample import RunFailed, Sample
 from plugins.compress.coders import Coder
 from proxy.settings import load
 
@@ -91,3 +93,10 @@ def test_nginx_codes_or_does_not(tmp_path: Path, level: int, codes: bool, monkey
 def test_the_gateway_that_is_measured_compresses(tmp_path: Path) -> None:
     argv = PasserelleCompress().argv(Plan(tmp_path, 1, 2, "forward"))
     assert [entry.name for entry in load(argv[-1], {}).settings.plugins] == ["compress"]
+
+
+def test_answers_that_were_not_coded_are_no_figures() -> None:
+    small = replace(sample(100), bytes=1_100_000, requests=100)
+    assert really_coded(small) is small
+    with pytest.raises(RunFailed, match="65836 bytes each"):
+        really_coded(replace(small, bytes=6_583_600))
