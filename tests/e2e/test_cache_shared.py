@@ -88,7 +88,7 @@ def gateway(tmp_path: Path, origin: Origin, run: Run) -> Iterator[Callable[..., 
         yield start
 
 
-def configured(settings: str, origin: str, cache: str = "{}") -> str:
+def configured(settings: str, origin: str, cache: str = "{purgers: [127.0.0.0/8]}") -> str:
     """The text of a configuration."""
     return (
         "listen: http://127.0.0.1:0\nadmin: {listen: http://127.0.0.1:0}\n"
@@ -97,10 +97,15 @@ def configured(settings: str, origin: str, cache: str = "{}") -> str:
     )
 
 
-def fetch(url: str, method: str = "GET") -> tuple[str, str]:
+def fetch(url: str, method: str = "GET", **fields: str) -> tuple[str, str]:
     """Body and what the cache says of it; by the same name, whichever gateway is asked."""
     data = b"" if method == "POST" else None
-    request = Request(url, data, {"Host": "shop.example"}, method=method)
+    request = Request(
+        url,
+        data,
+        {"Host": "shop.example"} | {name.replace("_", "-"): value for name, value in fields.items()},
+        method=method,
+    )
     with urlopen(request, timeout=20) as answer:
         return answer.read().decode(), answer.headers.get("Cache-Status", "")
 
@@ -173,7 +178,10 @@ def test_workers_purge_together_without_redis(gateway: Callable[..., Any], origi
     assert {fetch(f"{url}/page")[0] for _ in range(12)} == {"version 2"}
     origin.version = 3
     fetch(f"{url}/page", "POST")
-    until(lambda: {fetch(f"{url}/page")[0] for _ in range(12)} == {"version 3"}, 2)
+    until(lambda: {fetch(f"{url}/page")[0] for _ in range(12)} == {"version 3"}, 10)
+    origin.version = 4
+    assert json.loads(fetch(f"{url}/page", "PURGE", Soft_Purge="1")[0])["purged"] <= 1  # of the worker that is asked
+    until(lambda: {fetch(f"{url}/page")[0] for _ in range(12)} == {"version 4"}, 10)
 
 
 def test_what_is_stored_and_counted_lives_through_a_reload(tmp_path: Path, run: Run, origin: Origin) -> None:
