@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from plugins._fields import FieldName
+from plugins.sanitize.opinion import is_installed
 from proxy.api import PluginConfig, Size
 from proxy.sanitize import FAMILIES, RULES
 
@@ -53,12 +54,22 @@ class Config(PluginConfig):
     """The parts of a request that are looked at."""
     headers: tuple[FieldName, ...] = ("User-Agent", "Referer")
     """Header fields whose values are looked at."""
-    max_body: Size = 32 * 1024
+    max_body: Size = 64 * 1024
     """The most bytes of a body that are held to be looked at, and that a coded one (Content-Encoding) may stand for;
     only forms, JSON, XML and GraphQL ever are. Looking takes
     the event loop some milliseconds for an honest body of this size, a tenth of a second for one made to be slow."""
     over_limit: Literal["pass", "refuse"] = "pass"
     """What becomes of a body that is larger, or whose coding cannot be undone: it goes on unread, or is answered by 413
     (too large), 400 (not what its Content-Encoding says) or 415 (a coding that is not known here)."""
+    second_opinion: Literal["libinjection"] | None = None
+    """Who else is asked about values that no rule here finds anything in: `libinjection`, as the rules
+    `sql.libinjection` and `xss.libinjection`. It needs the extra of that name, which a compiler builds."""
     header: FieldName | None = "X-Sanitize"
     """Field that tells the upstream what was found and let through, `null` for none; what clients write there goes."""
+
+    @field_validator("second_opinion")
+    @classmethod
+    def _is_there(cls, name: str | None) -> str | None:
+        if name is not None and not is_installed():
+            raise ValueError(f"{name} is not installed here: pip install 'passerelle[{name}]'")
+        return name

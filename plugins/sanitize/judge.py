@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from plugins.sanitize.config import Config, Exclusion, Mode
+from plugins.sanitize.opinion import opinion
 from plugins.sanitize.values import Value
-from proxy.sanitize import FAMILIES, RULES, Rule, clean_filename, clean_text, inspect, is_plain
+from proxy.sanitize import FAMILIES, RULES, Finding, Rule, clean_filename, clean_text, inspect, is_plain
 
 _MANY = 64  # findings that are collected for the log; from then on only what may change the answer is looked for
 
@@ -35,6 +36,7 @@ class Judge:
         self.threshold = config.threshold
         self._paranoia = config.paranoia
         self._exclude = config.exclude
+        self._asks = config.second_opinion is not None
         self._modes = {name: _mode(rule, config) for name, rule in RULES.items()}
         self._decisive = {RULES[name].family for name, mode in self._modes.items() if mode in ("block", "clean")}
         families = {RULES[name].family for name, mode in self._modes.items() if mode != "off"}
@@ -55,7 +57,11 @@ class Judge:
 
     def clears(self, text: str) -> bool:
         """Whether nothing is found in a text that is no name, wherever it stands."""
-        return is_plain(text) or not inspect(text, paranoia=self._paranoia, families=self._families)
+        return is_plain(text) or not self._findings(text, self._families)
+
+    def _findings(self, text: str, families: Collection[str], *, name: bool = False) -> tuple[Finding, ...]:
+        findings = inspect(text, paranoia=self._paranoia, families=families, name=name)
+        return findings if findings or not self._asks else tuple(opinion(text, families))
 
     def score(self, found: Iterable[Found]) -> int:
         """The anomaly score of what is to be refused."""
@@ -72,7 +78,7 @@ class Judge:
         return changes
 
     def _judged(self, value: Value, families: Collection[str]) -> Iterable[Found]:
-        findings = inspect(value.text, paranoia=self._paranoia, families=families, name=value.is_name)
+        findings = self._findings(value.text, families, name=value.is_name)
         if value.overlong and "encoding.overlong" not in {finding.rule.name for finding in findings}:
             yield from self._one(RULES["encoding.overlong"], value, "")
         for finding in findings:
