@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import takewhile
 
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
@@ -93,7 +93,7 @@ _FILTER = re.compile(r"[*|&=]|\)[()]")
 _HEAD = 400  # characters in which a filter or a header field must show itself
 _INSIDE = 300  # characters of an expression that are looked at
 _OVERLAP = 24  # characters of them that are looked at again with the next one
-_MARKS = 1000  # expressions that are
+_LOOKED_AT = 8192  # characters of expressions that are looked at in a text
 _LOOKED_UP = 4096  # characters of look-ups that are followed
 
 
@@ -174,14 +174,15 @@ def _templates(reading: Reading) -> Iterator[Hit]:
     found = _LOOKUP_TEXT.search(text) if "${" in text else None
     if found is not None and "jndi" in _looked_up(text[found.start() : found.start() + _LOOKED_UP]):
         yield Hit("lookup.jndi", found.start(), found.end())
-    shown, seen = None, 0
-    for mark in islice(_EXPRESSION.finditer(text), _MARKS):
+    shown, seen, left = None, 0, _LOOKED_AT
+    for mark in takewhile(lambda _: left > 0, _EXPRESSION.finditer(text)):
         shown = shown or mark
         at = mark.start()
         line = reading.lowered.find("\n", at, at + _INSIDE)
         end = line if line >= 0 else at + _INSIDE
-        computes = _COMPUTES.search(reading.lowered, max(at, seen - _OVERLAP), end)
-        seen = end
+        begin = max(at, seen - _OVERLAP)
+        computes = _COMPUTES.search(reading.lowered, begin, end)
+        seen, left = end, left - (end - begin)
         if computes is not None:
             yield Hit("template.expression", at, computes.end())
             return

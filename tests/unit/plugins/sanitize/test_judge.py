@@ -74,3 +74,17 @@ def test_the_same_field_is_judged_by_the_mode_of_the_rule() -> None:
         "xss.script": "observe",
         "xss.html": "observe",
     }
+
+
+def test_very_many_attacks_cost_no_more_than_decides() -> None:
+    many = [Value("query", f"q{number}", f"1' or {number}={number}--") for number in range(5000)]
+    assert len(judge(mode="block").look(many)) < 200
+    assert len(judge(mode="observe").look(many)) < 200
+
+
+def test_what_is_only_observed_hides_nothing_that_is_refused() -> None:
+    many = [Value("query", f"q{number}", f"1' or {number}={number}--") for number in range(500)]
+    mixed = judge(mode="observe", rules={"xss": "block"})
+    found = mixed.look([*many, Value("query", "last", "<script>alert(1)</script>")])
+    assert "last" in {one.value.field for one in found if one.mode == "block"}
+    assert mixed.score(found) >= mixed.threshold
