@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
 
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
@@ -175,7 +174,7 @@ def _templates(reading: Reading) -> Iterator[Hit]:
     if found is not None and "jndi" in _looked_up(text[found.start() : found.start() + _LOOKED_UP]):
         yield Hit("lookup.jndi", found.start(), found.end())
     shown, seen, left = None, 0, _LOOKED_AT
-    for mark in takewhile(lambda _: left > 0, _EXPRESSION.finditer(text)):
+    for mark in _EXPRESSION.finditer(text):
         shown = shown or mark
         at = mark.start()
         line = reading.lowered.find("\n", at, at + _INSIDE)
@@ -186,6 +185,8 @@ def _templates(reading: Reading) -> Iterator[Hit]:
         if computes is not None:
             yield Hit("template.expression", at, computes.end())
             return
+        if left <= 0:
+            break
     if shown is not None and shown[0] in ("{{", "{%", "<%"):
         yield Hit("template.mark", shown.start(), shown.end())
 
