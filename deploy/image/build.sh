@@ -41,8 +41,8 @@ arguments=(
 )
 [[ -z ${BASE_IMAGE:-} ]] || arguments+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
 [[ -z ${PLATFORM:-} ]] || arguments+=(--platform "$PLATFORM")
-# A secret that is not there is an empty file: some builders refuse to mount none.
-arguments+=(--secret "id=ca,src=${CA_BUNDLE:-/dev/null}" --secret "id=pip,src=${PIP_CONFIG:-/dev/null}")
+[[ -z ${CA_BUNDLE:-} ]] || arguments+=(--secret "id=ca,src=$CA_BUNDLE")
+[[ -z ${PIP_CONFIG:-} ]] || arguments+=(--secret "id=pip,src=$PIP_CONFIG")
 # The health check is of Docker's format; in OCI's there is no place for it.
 [[ $builder == docker ]] || arguments+=(--format docker)
 # shellcheck disable=SC2206  # words are meant
