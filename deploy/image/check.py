@@ -282,7 +282,8 @@ def by_buildah(container: str, place: Path) -> None:
     with running(started, run) as pid:
         holds("its user while it runs", Path(f"/proc/{pid}").stat().st_uid, 65532)
         holds("its health check while it runs", code(*status), 0)
-        holds("its state is in the volume", Path(f"/proc/{pid}/root{STATE}/webhooks.sqlite3").is_file())
+        until(Path(f"/proc/{pid}/root{STATE}/webhooks.sqlite3").is_file, "its state is in the volume")
+        say("its state is in the volume: yes")
     holds("its health check afterwards", code(*status), 1)
 
 
@@ -309,7 +310,8 @@ exec chroot --userspec={config["User"]} {tree} /usr/bin/env -i {" ".join(config[
         holds("its number in its own process table", status.split("NSpid:")[1].split()[1], "1")
         written = ("nsenter", "--target", str(pid), "--mount", "--root", "--setuid", "0", "--setgid", "0", "--")
         places = ("/", "/etc/passerelle", "/opt/passerelle", "/tmp", "/var/lib", STATE)  # noqa: S108 (tried, not used)
-        holds("its state is what was mounted", (started.state / "webhooks.sqlite3").is_file())
+        until((started.state / "webhooks.sqlite3").is_file, "its state is what was mounted")
+        say("its state is what was mounted: yes")
         refused = output(*written, "/opt/passerelle/bin/python", "-c", TRIES, *places)
         holds("places outside its state that refuse even root", refused, str(len(places) - 1))
         started.configure("again")
