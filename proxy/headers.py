@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import cast
+
+_ROWS = 1024
+_ROW_FIELDS = 64
+_ROW_LENGTH = 1024  # bytes of all names
 
 _LINE = ": ".join
 _WIRE_LINE = b": ".join
+_name_of, _value_of = itemgetter(0), itemgetter(1)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -37,6 +43,31 @@ def dashed(key: str) -> str:
     return _PUNCTUATION.sub("-", key)
 
 
+class Row:
+    """The names of a row of fields: as they were written, and in lower case."""
+
+    __slots__ = ("keys", "names")
+
+    def __init__(self, raw: tuple[bytes, ...]) -> None:
+        self.names = tuple([name.decode("latin-1") for name in raw])
+        self.keys = tuple([name.lower() for name in self.names])
+
+
+_rows: dict[tuple[bytes, ...], Row] = {}  # those met before: a peer sends the same names again and again
+
+
+def row_of(raw: tuple[bytes, ...]) -> Row:
+    """What such names are. What is remembered is bounded, since names come from strangers."""
+    row = _rows.get(raw)
+    if row is None:
+        row = Row(raw)
+        if len(raw) <= _ROW_FIELDS and sum(map(len, raw)) <= _ROW_LENGTH:
+            if len(_rows) >= _ROWS:
+                _rows.clear()
+            _rows[raw] = row
+    return row
+
+
 class Headers:
     """An ordered multi-map of fields; repeated fields stay repeated and in order (RFC 9110 section 5.3).
 
@@ -53,10 +84,10 @@ class Headers:
 
     __slots__ = ("_keys", "_pairs", "dated", "marked", "wire")
 
-    _keys: list[str]
+    _keys: Sequence[str] | None  # None while nobody has asked for the names of unread fields
     _pairs: list[tuple[str, str]]
     dated: bool  # whether Date is among unread fields
-    wire: list[tuple[bytes, bytes]] | None  # the fields while nobody has looked; then the lists are unset
+    wire: list[tuple[bytes, bytes]] | None  # the fields while they are unread; then there are no pairs
 
     def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         self.marked = False
@@ -86,27 +117,37 @@ class Headers:
         self.marked = False
         self.wire = wire
         self.dated = dated
+        self._keys = None
         return self
 
     @property
     def keys(self) -> list[str]:
         """:see: the class."""
         if self.wire is not None:
-            self._look()
-        return self._keys
+            self._look(self.wire)
+        return cast("list[str]", self._keys)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """:see: the class."""
         if self.wire is not None:
-            self._look()
+            self._look(self.wire)
         return self._pairs
 
-    def _look(self) -> None:
-        """Somebody looks at fields that are still bytes."""
-        self._pairs = [(raw.decode("latin-1"), value.decode("latin-1")) for raw, value in self.wire or ()]
-        self._keys = [pair[0].lower() for pair in self._pairs]
+    def _look(self, wire: list[tuple[bytes, bytes]]) -> None:
+        """Somebody wants fields as text that are still bytes."""
+        row = row_of(tuple(map(_name_of, wire)))
+        values = b"\n".join(map(_value_of, wire)).decode("latin-1").split("\n")  # which no value holds
+        self._pairs = list(zip(row.names, values, strict=False))  # of no field there is one empty value
+        self._keys = list(row.keys)
         self.wire = None
+
+    def _seen(self) -> Sequence[str]:
+        """The lower-case names in order; leaves unread fields unread."""
+        keys = self._keys
+        if keys is None:
+            keys = self._keys = row_of(tuple(map(_name_of, self.wire or ()))).keys
+        return keys
 
     def encode(self) -> bytes:
         """The field lines without the last CRLF; empty when there is no field."""
@@ -123,46 +164,39 @@ class Headers:
         return self.pairs
 
     def get(self, name: str, default: str | None = None) -> str | None:
-        """The first value of `name`, or `default`."""
-        if self.wire is not None:
-            self._look()
+        """The first value of `name`, or `default`. Leaves unread fields unread."""
+        keys = self._keys
+        if keys is None:
+            keys = self._seen()
         try:
-            return self._pairs[self._keys.index(name.lower())][1]
+            at = keys.index(name.lower())
         except ValueError:
             return default
+        return self._pairs[at][1] if self.wire is None else self.wire[at][1].decode("latin-1")
 
     def getall(self, name: str) -> list[str]:
         """Every value of `name`, in order; empty when absent. Leaves unread fields unread."""
         key = name.lower()
-        if self.wire is not None:
-            raw = key.encode("latin-1", "replace")
-            size = len(raw)
-            return [
-                value.decode("latin-1") for known, value in self.wire if len(known) == size and known.lower() == raw
-            ]
-        if key not in self.keys:
-            return []
-        return [pair[1] for k, pair in zip(self.keys, self.pairs, strict=True) if k == key]
+        keys = self._keys
+        if keys is None:
+            keys = self._seen()
+        return [self._value(at) for at, known in enumerate(keys) if known == key] if key in keys else []
+
+    def _value(self, at: int) -> str:
+        return self._pairs[at][1] if self.wire is None else self.wire[at][1].decode("latin-1")
 
     def any_of(self, names: frozenset[str]) -> bool:
         """Whether there is a field of one of these lower-case names. Leaves unread fields unread."""
-        if self.wire is None:
-            return not names.isdisjoint(self.keys)
-        return not _on_the_wire(names).isdisjoint([raw.lower() for raw, _ in self.wire])
+        return not names.isdisjoint(self._seen())
 
     def picked(self, names: frozenset[str]) -> dict[str, list[str]]:
         """Every value of those of these lower-case names that are there, in order. Leaves unread fields unread."""
+        keys = self._seen()
         found: dict[str, list[str]] = {}
-        if self.wire is None:
-            for key, pair in zip(self.keys, self.pairs, strict=True):
+        if not names.isdisjoint(keys):
+            for at, key in enumerate(keys):
                 if key in names:
-                    found.setdefault(key, []).append(pair[1])
-            return found
-        known = _on_the_wire(names)
-        for raw, value in self.wire:
-            lowered = raw.lower()
-            if lowered in known:
-                found.setdefault(lowered.decode("latin-1"), []).append(value.decode("latin-1"))
+                    found.setdefault(key, []).append(self._value(at))
         return found
 
     def swap(self, names: frozenset[str], fields: Iterable[tuple[str, str]]) -> None:
@@ -173,9 +207,9 @@ class Headers:
         if self.wire is None:
             self.remove_all(names)
         else:
-            known = _on_the_wire(names)
-            self.wire = [field for field in self.wire if field[0].lower() not in known]
+            self.wire = [field for field, key in zip(self.wire, self._seen(), strict=True) if key not in names]
             self.dated = self.dated and "date" not in names
+            self._keys = None
         for name, value in fields:
             self.push(name, name.lower(), value)
 
@@ -191,14 +225,25 @@ class Headers:
         """Append a field that the engine made itself: `key` is the lower-case name, nothing is checked."""
         if self.wire is not None:
             self.wire.append((name.encode("latin-1"), value.encode("latin-1")))
+            self._keys = None
             return
-        self._keys.append(key)
+        self.keys.append(key)
         self._pairs.append((name, value))
+
+    def more(self, fields: list[tuple[bytes, bytes]]) -> None:
+        """Append fields that the engine made itself, as bytes; nothing is checked."""
+        if self.wire is not None:
+            self.wire += fields
+            self._keys = None
+            return
+        for raw, value in fields:
+            name = raw.decode("latin-1")
+            self.push(name, name.lower(), value.decode("latin-1"))
 
     def remove(self, name: str) -> bool:
         """Take every field of that name away; tells whether there was one."""
         key = name.lower()
-        if key not in self.keys:
+        if key not in self._seen():
             return False
         kept = [i for i, k in enumerate(self.keys) if k != key]
         self._keep(kept)
@@ -206,20 +251,20 @@ class Headers:
 
     def remove_all(self, names: frozenset[str] | set[str]) -> None:
         """Take away every field whose lower-case name is in `names`."""
-        kept = [i for i, k in enumerate(self.keys) if k not in names]
-        if len(kept) != len(self.keys):
-            self._keep(kept)
+        if not names.isdisjoint(self._seen()):
+            self._keep([i for i, k in enumerate(self.keys) if k not in names])
 
     def _keep(self, places: list[int]) -> None:
-        self._pairs = [self._pairs[i] for i in places]
-        self._keys = [self._keys[i] for i in places]
+        keys, pairs = self.keys, self.pairs
+        self._keys, self._pairs = [keys[i] for i in places], [pairs[i] for i in places]
 
     def copy(self) -> Headers:
         """An independent copy."""
         if self.wire is not None:
             twin = Headers.unread(self.wire.copy(), self.dated)
+            twin._keys = self._keys
         else:
-            twin = Headers.adopt(self._keys.copy(), self._pairs.copy())
+            twin = Headers.adopt(self.keys.copy(), self._pairs.copy())
         twin.marked = self.marked
         return twin
 
@@ -233,11 +278,10 @@ class Headers:
         """Replace: the first field of that name takes the value in its place, the others go."""
         check_field(name, value)
         key = name.lower()
-        try:
-            at = self.keys.index(key)
-        except ValueError:
+        if key not in self._seen():
             self.add(name, value)
             return
+        at = self.keys.index(key)
         self.pairs[at] = (name, value)
         if self.keys.count(key) > 1:
             kept = [i for i, k in enumerate(self.keys) if k != key or i == at]
@@ -248,7 +292,7 @@ class Headers:
             raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self.keys
+        return isinstance(name, str) and name.lower() in self._seen()
 
     def __iter__(self) -> Iterator[str]:
         return iter([name for name, _ in self.pairs])
@@ -265,11 +309,6 @@ class Headers:
 
     def __repr__(self) -> str:
         return f"Headers({self.pairs!r})"
-
-
-@lru_cache(maxsize=64)
-def _on_the_wire(names: frozenset[str]) -> frozenset[bytes]:
-    return frozenset(name.encode("latin-1") for name in names)
 
 
 class Rendered(Headers):
@@ -293,6 +332,7 @@ class Rendered(Headers):
         self.marked = False
         self.wire = wire
         self.dated = dated
+        self._keys = None
         self._block = block
         return self
 

@@ -21,7 +21,7 @@ KEEP = 3600  # seconds for which a stale answer is kept that can still be valida
 
 _VERSION = 1
 _OVERHEAD = 1200  # bytes of an answer's objects in memory, its rendered head included; measured, as are these:
-_FIELD = 150  # of a field's objects beside its text, which is there twice, since the head is kept rendered
+_FIELD = 135  # of a field's objects beside its text, which is there twice, since the head is kept rendered
 _TAG = 70  # of a tag beside its text
 _ENTRY = 120  # of the variants together
 

@@ -111,15 +111,8 @@ class Identity:
             return self._stamp_trusted(headers, host, received)
         if self._element:
             headers.push("Forwarded", "forwarded", self._own_element(host))
-        if headers.wire is not None:
-            headers.wire += self._constant_wire
-            if host:
-                headers.wire.append((b"X-Forwarded-Host", host.encode("latin-1")))
-            return self.peer
-        for name, value in self._constant_pairs:
-            headers.push(name, name.lower(), value)
-        if host:
-            headers.push("X-Forwarded-Host", "x-forwarded-host", host)
+        told = self._constant_wire
+        headers.more([*told, (b"X-Forwarded-Host", host.encode("latin-1"))] if host else told)
         return self.peer
 
     def _own_element(self, host: str) -> str:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from proxy.exchange import Exchange
 from proxy.frontend.head import Head
 from proxy.frontend.identity import Identity
-from proxy.headers import Headers
 
 if TYPE_CHECKING:
     from proxy.frontend.listener import Listener
@@ -32,23 +31,13 @@ def stamp(exchange: Exchange, head: Head, identity: Identity, listener: Listener
         exchange.received_id = head.request_id
         if identity.peer.trusted:
             exchange.id = head.request_id
-    if headers.wire is not None:
-        headers.wire.append((b"X-Request-ID", exchange.id.encode("latin-1")))
-    else:
-        headers.push("X-Request-ID", "x-request-id", exchange.id)
+    told = [(b"X-Request-ID", exchange.id.encode("latin-1"))]
     if listener.limits.traces:
         if head.trace is None or not _goes_on(head.trace):
-            _begin(headers, listener.engine.new_trace())
+            told.append((b"traceparent", listener.engine.new_trace()))
         else:
-            for name, value in head.trace:
-                headers.push(name, name.lower(), value)
-
-
-def _begin(headers: Headers, trace: bytes) -> None:
-    if headers.wire is not None:
-        headers.wire.append((b"traceparent", trace))
-    else:
-        headers.push("traceparent", "traceparent", trace.decode())
+            told += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head.trace]
+    headers.more(told)
 
 
 def _goes_on(fields: list[tuple[str, str]]) -> bool:
