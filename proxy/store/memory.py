@@ -159,7 +159,7 @@ class _Deliveries:
     async def settle(self, outcome: Outcome) -> bool:
         due = outcome.due
         row = self._table.rows.get((due.event.sequence, due.endpoint))
-        if row is None:
+        if row is None or row.due.event.id != due.event.id:
             return False
         made = outcome.at, outcome.duration_ms, outcome.status, outcome.error, outcome.answer
         self._table.attempts.append(Attempt(due.event.id, due.endpoint, *made))

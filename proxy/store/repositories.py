@@ -88,7 +88,8 @@ class DeliveryRepository(Protocol):
     async def settle(self, outcome: Outcome) -> bool:
         """Write down an attempt and what follows, and end the lease.
 
-        :returns: False when the lease was another's by then: only the attempt was written down, and a success.
+        :returns: False when the lease was another's by then: only the attempt was written down, and a success; and
+            nothing at all where the event is not known any more, whoever has its sequence now.
         """
         ...
 

@@ -38,7 +38,10 @@ WHERE event = :event AND endpoint = :endpoint
     AND (state = 'pending' AND owner = :owner OR state != 'done' AND :then = 'done')
 RETURNING 1
 """
-_OWNED = "SELECT 1 FROM delivery WHERE event = ? AND endpoint = ? AND owner = ? AND state = 'pending'"
+_OWNED = """
+SELECT owner = ?4 AND state = 'pending' FROM delivery JOIN event ON sequence = event
+WHERE event = ?1 AND endpoint = ?2 AND id = ?3
+"""
 _SELECTED = """
 FROM delivery JOIN event ON event.sequence = delivery.event
 WHERE (:event_id = '' OR event.id = :event_id) AND (:endpoint = '' OR delivery.endpoint = :endpoint)
@@ -127,7 +130,9 @@ def _settle(connection: sqlite3.Connection, outcome: Outcome) -> bool:
     due = outcome.due
     key = due.event.sequence, due.endpoint
     made = outcome.at, outcome.duration_ms, outcome.status, outcome.error, outcome.answer
-    is_owner = connection.execute(_OWNED, (*key, outcome.owner)).fetchone() is not None
+    known = connection.execute(_OWNED, (*key, due.event.id, outcome.owner)).fetchone()
+    if known is None:
+        return False
     values = {
         "event": key[0],
         "endpoint": key[1],
@@ -142,7 +147,7 @@ def _settle(connection: sqlite3.Connection, outcome: Outcome) -> bool:
     }
     connection.execute(_SETTLE, values).fetchall()
     connection.execute(_TRIED, (*key, *made))
-    return is_owner
+    return bool(known[0])
 
 
 def _replay(connection: sqlite3.Connection, selection: Selection, now: float) -> int:

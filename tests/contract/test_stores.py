@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,18 @@ class TestSettling:
         assert not await store.deliveries.settle(outcome(due, "done"))
         (found,) = await store.deliveries.find(Selection(), 10)
         assert found.state == "done"
+
+    async def test_the_outcome_of_an_event_that_is_gone_is_nobody_elses(self, store: Store) -> None:
+        """A file that was lost begins anew with the same sequences."""
+        await added(store, event(1, "a"))
+        (due,) = await claimed(store)
+        gone = replace(due, event=replace(due.event, id="id0009"))
+        assert not await store.deliveries.settle(outcome(gone))
+        (found,) = await store.deliveries.find(Selection(), 10)
+        assert (found.state, found.attempts) == ("pending", 0)
+        assert await store.deliveries.attempts("id0001") == []
+        unknown = replace(due, event=replace(due.event, sequence=77))
+        assert not await store.deliveries.settle(outcome(unknown))
 
 
 class TestReplay:
