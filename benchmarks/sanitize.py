@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from urllib.parse import quote
 
 from benchmarks.sanitize_corpora import attacks, fetched, half, harmless
@@ -23,6 +22,7 @@ from plugins.sanitize.plugin import Sanitize
 from plugins.sanitize.values import of_pairs
 from proxy.api import Headers, Request
 
+_SERIES = 300
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/132.0.0.0 Safari/537.36"
 _SUSPICIOUS = (
     "O'Brien & Sons (Dublin)",
@@ -55,15 +55,15 @@ def table(rows: Iterable[tuple[str, int, int]]) -> str:
     return "\n".join(lines)
 
 
-def microseconds(work: Callable[[], object], rounds: int = 300) -> float:
-    """Processor time of one call: the median of seven series."""
+def microseconds(work: Callable[[], object], rounds: int = 20) -> float:
+    """Processor time of one call: the lowest of many short series, for whatever else runs can only add to it."""
     series = []
-    for _ in range(7):
+    for _ in range(_SERIES):
         began = time.process_time()
         for _ in range(rounds):
             work()
         series.append((time.process_time() - began) / rounds * 1e6)
-    return median(series)
+    return min(series)
 
 
 def costs() -> str:
@@ -76,7 +76,7 @@ def costs() -> str:
         ("a plain request: target, User-Agent, Referer, Cookie", microseconds(lambda: plugin._look(plain))),
         ("one with `q=red+shoes`", microseconds(lambda: plugin._look(search))),
         *((f"one with `{text}`", _suspicious(plugin, text)) for text in _SUSPICIOUS),
-        ("a JSON body of 10 KB", microseconds(lambda: _body(plugin, document), 20)),
+        ("a JSON body of 10 KB", microseconds(lambda: _body(plugin, document), 1)),
     ]
     rows.append(("for comparison, Python's `sum(range(1000))`", microseconds(lambda: sum(range(1000)))))
     lines = ["| what | processor time |", "|---|---|"]

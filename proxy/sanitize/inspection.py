@@ -90,7 +90,9 @@ def examine(text: str, paranoia: int, families: Collection[str]) -> tuple[Findin
                         found[hit.rule] = Finding(RULES[hit.rule], form, hit.start, hit.end)
     if read.percents or read.overlong or read.deep:
         _tell_encodings(read, found)
-    return tuple(one for one in found.values() if one.rule.level <= paranoia and one.rule.family in families)
+    return tuple(
+        one for one in found.values() if one.rule.level <= paranoia and (everything or one.rule.family in families)
+    )
 
 
 def score(findings: Collection[Finding]) -> int:

@@ -31,6 +31,7 @@ _FILES = listed(
     " localconfig.php usr/local/apache usr/local/etc usr/local/psa usr/local/php usr/local/cpanel php.ini php4.ini"
     " php5.ini apache/conf apache/log apache2/conf apache2/log access.log access_log error.log error_log httpd.conf"
     " sys/class/ var/www/html/ var/lib/mysql var/lib/mlocate"
+    " root/. boot/grub tomcat-users nginx.conf shadow.bak dev/random dev/urandom dev/null dev/zero"
     " dev/tcp dev/fd/ dev/stdin /lampp pagefile.sys ntuser.dat windows/iis windows/windowsupdate /.env"
 )
 _FILE_WORDS = words(
@@ -41,6 +42,7 @@ _FILE_WORDS = words(
     " mysql_history netrc npmrc dockerenv ini repair panther debug system32 inf wp asax inetpub xampp id_rsa id_dsa"
     " authorized_keys localconfig psa cpanel access_log error_log tcp fd stdin lampp sys dat iis windowsupdate env"
     " proc apache2 logs php4 php5 init conf etc www lib class"
+    " root boot grub tomcat random urandom null zero bak"
 )
 _FILES_BY_WORD = {
     word: tuple(file for file in _FILES if word in re.findall(r"[a-z_][a-z0-9_]*", file)) for word in _FILE_WORDS

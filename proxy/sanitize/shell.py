@@ -36,7 +36,7 @@ _WORDS = words(
     " reg wall rev who date find sort more less head tail time kill test make at host top man cut split join history"
     " users groups start env ed su ver vol sh node finger print copy move del cd which file link look read wait clear"
     " exit true yes help info diff hostname uptime shutdown halt reboot exec eval tee nl ls ps rm cp mv ln df du ss"
-    " free mail paste join column screen command fold"
+    " cal locate free mail paste join column screen command fold"
     " mysql php python ruby perl"
 )
 # of the names, those of programs that people talk about
@@ -110,9 +110,10 @@ _VARIABLE = re.compile(
 )
 _SHELLSHOCK = re.compile(r"\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
 _INCLUDE = re.compile(r"<!--\s*+#\s*+(?:exec|include|echo|config|set|printenv|fsize|flastmod|if)\b")
+_QUOTED_IN = re.compile(r"\w[^'\"]*['\"]|['\"]\w+['\"]\w")  # quotes within a word, not around it
 _PLAIN_WORD = re.compile(r"[a-z_]\w*")
 _SPLIT = re.compile(
-    r"\^(?<=\w\^)\w|''(?<=\w'')\w|\"\"(?<=\w\"\")\w|\\(?<=\w\\)\w|\$\{?IFS|\$[@*]|\$\{[@*]\}|/\?{2,}/"
+    r"\^(?<=\w\^)\w|[;|&]\s?\w?(?:'\w{1,6}'|\"\w{1,6}\")\w?|''(?<=\w'')\w|\"\"(?<=\w\"\")\w|\\(?<=\w\\)\w|\$\{?IFS|\$[@*]|\$\{[@*]\}|/\?{2,}/"
     r"|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
 )
 _JOINED = re.compile(r"\w\s?\.\s?\w|\w\s?\(|[@#$?]\w|[\[<]")
@@ -252,7 +253,7 @@ def _command(text: str, word: str, end: int) -> tuple[int, bool, bool, str] | No
     known = name if name in _ALL else _wild(name, in_folder=folder is not None and len(folder[0]) > 2)
     if not known or word.istitle():
         return None
-    disguised = plain != word.lower() and _SPLIT.search(word) is not None
+    disguised = plain != word.lower() and (_SPLIT.search(word) is not None or _QUOTED_IN.match(word) is not None)
     disguised = disguised or (known != name and folder is not None) or text.startswith(("$IFS", "${IFS"), end)
     sure = folder is not None and folder[0].startswith(("/", "c:")) and "bin" in folder[0]
     sure = sure or known not in _WORDS or _ARGUMENT.match(text, end) is not None

@@ -34,7 +34,7 @@ _LINKING = words("or xor and div having order group limit like where case mod is
 _BEGINS = re.compile(
     r"[^\w;|&]{0,40}+(?:[\w.@]{1,60}+(?:[^\w;|&]|/\*[^*]{0,40}\*/){0,40}+)?(?:x?or|and|div|having|order|group|limit|like"
     r"|where|case|mod|is|in|not|regexp|from|\|\||&&|;)(?![a-z])"
-    r"|[0-9](?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*)|[0-9]++\s*+(?:--|=\s*+[0-9])",
+    r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*)|[0-9]++\s*+(?:--|=\s*+[0-9])",
 )
 _GOES_ON = re.compile(
     r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"

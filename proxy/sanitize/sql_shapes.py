@@ -50,7 +50,7 @@ CASE = re.compile(r"(?:[(,LoaE]|\A)K[wns]?H.{1,24}?t[ns(fwa]")
 FILE = re.compile(r"I[O](?:s|$)")
 # a value that is a statement from its start on, or an operand that only a database understands
 WHOLE = re.compile(
-    r"\A(?:TI(?:w|F\([^()]{0,60}+\))(?:q\(|E)|TrwR|TwTwo|Tv[wfF]|Xws|XF\([sv]|[-a]?nN?o\(*+(?:s(?:$|[aLc])|E)|[-a]?nN?o\(++n\)|sos$"
+    r"\A(?:Tdl[aw]|wo[ns]L(?:non|sos)|TI(?:w|F\([^()]{0,60}+\))(?:q\(|E)|TrwR|TwTwo|Tv[wfF]|Xws|XF\([sv]|[-a]?nN?o\(*+(?:s(?:$|[aLc])|E)|[-a]?nN?o\(++n\)|sos$"
     r"|f\([^()]{0,12}\)Lf?[s(]|nc$|nr[wf]{1,3}c$|noNn$)"
 )
 # the same, when the words agree (see sql.py)

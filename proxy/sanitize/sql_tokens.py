@@ -7,9 +7,11 @@ somebody asks, for most texts are read and forgotten.
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from typing import TypeVar
 
 from proxy.sanitize.sql_words import FUNCTIONS, KINDS
+
+T = TypeVar("T")
 
 _TOKEN = re.compile(
     r"""(?!(?:[nxbeq]|u&|_[a-z0-9]{2,8})')[^\W\d][\w$]*+(?:\.{1,2}[\w$]++)*+(?:[\s\x00-\x20\xa0\x85]*+\()?+
@@ -60,20 +62,31 @@ class Tokens:
         self._texts: list[str] = _TOKEN.findall(lowered, start)
         known = _BY_TEXT.get
         self._kinds = [known(text) or _kind(text) for text in self._texts]
-        if "" in self._kinds:
+        dropped = "" in self._kinds
+        if dropped:
             self._call_across_comments()
         self.shape = "".join(self._kinds)
+        self._even = not dropped and len(self.shape) == len(self._kinds)  # one letter for each token
+        self._spans: list[tuple[int, int]] | None = None
+        self._words: list[str] | None = None
 
-    @cached_property
-    def words(self) -> list[str]:
-        """The tokens' texts, one for each letter of the shape."""
-        return [text for text, kind in zip(self._texts, self._kinds, strict=True) for _ in kind]
-
-    @cached_property
+    @property
     def spans(self) -> list[tuple[int, int]]:
         """Where each began and ended, one for each letter of the shape."""
-        found = _TOKEN.finditer(self._lowered, self._start)
-        return [match.span() for match, kind in zip(found, self._kinds, strict=True) for _ in kind]
+        if self._spans is None:
+            spans = [found.span() for found in _TOKEN.finditer(self._lowered, self._start)]
+            self._spans = spans if self._even else self._spread(spans)
+        return self._spans
+
+    @property
+    def words(self) -> list[str]:
+        """The tokens' texts, one for each letter of the shape."""
+        if self._words is None:
+            self._words = self._texts if self._even else self._spread(self._texts)
+        return self._words
+
+    def _spread(self, of_tokens: list[T]) -> list[T]:
+        return [one for one, kind in zip(of_tokens, self._kinds, strict=True) for _ in kind]
 
     def name(self, index: int) -> str:
         """The word at a place in the shape, without the parenthesis that makes it a call; empty behind the end."""

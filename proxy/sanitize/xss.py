@@ -90,11 +90,12 @@ _CALL = re.compile(
 )
 # what attacks reach for: by its first word, which is no part of a longer one ...
 _REACH = re.compile(
-    r"(?<!\w)(?:document(?:\.|\s++\.\s*+)(?:cookie|domain|write(?:ln)?\s*+\(|createelement\s*+\(|location\s*+[.=]|body\.(?:innerhtml|append)"
-    r"|documentelement\.(?:inner|outer)html)"
+    r"(?<!\w)(?:document(?:\[['\"`]|(?:\.|\s++\.\s*+)(?:cookie|domain|write(?:ln)?\s*+\(|createelement\s*+\(|location\s*+[.=]|body\.(?:innerhtml|append)"
+    r"|documentelement\.(?:inner|outer)html))"
     r"|eval\s*+\(\s*+(?:atob|unescape|name|location|string\.from|['\"`\\]|self|top|window|decodeuri|url|hash|alert|\+)"
     r"|string\.fromcharcode\s*+\(\s*+\d+\s*+,|(?:window|self|top|parent|frames|globalthis|this)\s*+\[\s*+(?:['\"`/\\]"
-    r"|\d+..tostring|atob|\()"
+    r"|\d+..tostring|atob|object\.keys|\()"
+    r"|location\s*+\.\s*+(?:assign|replace)\s*+\(\s*+['\"`]"
     r"|(?:settimeout|setinterval|function|execscript)\s*+\(\s*+['\"`\\]|constructor\s*+\(\s*+['\"`\\]"
     r"|(?:location|location\.(?:href|hash|search)|innerhtml|outerhtml|srcdoc"
     r"|window\.name)\s*+=\s*+['\"`]?(?:javascript|data:|name|//|https?://\S{1,80}(?:cookie|\+)|<|atob|location)"
