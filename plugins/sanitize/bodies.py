@@ -182,6 +182,8 @@ def _parts(data: bytes, content_type: str) -> Iterator[Value]:
         return
     for part in (b"\r\n" + data).split(b"\r\n--" + boundary.encode("latin-1", "replace"))[1:]:
         head, _, content = part.partition(b"\r\n\r\n")
+        if b"content-disposition" not in head.lower():
+            continue  # it is no field
         disposition = _disposition(head.decode("utf-8", "replace"))
         name, file = _said(disposition, "name"), _said(disposition, "filename")
         if name and not name.isalnum():

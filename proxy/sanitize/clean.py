@@ -21,6 +21,7 @@ from proxy.sanitize.wordlists import words
 T = TypeVar("T")
 
 DEPTH = 100  # levels of nesting that `sanitize` follows
+_LONGEST = 255  # bytes of a file's name
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ufffe\uffff\ud800-\udfff]")
 _BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # they make a text read other than it is (CVE-2021-42574)
 _IN_NAMES = re.compile(r"[\x00-\x1f\x7f<>:\"|?*\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -105,10 +106,17 @@ def clean_filename(name: str, default: str = "file") -> str:
     """
     name = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
     name = _IN_NAMES.sub("", name).strip(" .")
-    stem, dot, suffix = name.rpartition(".")
-    if (stem or suffix).partition(".")[0].upper() in RESERVED_NAMES:
+    if name.partition(".")[0].upper() in RESERVED_NAMES:
         name = f"_{name}"
-    while len(name.encode()) > 255:
-        stem = (stem or name)[:-1]
-        name = f"{stem}{dot}{suffix}" if stem and len(suffix) < 32 else name[:-1]
-    return name or default
+    return _fitting(name) or default
+
+
+def _fitting(name: str) -> str:
+    """A name cut to what file systems take, its suffix kept where that is a short one."""
+    if len(name.encode()) <= _LONGEST:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    if not stem or len(suffix) >= 32:
+        stem, dot, suffix = name, "", ""
+    room = _LONGEST - len((dot + suffix).encode())
+    return stem.encode()[:room].decode("utf-8", "ignore").rstrip(" .") + dot + suffix
