@@ -26,7 +26,7 @@ from plugins.webhook.config import EndpointConfig
 from plugins.webhook.intake import Intake
 from proxy.clock import Clock
 from proxy.events import ApiError, Event, EventBus, QuotaLow, RequestCompleted
-from proxy.store import SqliteStore
+from proxy.store.sqlite import SqliteStore
 
 PUBLISH_AT_MOST = 5.0  # microseconds at the 99th percentile
 ON_DISK_AT_MOST = 20.0  # milliseconds

@@ -17,7 +17,7 @@ from proxy.build.runtime import AdminTable, Runtime
 from proxy.cache import DEFAULT_MEMORY, MAX_OBJECT, Cache, Codec
 from proxy.chain import Link
 from proxy.plugin import Services
-from proxy.store import SqliteStore, Store
+from proxy.store import Store
 
 T = TypeVar("T")
 
@@ -100,6 +100,8 @@ class Running:
         """:raises NotUsable: when no file can be kept in the directory. :raises ValueError: for what is no name."""
         if _NAME.fullmatch(name) is None:
             raise ValueError(f"not a name for a store: {name!r}")
+        from proxy.store.sqlite import SqliteStore  # loaded by those who keep something
+
         store = SqliteStore(self._state / f"{name}.sqlite3")
         self._stores.append(store)
         return store

@@ -1,6 +1,8 @@
-"""The outbox: events that are owed to somebody, kept until they are delivered."""
+"""The outbox: events that are owed to somebody, kept until they are delivered.
 
-from proxy.store.file import NotUsable
+The one in a file is in `proxy.store.sqlite`, which is loaded by those who keep something.
+"""
+
 from proxy.store.memory import MemoryStore
 from proxy.store.records import (
     Attempt,
@@ -23,7 +25,6 @@ from proxy.store.repositories import (
     Store,
     StoreUnavailable,
 )
-from proxy.store.sqlite import SqliteStore
 
 __all__ = [
     "Attempt",
@@ -38,10 +39,8 @@ __all__ = [
     "EventSource",
     "MemoryStore",
     "NewEvent",
-    "NotUsable",
     "Outcome",
     "Selection",
-    "SqliteStore",
     "State",
     "Store",
     "StoreUnavailable",

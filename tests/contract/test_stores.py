@@ -16,11 +16,11 @@ from proxy.store import (
     NewEvent,
     Outcome,
     Selection,
-    SqliteStore,
     State,
     Store,
     StoreUnavailable,
 )
+from proxy.store.sqlite import SqliteStore
 
 NOW = 1_700_000_000.0
 LEASE = 30.0

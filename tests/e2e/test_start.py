@@ -45,6 +45,7 @@ ELSEWHERE = {
     "proxy.server.openapi",
     "proxy.server.sample",
     "proxy.server.supervisor",
+    "proxy.store.sqlite",
     "proxy.testing",
 }
 

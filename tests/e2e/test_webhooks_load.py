@@ -16,7 +16,8 @@ import pytest
 
 from plugins.webhook.envelope import body, envelope, new_id
 from proxy.events import RequestCompleted
-from proxy.store import NewEvent, SqliteStore, StoreUnavailable
+from proxy.store import NewEvent, StoreUnavailable
+from proxy.store.sqlite import SqliteStore
 from tests.e2e.conftest import Process, Run
 from tests.e2e.receiver import SECRET, Traffic, configured, get, until
 from tests.e2e.tally import Tally, tallying

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.events import Receiver, Row, disk_rows, owe, percentile, publish_rows, unwanted_rows
-from proxy.store import SqliteStore
+from proxy.store.sqlite import SqliteStore
 
 
 def test_what_nobody_wants_takes_no_memory() -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from proxy.store import NewEvent, Outcome, SqliteStore
+from proxy.store import NewEvent, Outcome
 from proxy.store.file import File
 from proxy.store.salvage import salvage
+from proxy.store.sqlite import SqliteStore
 
 NOW = 1_700_000_000.0
 COUNT = 40  # events before the last checkpoint, and as many behind it

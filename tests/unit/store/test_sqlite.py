@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.store import NewEvent, Selection, SqliteStore, StoreUnavailable
+from proxy.store import NewEvent, Selection, StoreUnavailable
+from proxy.store.sqlite import SqliteStore
 
 NOW = 1_700_000_000.0
 

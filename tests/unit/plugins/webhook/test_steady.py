@@ -10,7 +10,7 @@ import pytest
 
 from plugins.webhook.steady import Steady
 from proxy.api import Clock, Selection
-from proxy.store import SqliteStore
+from proxy.store.sqlite import SqliteStore
 from proxy.testing import ManualClock
 from tests.unit.plugins.webhook.stage import Stage
 
