@@ -25,35 +25,39 @@ class Flusher:
     :ivar single: tells that no second exchange is under way.
     """
 
-    __slots__ = ("_call_soon", "_crowd", "_waiting", "single")
+    __slots__ = ("_call_soon", "_crowd", "_early", "_waiting", "single")
 
     def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         self._call_soon = call_soon
         self._waiting: list[Corked] = []
-        self._crowd = False  # whether the last turn gathered something
+        self._early = False  # whether something has left in this turn already
+        self._crowd = False  # whether the last turn had more than one to serve
         self.single: Callable[[], bool] = _never
 
     def alone(self) -> bool:
         """Whether there is nothing to wait for: what is written now leaves now.
 
-        The first of a crowd is single too; were it hasty, those behind it would come one by one from then on.
+        The first of a crowd is single too, and so is each of many that are answered at once; were all of them hasty,
+        they would leave one by one for ever.
         """
-        return not (self._crowd or self._waiting) and self.single()
+        return not (self._crowd or self._early or self._waiting) and self.single()
 
     def add(self, transport: Corked) -> None:
-        """A transport holds something, for the end of this turn."""
+        """A transport holds something, for the end of this turn, or for now."""
         waiting = self._waiting
-        if not waiting:
-            if transport.hasty and self.alone():
+        if not waiting and not self._early:
+            self._call_soon(self.flush)
+            if not self._crowd and transport.hasty and self.single():
+                self._early = True
                 transport.flush()
                 return
-            self._call_soon(self.flush)
         waiting.append(transport)
 
     def flush(self) -> None:
-        """Write all that is held. A connection that fails does not keep the others."""
+        """The turn is over: write all that is held. A connection that fails does not keep the others."""
         waiting, self._waiting = self._waiting, []
-        self._crowd = len(waiting) > 1
+        self._crowd = len(waiting) + self._early > 1
+        self._early = False
         for transport in waiting:
             try:
                 transport.flush()

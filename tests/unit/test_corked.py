@@ -83,7 +83,36 @@ def test_what_is_written_alone_leaves_at_once(turn: Turn) -> None:
     corked = Corked(wire, turn.flusher)
     for letter in (b"a", b"b"):
         corked.write(letter)
+        assert wire.calls[-1] == letter
+        turn.end()
     assert (wire.calls, turn.soon) == ([b"a", b"b"], [])
+
+
+def test_many_that_are_single_one_after_the_other_are_a_crowd(turn: Turn) -> None:
+    turn.flusher.single = lambda: True
+    wires = [Wire() for _ in range(3)]
+    corked = [Corked(wire, turn.flusher) for wire in wires]
+    for transport in corked:
+        transport.write(b"1")
+    assert [wire.calls for wire in wires] == [[b"1"], [], []]
+    turn.end()
+    for transport in corked:
+        transport.write(b"2")
+    assert [wire.calls for wire in wires] == [[b"1"]] * 3
+    turn.end()
+    assert [wire.calls for wire in wires] == [[b"1", b"2"]] * 3
+
+
+def test_what_is_written_behind_what_left_waits_for_the_end_of_the_turn(turn: Turn) -> None:
+    turn.flusher.single = lambda: True
+    wire = Wire()
+    corked = Corked(wire, turn.flusher)
+    for letter in (b"a", b"b", b"c"):
+        corked.write(letter)
+    assert wire.calls == [b"a"]
+    assert len(turn.soon) == 1
+    turn.end()
+    assert wire.calls == [b"a", b"bc"]
 
 
 def test_who_is_single_at_last_waits_for_the_end_of_the_turn_too(turn: Turn) -> None:
