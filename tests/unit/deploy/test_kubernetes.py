@@ -12,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from proxy import __version__
 from proxy.cli.check import check
 from proxy.settings import Settings
 from tests.unit.deploy import metrics
@@ -27,6 +28,7 @@ SERVICE_MONITOR = {
     "required": ["selector", "endpoints"],
     "additionalProperties": False,
     "properties": {
+        "jobLabel": {"type": "string"},
         "selector": {
             "type": "object",
             "required": ["matchLabels"],
@@ -157,6 +159,24 @@ def test_nothing_is_killed_that_would_have_ended(pod: Any, container: Any, setti
     assert before > container["readinessProbe"]["periodSeconds"]
 
 
+def test_a_balancer_that_sends_to_nodes_has_time_to_hear(found: list[Resource], container: Any) -> None:
+    """It asks the node, every ten seconds or so, and believes the second or third answer."""
+    services = [each["spec"] for each in found if each["kind"] == "Service"]
+    if any(spec.get("externalTrafficPolicy") == "Local" for spec in services):
+        assert container["lifecycle"]["preStop"]["sleep"]["seconds"] >= 30
+
+
+def test_production_keeps_the_addresses_of_clients() -> None:
+    spec = one(rendered(PLACE / "overlays/production"), "Service")["spec"]
+    assert (spec["type"], spec["externalTrafficPolicy"]) == ("LoadBalancer", "Local")
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_overlay_names_this_version(overlay: str) -> None:
+    container = one(rendered(PLACE / "overlays" / overlay), "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"].rpartition(":")[2] == __version__
+
+
 def test_a_changed_configmap_reaches_the_process(container: Any) -> None:
     assert container["args"] == ["serve", "--watch"]
     mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
@@ -196,6 +216,7 @@ def test_replicas_and_budget_leave_one_to_serve(found: list[Resource]) -> None:
     assert scaler["minReplicas"] <= scaler["maxReplicas"]
     target = one(found, scaler["scaleTargetRef"]["kind"], scaler["scaleTargetRef"]["name"])
     assert target["spec"]["serviceName"] == "passerelle-replicas"
+    assert "replicas" not in target["spec"], "applied again, it would undo what the autoscaler has set"
     assert one(found, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
 
 
@@ -218,6 +239,9 @@ def test_prometheus_finds_every_replica(tmp_path: Path) -> None:
         if each["kind"] == "Service"
         and monitor["selector"]["matchLabels"].items() <= each["metadata"]["labels"].items()
     ]
+    (rules,) = yaml.safe_load((PLACE.parent / "prometheus/rules.yml").read_text())["groups"]
+    job = service["metadata"]["labels"][monitor["jobLabel"]]
+    assert f'up{{job="{job}"}} == 0' in [rule["expr"] for rule in rules["rules"]]
     (endpoint,) = monitor["endpoints"]
     assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
     volumes = one(found, "StatefulSet")["spec"]["template"]["spec"]["volumes"]

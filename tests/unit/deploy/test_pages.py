@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from setuptools import find_packages
 
+from proxy import __version__
 from proxy.server.sockets import _BACKLOG
 from proxy.settings import Settings
 from tests.unit.deploy import metrics
@@ -46,6 +47,14 @@ async def test_metrics_are_measured(tmp_path: Path) -> None:
     named = set(re.findall(r"`(passerelle_[a-z_]+)", DEPLOY + UPGRADE))
     assert len(named) >= 5
     assert named <= set(await metrics.measured(tmp_path))
+
+
+def test_what_a_version_is_installed_as_is_what_an_upgrade_exchanges() -> None:
+    place = f"/opt/passerelle-{__version__}"
+    assert f"python3 -m venv {place}\n" in DEPLOY
+    assert f"ln -sfn {place} /opt/passerelle " in DEPLOY
+    assert "/opt/passerelle-VERSION" in UPGRADE
+    assert "venv /opt/passerelle\n" not in DEPLOY + UPGRADE
 
 
 def test_files_that_are_named_are_there() -> None:
