@@ -1,10 +1,18 @@
-"""Tests that need a browser are left out where there is none, and the last lines of a run say so."""
+"""What holds for all tests.
+
+Those that need a browser are left out where there is none, and the last lines of a run say so. Hypothesis measures no
+time: how long an example takes says more about what else the machine does.
+"""
 
 from __future__ import annotations
 
 import shutil
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 BROWSERS = ("chromium", "google-chrome", "chrome")
 

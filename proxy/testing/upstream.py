@@ -121,7 +121,7 @@ class Conversation:
         """Reset the connection."""
         self._stays = False
         raw = self._writer.get_extra_info("socket")
-        if raw is not None:
+        if raw is not None and raw.fileno() >= 0:  # else it has ended by itself
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
