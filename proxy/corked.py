@@ -16,6 +16,7 @@ from typing import Any
 log = logging.getLogger("passerelle.http")
 
 _MOST = 16384  # bytes held for one connection; what is larger leaves at once
+_PATIENT = 262144  # bytes held for one that is not hasty
 
 
 class Flusher:
@@ -73,11 +74,12 @@ def _never() -> bool:
 class Corked(asyncio.Transport):
     """A transport that gathers small writes; in all else it is the one inside.
 
-    :ivar hasty: whether what is written alone may leave at once.
+    :ivar hasty: whether what is written alone, or is much, may leave at once. Where it may not, what was read in the
+        same turn was there before anything left.
     :ivar left: how often something of what was written has left.
     """
 
-    __slots__ = ("_ended", "_flusher", "_held", "_inner", "hasty", "left")
+    __slots__ = ("_ended", "_flusher", "_held", "_inner", "_most", "hasty", "left")
 
     def __init__(self, inner: asyncio.Transport, flusher: Flusher, *, hasty: bool = True) -> None:
         super().__init__()
@@ -86,15 +88,16 @@ class Corked(asyncio.Transport):
         self._held = b""
         self._ended = inner.is_closing
         self.hasty = hasty
+        self._most = _MOST if hasty else _PATIENT
         self.left = 0
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Hold a few bytes until the turn ends; write many now, behind what is held."""
         if self._held:
             self._held += data
-            if len(self._held) > _MOST:
+            if len(self._held) > self._most:
                 self.flush()
-        elif len(data) > _MOST:
+        elif len(data) > self._most:
             self._pass(data)
         else:
             self._held = bytes(data)
@@ -117,6 +120,9 @@ class Corked(asyncio.Transport):
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
         """Write now, behind what is held."""
+        if not self.hasty:
+            self.write(b"".join(list_of_data))
+            return
         self.flush()
         if not self._ended():
             self.left += 1

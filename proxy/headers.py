@@ -233,7 +233,7 @@ class Headers:
     def more(self, fields: list[tuple[bytes, bytes]]) -> None:
         """Append fields that the engine made itself, as bytes; nothing is checked."""
         if self.wire is not None:
-            self.wire += fields
+            self.wire = [*self.wire, *fields]
             self._keys = None
             return
         for raw, value in fields:
@@ -345,6 +345,11 @@ class Rendered(Headers):
         """:see: `Headers.swap`."""
         self._block = None
         super().swap(names, fields)
+
+    def more(self, fields: list[tuple[bytes, bytes]]) -> None:
+        """:see: `Headers.more`."""
+        self._block = None
+        super().more(fields)
 
     def push(self, name: str, key: str, value: str) -> None:
         """:see: `Headers.push`."""

@@ -115,16 +115,17 @@ class Connection(Line):
                 pass
         finally:
             self._parsing = False
-        if not self._stopped or self.listener.held:
+        if not self._stopped:
             return
-        if len(self._buffer) - self._at < _HIGH_WATER and self.upload.reader is None:
+        if self.listener.held:
+            self.listener.waiting.add(self)  # it reads again when others may go on
+        elif len(self._buffer) - self._at < _HIGH_WATER and self.upload.reader is None:
             self.go_on_reading()
 
     def _next(self) -> bool:
         """Begin the next request of the buffer; False when its head is not whole, or when it has to wait."""
         if self.listener.held:
-            self.stop_reading()
-            self.listener.waiting.add(self)
+            self._wait()
             return False
         data, at = self._buffer, self._at
         empty = _EMPTY_LINES.match(data, at)
@@ -194,9 +195,18 @@ class Connection(Line):
         exchange = self._new_exchange(Request(method, "/", scheme=self.listener.scheme))
         self.listener.engine.refuse(exchange, error)
 
+    def _wait(self) -> None:
+        """What came has to wait, and no clock runs meanwhile: that it does is no fault of the client's."""
+        self.stop_reading()
+        self._heading = False
+        self.listener.wheel.disarm(self._watch)
+        self.listener.waiting.add(self)
+
     def let_go(self) -> None:
         """Requests need not wait any more."""
         self._parse()
+        if self.transport is not None and not self._closing:
+            self._rearm()
 
     # called by the upload
 

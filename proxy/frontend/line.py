@@ -81,7 +81,7 @@ class Line(RequestHandler):
         self.keep = False
         if self._tunnel is not None:
             self._tunnel.leave()
-        elif self.outlet.exchange is None and not self._closing and not self._heading:
+        elif self.outlet.exchange is None and not self._closing and not self._heading and not self._held:
             self._shut()
 
     def abort(self) -> None:
@@ -170,6 +170,11 @@ class Line(RequestHandler):
         if self.transport is not None:
             self._pace.mark(self.transport)
             self.listener.wheel.arm(self._watch, self.listener.limits.slow_reader)
+
+    @property
+    def _held(self) -> bool:
+        """Whether a request that came by it waits to be begun."""
+        return cast("Connection", self) in self.listener.waiting
 
     # back-pressure
 

@@ -69,10 +69,6 @@ class Carrier(Member):
         if pool is None or transport is None:
             exchange.failed(UpstreamReset("the connection closed before the request", retry=Retry.UNSENT))
             return
-        if self._heard and pool.flusher is not None and pool.flusher.alone() and (heard := self._heard()):
-            self.leave(heard)  # what is written alone leaves at once, and would be taken for asked before this is read
-            exchange.failed(UpstreamReset("the upstream closed or spoke before it was asked", retry=Retry.UNSENT))
-            return
         self._exchange = exchange
         exchange.attempt = self
         self.uses += 1

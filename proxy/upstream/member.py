@@ -48,7 +48,7 @@ class Member(ResponseHandler):
     """
 
     # slots beside ResponseHandler's dictionary, which is past the size up to which attributes of it are fast
-    __slots__ = ("_idle_for", "_member", "_pool", "_watch", "endpoint", "expires", "spent", "uses", "why")
+    __slots__ = ("_heard", "_idle_for", "_member", "_pool", "_watch", "endpoint", "expires", "spent", "uses", "why")
 
     endpoint: Endpoint
 
@@ -68,6 +68,9 @@ class Member(ResponseHandler):
             self.close()
             return False
         self._heard = listener(self.transport)
+        if self.heard():
+            self.close()
+            return False
         if pool.flusher is not None:
             self.transport = Corked(self.transport, pool.flusher, hasty=self._heard is not None)
         self._pool = pool
@@ -81,6 +84,14 @@ class Member(ResponseHandler):
     def usable(self) -> bool:
         """Whether another exchange may begin on it."""
         return self.transport is not None and not self.transport.is_closing()
+
+    def heard(self) -> str:
+        """What the upstream has said or done of which the loop does not know yet, while nothing was asked of it.
+
+        The next request must not go this way then: it would be lost, or get an answer that is not its own.
+        """
+        heard = self._heard
+        return "" if heard is None else heard()
 
     @property
     def peer(self) -> str:

@@ -166,9 +166,10 @@ class Pool:
             connection = idle.pop()
             self.idle -= 1
             if connection.usable:
-                if connection.expires > self._now():
+                why = connection.heard() if connection.expires > self._now() else "lifetime"
+                if not why:
                     return connection
-                connection.leave("lifetime")
+                connection.leave(why)
         return None
 
     def acquire(self, exchange: Exchange, endpoint: Endpoint) -> None:
@@ -262,11 +263,13 @@ class Pool:
         waiter = self._queue.next_for(connection.endpoint)
         if waiter is None:
             return True
-        if waiter.endpoint is connection.endpoint and not waiter.exchange.fresh:
+        fits = waiter.endpoint is connection.endpoint and not waiter.exchange.fresh
+        why = connection.heard() if fits else "room"
+        if why:
+            connection.leave(why)  # which makes room for the first in the queue
+        else:
             self._queue.leave(waiter)
             connection.start(waiter.exchange)
-        else:
-            connection.leave("room")  # which makes room for the first in the queue
         return False
 
     def lost(self, connection: Carrier) -> None:

@@ -136,6 +136,25 @@ def test_one_that_is_not_hasty_waits_for_the_end_of_the_turn(turn: Turn) -> None
     assert wire.calls == [b"a"]
 
 
+def test_one_that_is_not_hasty_holds_much_as_well(turn: Turn) -> None:
+    turn.flusher.single = lambda: True
+    wire = Wire()
+    corked = Corked(wire, turn.flusher, hasty=False)
+    corked.write(b"x" * 20_000)
+    corked.writelines([b"y" * 70_000, b"z"])
+    assert (wire.calls, corked.left) == ([], 0)
+    turn.end()
+    assert wire.calls == [b"x" * 20_000 + b"y" * 70_000 + b"z"]
+
+
+def test_one_that_is_not_hasty_holds_no_more_than_a_read(turn: Turn) -> None:
+    wire = Wire()
+    corked = Corked(wire, turn.flusher, hasty=False)
+    corked.write(b"x" * 200_000)
+    corked.write(b"y" * 100_000)
+    assert wire.calls == [b"x" * 200_000 + b"y" * 100_000]
+
+
 def test_the_first_of_a_crowd_waits_for_the_others(turn: Turn) -> None:
     wires = [Wire(), Wire()]
     corked = [Corked(wire, turn.flusher) for wire in wires]

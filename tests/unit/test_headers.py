@@ -219,6 +219,14 @@ class TestRendered:
     def made(self) -> Rendered:
         return Rendered.of(self.WIRE, b"the block", dated=True)
 
+    def test_more_is_told_by_one_message_alone(self) -> None:
+        one, other = self.made(), Rendered.of(self.WIRE, b"the block", dated=True)
+        before = list(self.WIRE)
+        one.more([(b"X-New", b"1")])
+        assert one.encode().endswith(b"X-New: 1")
+        assert one.get("x-new") == "1"
+        assert (other.encode(), other.get("x-new"), before) == (b"the block", None, self.WIRE)
+
     def test_they_go_out_as_they_were_made(self) -> None:
         assert self.made().encode() == b"the block"
         assert self.made().has_date()

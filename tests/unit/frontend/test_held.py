@@ -84,3 +84,38 @@ async def test_who_leaves_while_it_waits_is_forgotten(stage: Stage) -> None:
     await until(lambda: not stage.ends)
     await asyncio.sleep(0)
     assert not stage.listener.waiting
+
+
+async def test_who_is_let_go_and_presses_again_is_not_forgotten() -> None:
+    async with staged(plugins="events") as other, Client(other.port) as client:
+        other.gateway.runtime.events.subscribe("request.completed", lambda _: press(other))
+        for _ in range(3):
+            await client.send([get("/fixed")])
+            await until(lambda: other.listener.waiting or other.count(200, "fixed"))
+            ease(other)
+            assert (await client.answer()).body == b"fixed"
+
+
+async def test_a_request_that_waits_is_answered_before_a_drain_ends_its_connection(stage: Stage) -> None:
+    async with Client(stage.port) as client:
+        press(stage)
+        await client.send([get("/fixed")])
+        await until(lambda: stage.listener.waiting)
+        stage.listener.drain()
+        ease(stage)
+        answer = await client.answer()
+        assert (answer.body, answer.values("connection")) == (b"fixed", ["close"])
+
+
+async def test_the_time_for_a_head_does_not_run_while_it_waits(stage: Stage) -> None:
+    async with Client(stage.port) as client:
+        await client.send([get("/fixed")[:10]])
+        await until(lambda: any(end._heading for end in stage.ends))
+        press(stage)
+        await client.send([get("/fixed")[10:]])
+        await until(lambda: stage.listener.waiting)
+        stage.clock.advance(3600)
+        stage.gateway.runtime.wheel.advance()
+        ease(stage)
+        assert (await client.answer()).body == b"fixed"
+        await until(lambda: all(end._watch.deadline < float("inf") for end in stage.ends))

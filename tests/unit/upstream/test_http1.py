@@ -71,13 +71,16 @@ async def test_bytes_before_the_request_has_left_are_no_answer_to_it(
         assert len(stage.wires[0].requests) == 1
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("single", [True, False], ids=["alone", "among-others"])
+@pytest.mark.parametrize("body", [None, b"", b"x" * 20_000], ids=["get", "post", "large-post"])
 @pytest.mark.parametrize("last", [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", b""], ids=["bytes", "end"])
 async def test_what_is_in_the_socket_before_the_request_is_no_answer_to_it(
-    method: str, last: bytes, monkeypatch: pytest.MonkeyPatch
+    body: bytes | None, last: bytes, single: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request that is alone leaves at once, before the loop has read what came in the same turn."""
-    async with staged(upstream="retry: {attempts: 1}") as stage:
+    """A request that is alone or large leaves before the loop has read what came in the same turn; none is lost."""
+    request = get("/") if body is None else get("/", f"Content-Length: {len(body)}", method="POST") + body
+    async with staged(upstream="retry: false") as stage:
+        stage.gateway.runtime.flusher.single = lambda: single
         await fetch(stage, get("/"))
         origin = socket(fileno=os.dup(stage.wires[0]._writer.get_extra_info("socket").fileno()))
         acquire = stage.pool.acquire
@@ -94,8 +97,7 @@ async def test_what_is_in_the_socket_before_the_request_is_no_answer_to_it(
             acquire(exchange, endpoint)
 
         monkeypatch.setattr(stage.pool, "acquire", just_after)
-        assert stage.gateway.runtime.flusher.alone()
-        assert (await fetch(stage, get("/", method=method))).body == b"ok"
+        assert (await fetch(stage, request)).body == b"ok"
         assert stage.pool.created == 2
         assert len(stage.wires[0].requests) == 1
         reason = "unasked" if last else "upstream"
