@@ -13,6 +13,7 @@ import yaml
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
 CI = ROOT / ".github/workflows/ci.yml"
+RELEASE = ROOT / ".github/workflows/release.yml"
 
 # What needs a network, a container engine or a quiet machine, and so is not in .ci/run.
 ELSEWHERE = {"audit", "image", "image-test", "bench", "test"}
@@ -96,7 +97,7 @@ def test_tests_run_on_every_python_that_is_promised() -> None:
 
 
 def test_a_release_goes_where_there_is_an_overlay_and_production_last() -> None:
-    jobs = workflow(ROOT / ".github/workflows/release.yml")["jobs"]
+    jobs = workflow(RELEASE)["jobs"]
     environments = {
         name: job["with"]["environment"] for name, job in jobs.items() if "deploy.yml" in job.get("uses", "")
     }
@@ -106,7 +107,52 @@ def test_a_release_goes_where_there_is_an_overlay_and_production_last() -> None:
     assert {"wheel", "image"} <= {*jobs["publish"]["needs"]}
 
 
+def test_a_release_is_checked_before_anything_is_built() -> None:
+    jobs = workflow(RELEASE)["jobs"]
+    assert jobs["checks"]["uses"] == "./.github/workflows/ci.yml"
+    assert jobs["checks"]["permissions"] == {"contents": "read"}
+    for name in ("wheel", "image"):
+        assert "checks" in jobs[name]["needs"]
+    # YAML 1.1 takes the key `on` for the value true
+    assert "workflow_call" in {str(key): value for key, value in workflow(CI).items()}["True"]
+
+
+def test_no_workflow_waits_for_the_one_that_calls_it() -> None:
+    """Groups know no capitals, and in a called workflow github.workflow is the caller's name."""
+    groups = [workflow(file)["concurrency"]["group"].lower() for file in (CI, RELEASE)]
+    assert len(set(groups)) == len(groups)
+    assert not any("github.workflow" in group for group in groups)
+
+
+def test_an_image_has_no_name_before_it_was_scanned_and_attested() -> None:
+    made = workflow(RELEASE)["jobs"]["image"]["steps"]
+    (build,) = [step for step in made if step.get("id") == "push"]
+    assert "push-by-digest=true" in build["with"]["outputs"]
+    assert not {"tags", "push"} & build["with"].keys()
+    scans = [step for step in made if step.get("uses", "").startswith("anchore/scan-action@")]
+    assert [step["env"]["GRYPE_PLATFORM"] for step in scans] == build["with"]["platforms"].split(",")
+    assert all(step["with"]["fail-build"] for step in scans)
+    (attest,) = [step for step in made if step.get("uses", "").startswith("actions/attest-build-provenance@")]
+    (tag,) = [step for step in made if "imagetools create" in step.get("run", "")]
+    order = [made.index(step) for step in (build, *scans, attest, tag)]
+    assert order == sorted(order)
+
+
+def test_who_deploys_is_a_secret_of_the_environment() -> None:
+    for file in FILES:
+        named = set(re.findall(r"secrets\.(\w+)", file.read_text()))
+        assert named <= ({"KUBECONFIG"} if file.name == "deploy.yml" else {"GITHUB_TOKEN"})
+    deploy = workflow(ROOT / ".github/workflows/deploy.yml")["jobs"]["deploy"]
+    assert deploy["environment"]["name"] == "${{ inputs.environment }}"
+
+
+def test_the_proof_of_the_image_may_not_be_left_out() -> None:
+    (proof,) = [step for step in steps(CI) if "make image-test" in step.get("run", "")]
+    assert proof["shell"] == "bash", "which alone fails when the first of a pipe does"
+    assert proof["run"].splitlines()[-1].startswith("! grep '^image-test: skipped' ")
+
+
 def test_what_is_published_was_attested() -> None:
-    jobs = workflow(ROOT / ".github/workflows/release.yml")["jobs"]
+    jobs = workflow(RELEASE)["jobs"]
     for name in ("wheel", "image"):
         assert any(step.get("uses", "").startswith("actions/attest-build-provenance@") for step in jobs[name]["steps"])
