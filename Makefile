@@ -157,10 +157,9 @@ dist: $(VENV)/.dev
 notes: $(VENV)/.dev
 	@$(BIN)/python -m deploy.release.notes $(TAG)
 
-# What the image contains, in CycloneDX.
+# What Python installs into the image, in CycloneDX: the gateway and its dependencies, not the base.
 sbom: $(VENV)/.dev
-	@mkdir -p dist
-	$(BIN)/cyclonedx-py requirements --output-reproducible --output-file dist/sbom.cdx.json requirements-image.lock
+	$(BIN)/python -m deploy.release.sbom
 
 clean:
 	rm -rf $(VENV) .venv-bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
