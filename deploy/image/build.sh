@@ -6,6 +6,7 @@
 # BUILDER          docker, podman or buildah; the first that works unless it is said
 # BASE_IMAGE       in place of the one that the Containerfile names
 # PLATFORM         such as linux/arm64; this machine's unless it is said
+# SOURCE           where its sources are, for the label; an URL
 # CA_BUNDLE        certificates for a network that signs by its own authority
 # PIP_CONFIG       a pip.conf, for a registry of one's own
 # BUILD_ARGUMENTS  more arguments for the builder, such as: --isolation chroot --network host
@@ -37,7 +38,7 @@ created=$(TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 
 arguments=(
     --file Containerfile --tag "$image"
     --build-arg "VERSION=$version" --build-arg "COMMIT=$commit" --build-arg "SOURCE_DATE_EPOCH=$epoch"
-    --build-arg "CREATED=$created"
+    --build-arg "CREATED=$created" --build-arg "SOURCE=${SOURCE:-}"
 )
 [[ -z ${BASE_IMAGE:-} ]] || arguments+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
 [[ -z ${PLATFORM:-} ]] || arguments+=(--platform "$PLATFORM")

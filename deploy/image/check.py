@@ -33,7 +33,8 @@ CONFIG = "/etc/passerelle/passerelle.yaml"
 
 TOOLS = ("buildah", "unshare", "mount", "chroot", "tar")
 PACKAGES = "python3,python3-venv,ca-certificates"
-AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"  # this machine's, for the build only
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"  # this machine's, for the build only, unless CA_BUNDLE names others
+SOURCE = "https://example.com/passerelle"
 PATIENCE = 60.0  # seconds for anything that is waited for
 IN_TIME = 10.0  # seconds from TERM to the end, with nothing under way
 
@@ -154,7 +155,8 @@ def build(base: str) -> None:
     given = {
         "BUILDER": "buildah",
         "BASE_IMAGE": base,
-        "CA_BUNDLE": AUTHORITIES if Path(AUTHORITIES).is_file() else "",
+        "CA_BUNDLE": os.environ.get("CA_BUNDLE") or (AUTHORITIES if Path(AUTHORITIES).is_file() else ""),
+        "SOURCE": SOURCE,
         "BUILD_ARGUMENTS": "--isolation chroot --network host --pull-never --quiet",
     }
     told = output(str(ROOT / "deploy/image/build.sh"), IMAGE, env={**os.environ, **given})
@@ -173,6 +175,7 @@ def promises() -> dict[str, Any]:
     labels = config["Labels"]
     commit = output("git", "-C", str(ROOT), "rev-parse", "HEAD")
     holds("it is labelled with its commit", labels["org.opencontainers.image.revision"], commit)
+    holds("it is labelled with where its sources are", labels["org.opencontainers.image.source"], SOURCE)
     return config
 
 
@@ -187,7 +190,7 @@ def contents(container: str) -> None:
     commit = output("git", "-C", str(ROOT), "rev-parse", "HEAD")
     holds("the command tells version and commit", commit[:12] in version)
     holds("it runs as", output(*inside(container, "id", "-u")), "65532")
-    for tool in ("gcc", "cc", "/opt/passerelle/bin/pip"):
+    for tool in ("gcc", "cc", "pip", "pip3", "/opt/passerelle/bin/pip"):
         holds(f"it has no {tool}", code(*inside(container, "sh", "-c", f"command -v {tool}")) != 0)
     tree = Path(output("buildah", "mount", container))
     left = [name for name in ("root/.cache", "wheels", "dist", "src", "tools") if (tree / name).exists()]

@@ -64,6 +64,14 @@ def test_no_service_can_gain_rights(name: str) -> None:
     assert service.get("read_only") or name == "ollama"  # which keeps what it fetched in its home
 
 
+def test_what_is_built_here_is_not_fetched_from_elsewhere() -> None:
+    built = SERVICES["gateway"]
+    arguments = (ROOT / "Containerfile").read_text()
+    assert all(f"ARG {name}=" in arguments for name in built["build"]["args"])
+    others = [service for service in SERVICES.values() if service["image"] == built["image"] and service is not built]
+    assert [service["pull_policy"] for service in others] == ["never"]
+
+
 def test_profiles_add_and_nothing_else_depends_on_them() -> None:
     profiles = {name: service.get("profiles", []) for name, service in SERVICES.items()}
     assert {name for name, among in profiles.items() if not among} == {"gateway", "redis", "sample"}

@@ -43,6 +43,21 @@ def test_what_it_installs_is_pinned_by_hash_and_not_compiled() -> None:
     assert all("--require-hashes" in line or "--no-index" in line or "--no-deps" in line for line in installs)
 
 
+def test_what_is_shipped_has_no_pip_of_the_base_either() -> None:
+    last = CONTAINERFILE.replace("\\\n", " ").rpartition("FROM ")[2]
+    (removed,) = re.findall(r"^RUN rm -rf (.*)$", last, re.MULTILINE)
+    assert {place.rpartition("/")[2] for place in removed.split()} == {"pip*", "pip", "pip-*", "ensurepip"}
+    assert last.index("RUN rm -rf") < last.index("USER ")
+
+
+def test_every_argument_of_the_last_stage_is_given_by_the_script() -> None:
+    last = CONTAINERFILE.rpartition("FROM ")[2]
+    script = (ROOT / "deploy/image/build.sh").read_text()
+    wanted = re.findall(r"^ARG (\w+)=", last, re.MULTILINE)
+    assert set(wanted) == {"VERSION", "COMMIT", "CREATED", "SOURCE"}
+    assert [name for name in wanted if f'--build-arg "{name}=' not in script] == []
+
+
 def test_the_base_can_be_chosen_and_is_the_same_for_both_stages() -> None:
     assert instructions("FROM") == ["${BASE_IMAGE} AS build", "${BASE_IMAGE}"]
     assert any(line.startswith("BASE_IMAGE=") for line in instructions("ARG"))
