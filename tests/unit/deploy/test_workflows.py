@@ -60,6 +60,15 @@ def test_nothing_is_allowed_that_is_not_said_to_be(file: Path) -> None:
         assert "steps" not in job or job["timeout-minutes"]
 
 
+def test_actions_and_images_are_renewed_and_the_rest_is_scanned_weekly() -> None:
+    renewed = workflow(ROOT / ".github/dependabot.yml")["updates"]
+    assert [each["package-ecosystem"] for each in renewed] == ["github-actions", "docker-compose"]
+    assert all(each["cooldown"]["default-days"] >= 7 for each in renewed)
+    (scan,) = [step for step in steps(CI) if step.get("uses", "").startswith("anchore/scan-action@")]
+    assert scan["with"]["fail-build"]
+    assert "schedule:" in CI.read_text()
+
+
 def test_checks_only_read() -> None:
     granted = [job["permissions"] for job in workflow(CI)["jobs"].values()]
     assert granted == [{"contents": "read"}] * len(granted)
