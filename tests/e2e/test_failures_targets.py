@@ -205,7 +205,10 @@ def test_one_that_never_answers_and_stands_alone(target: Callable[..., Target], 
 
 
 def test_an_outage_is_not_multiplied(target: Callable[..., Target], tmp_path: Path) -> None:
-    """Everything fails, at more than 500 requests a second: of ten further tries for each, a fifth of one is made."""
+    """Everything fails, at hundreds of requests a second: of ten further tries for each, a fifth of one is made.
+
+    From 50 a second on it is the share that limits, and not what a quiet upstream is allowed anyhow.
+    """
     failing, requests = target("fails"), 3000
     policy = "retry: {attempts: 10, on: [503], backoff: false}"
     with gateway(tmp_path, policy, failing) as gate, Client(gate.port) as client:
@@ -218,6 +221,7 @@ def test_an_outage_is_not_multiplied(target: Callable[..., Target], tmp_path: Pa
         rate = requests / (time.monotonic() - began)
         tries = failing.count()
         exhausted = gate.metric('passerelle_retries_total{cause="503",outcome="budget_exhausted",upstream="app"}')
-    assert rate >= 500
+    print(f"{rate:.0f} requests a second, {tries / requests:.2f} tries for each")
+    assert rate >= 100
     assert requests < tries <= 1.2 * requests
     assert exhausted > 0
