@@ -35,16 +35,12 @@ class Flusher:
         self._crowd = False  # whether the last turn had more than one to serve
         self.single: Callable[[], bool] = _never
 
-    def alone(self) -> bool:
-        """Whether there is nothing to wait for: what is written now leaves now.
+    def add(self, transport: Corked) -> None:
+        """A transport holds something: for now while there is nothing to gather, else for the end of this turn.
 
         The first of a crowd is single too, and so is each of many that are answered at once; were all of them hasty,
         they would leave one by one for ever.
         """
-        return not (self._crowd or self._early or self._waiting) and self.single()
-
-    def add(self, transport: Corked) -> None:
-        """A transport holds something, for the end of this turn, or for now."""
         waiting = self._waiting
         if not waiting and not self._early:
             self._call_soon(self.flush)
@@ -104,16 +100,13 @@ class Corked(asyncio.Transport):
             self._flusher.add(self)
 
     def flush(self) -> None:
-        """Write what is held, unless the connection has ended: that is told a turn later, and loops log writes."""
-        held = self._held
+        """Write what is held."""
+        held, self._held = self._held, b""
         if held:
-            self._held = b""
-            if not self._ended():
-                self.left += 1
-                self._inner.write(held)
+            self._pass(held)
 
     def _pass(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        """Write, unless the connection has ended."""
+        """Write, unless the connection has ended: its end is told a turn later, and loops log writes till then."""
         if not self._ended():
             self.left += 1
             self._inner.write(data)

@@ -11,18 +11,14 @@ import re
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 
-from proxy.headers import Headers, dashed
+from proxy.headers import Headers, Rows, dashed
 
 _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PROTOCOL = re.compile(rf"{_NAME}(?:/{_NAME})?")
 _MEMO_NAMES = 2048
 _MEMO_LENGTH = 64  # bytes; longer names are not remembered
-_MEMO_SHAPES = 512
-_SHAPE_FIELDS = 64
-_SHAPE_LENGTH = 1024  # bytes of all names of a head; those with more are not remembered
 
 Fields = tuple[tuple[bytes, bytes], ...]
-_names_of = itemgetter(0)
 
 
 # How the reading side treats a field. Plain integers, since they are compared for each field of each message.
@@ -155,7 +151,7 @@ class Names:
     """Field names of one direction, from the parser's bytes to what they mean.
 
     :ivar kinds: what is known of names seen before.
-    :ivar shapes: what is known of rows of names seen before.
+    :ivar shapes: what rows of names mean together.
 
     :param kinds: the kinds of the names that are not plain.
     :param underscores: lower-case names with `_` that are passed on all the same; None passes all.
@@ -167,26 +163,15 @@ class Names:
         self._special = kinds
         self._underscores = underscores
         self.kinds: dict[bytes, int] = {}
-        self.shapes: dict[tuple[bytes, ...], Shape] = {}
-
-    def shape(self, fields: Fields) -> Shape:
-        """What the names of these fields mean."""
-        names = tuple(map(_names_of, fields))
-        shape = self.shapes.get(names)
-        return self._learn_shape(names) if shape is None else shape
+        self.shapes = Rows(self._shape)
 
     def kind(self, raw: bytes) -> int:
         """What one name means."""
         kind = self.kinds.get(raw)
         return self._learn(raw) if kind is None else kind
 
-    def _learn_shape(self, names: tuple[bytes, ...]) -> Shape:
-        shape = Shape(names, [self.kind(name) for name in names])
-        if len(names) <= _SHAPE_FIELDS and sum(map(len, names)) <= _SHAPE_LENGTH:
-            if len(self.shapes) >= _MEMO_SHAPES:
-                self.shapes.clear()
-            self.shapes[names] = shape
-        return shape
+    def _shape(self, names: tuple[bytes, ...]) -> Shape:
+        return Shape(names, [self.kind(name) for name in names])
 
     def _learn(self, raw: bytes) -> int:
         key = raw.decode("latin-1").lower()

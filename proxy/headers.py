@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import cast
+from typing import Generic, TypeVar, cast
 
-_ROWS = 1024
-_ROW_FIELDS = 64
-_ROW_LENGTH = 1024  # bytes of all names
+T = TypeVar("T")
 
 _LINE = ": ".join
 _WIRE_LINE = b": ".join
@@ -43,6 +41,40 @@ def dashed(key: str) -> str:
     return _PUNCTUATION.sub("-", key)
 
 
+class Rows(Generic[T]):
+    """What is known of rows of names: a peer sends the same ones in the same order again and again.
+
+    It is bounded in number, fields and length, since names come from strangers.
+
+    :param make: gives what is to be known of a row that was not met before.
+    :ivar known: of the rows met before.
+    """
+
+    MOST = 512
+    FIELDS = 64
+    LENGTH = 1024  # bytes of all names of a row; one with more is not remembered
+
+    __slots__ = ("_make", "known")
+
+    def __init__(self, make: Callable[[tuple[bytes, ...]], T]) -> None:
+        self._make = make
+        self.known: dict[tuple[bytes, ...], T] = {}
+
+    def of(self, fields: Iterable[tuple[bytes, bytes]]) -> T:
+        """What is known of the names of these fields."""
+        names = tuple(map(_name_of, fields))
+        found = self.known.get(names)
+        return self._learn(names) if found is None else found
+
+    def _learn(self, names: tuple[bytes, ...]) -> T:
+        made = self._make(names)
+        if len(names) <= self.FIELDS and sum(map(len, names)) <= self.LENGTH:
+            if len(self.known) >= self.MOST:
+                self.known.clear()
+            self.known[names] = made
+        return made
+
+
 class Row:
     """The names of a row of fields: as they were written, and in lower case."""
 
@@ -53,19 +85,7 @@ class Row:
         self.keys = tuple([name.lower() for name in self.names])
 
 
-_rows: dict[tuple[bytes, ...], Row] = {}  # those met before: a peer sends the same names again and again
-
-
-def row_of(raw: tuple[bytes, ...]) -> Row:
-    """What such names are. What is remembered is bounded, since names come from strangers."""
-    row = _rows.get(raw)
-    if row is None:
-        row = Row(raw)
-        if len(raw) <= _ROW_FIELDS and sum(map(len, raw)) <= _ROW_LENGTH:
-            if len(_rows) >= _ROWS:
-                _rows.clear()
-            _rows[raw] = row
-    return row
+_rows = Rows(Row)
 
 
 class Headers:
@@ -136,7 +156,7 @@ class Headers:
 
     def _look(self, wire: list[tuple[bytes, bytes]]) -> None:
         """Somebody wants fields as text that are still bytes."""
-        row = row_of(tuple(map(_name_of, wire)))
+        row = _rows.of(wire)
         values = b"\n".join(map(_value_of, wire)).decode("latin-1").split("\n")  # which no value holds
         self._pairs = list(zip(row.names, values, strict=False))  # of no field there is one empty value
         self._keys = list(row.keys)
@@ -146,7 +166,7 @@ class Headers:
         """The lower-case names in order; leaves unread fields unread."""
         keys = self._keys
         if keys is None:
-            keys = self._keys = row_of(tuple(map(_name_of, self.wire or ()))).keys
+            keys = self._keys = _rows.of(self.wire or ()).keys
         return keys
 
     def encode(self) -> bytes:
@@ -165,21 +185,17 @@ class Headers:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value of `name`, or `default`. Leaves unread fields unread."""
-        keys = self._keys
-        if keys is None:
-            keys = self._seen()
+        keys = self._seen()
         try:
             at = keys.index(name.lower())
         except ValueError:
             return default
-        return self._pairs[at][1] if self.wire is None else self.wire[at][1].decode("latin-1")
+        return self._value(at)
 
     def getall(self, name: str) -> list[str]:
         """Every value of `name`, in order; empty when absent. Leaves unread fields unread."""
         key = name.lower()
-        keys = self._keys
-        if keys is None:
-            keys = self._seen()
+        keys = self._seen()
         return [self._value(at) for at, known in enumerate(keys) if known == key] if key in keys else []
 
     def _value(self, at: int) -> str:
@@ -233,7 +249,7 @@ class Headers:
     def more(self, fields: list[tuple[bytes, bytes]]) -> None:
         """Append fields that the engine made itself, as bytes; nothing is checked."""
         if self.wire is not None:
-            self.wire = [*self.wire, *fields]
+            self.wire += fields
             self._keys = None
             return
         for raw, value in fields:
@@ -348,14 +364,18 @@ class Rendered(Headers):
 
     def more(self, fields: list[tuple[bytes, bytes]]) -> None:
         """:see: `Headers.more`."""
-        self._block = None
+        self._own()
         super().more(fields)
 
     def push(self, name: str, key: str, value: str) -> None:
         """:see: `Headers.push`."""
+        self._own()
+        super().push(name, key, value)
+
+    def _own(self) -> None:
+        """Share no more what is about to change."""
         if self.wire is not None and self._block is not None:
             self.wire, self._block = self.wire.copy(), None
-        super().push(name, key, value)
 
 
 def check_field(name: str, value: str) -> None:

@@ -161,7 +161,7 @@ class HeadReader:
 
     def _head(self, message: RawRequestMessage) -> Head:
         fields = message.raw_headers
-        shape = self.names.shape(fields)
+        shape = self.names.shapes.of(fields)
         path = message.path
         target = path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("latin-1")
         headers = Headers.unread(list(shape.plain(fields)))

@@ -227,7 +227,7 @@ def read_head(data: bytes, parser: AnswerParser) -> ResponseHead:
     """
     message = _parsed(data, parser)
     fields = message.raw_headers
-    shape = _NAMES.shape(fields)
+    shape = _NAMES.shapes.of(fields)
     reason = message.reason
     reason = reason if reason.isascii() else reason.encode("utf-8", "surrogateescape").decode("latin-1")
     response = Response(message.code, Headers.unread(list(shape.plain(fields)), shape.dated), reason=reason)

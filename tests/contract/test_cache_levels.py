@@ -15,7 +15,7 @@ from aiocache.base import BaseCache
 from aiocache.lock import OptimisticLock, OptimisticLockError, RedLock
 
 from proxy.cache.backends import MemoryCache, RedisCache, TieredCache
-from tests.unit.cache.nodes import Server, become
+from tests.unit.cache.nodes import Server, become, serving
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server | Given]
     if url := os.environ.get("PASSERELLE_TEST_REDIS"):
         yield Given(url)
         return
-    made = Server(tmp_path_factory.mktemp("redis"))
-    made.start()
-    yield made
-    made.kill()
+    yield from serving(tmp_path_factory.mktemp("redis"))
 
 
 @pytest.fixture(params=["memory", "redis", "tiered"])

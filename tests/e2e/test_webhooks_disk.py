@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.e2e.conftest import COMMAND, Process, Run
-from tests.e2e.receiver import Traffic, configured, endpoint, get, receiving, until
+from tests.e2e.receiver import Receiver, Traffic, configured, endpoint, get, receiving, until
 
 ALARM, RECOVERED = "the store cannot be used", "the store can be used again"
 # Root may write what is read-only (CAP_DAC_OVERRIDE, 1), but for a program without that right (PR_CAPBSET_DROP, 24).
@@ -35,6 +35,14 @@ def outbox(directory: Path) -> Path:
     return directory / "state" / "webhooks.sqlite3"
 
 
+def delivering(gateway: Process, receiver: Receiver) -> str:
+    """The gateway's URL, once it serves and has delivered something."""
+    url = gateway.ready()
+    get(url)
+    assert until(lambda: len(receiver.got) > 0)
+    return url
+
+
 def make_read_only(place: Path) -> None:
     """Put a copy that nobody may write in the place of a file."""
     copy = place.with_name("copy")
@@ -48,9 +56,7 @@ def make_read_only(place: Path) -> None:
 
 def test_a_file_that_may_not_be_written_stops_no_request_and_is_recovered_from(tmp_path: Path) -> None:
     with receiving() as receiver, unprivileged("serve", "-c", str(configured(tmp_path, endpoint(receiver)))) as gateway:
-        url = gateway.ready()
-        get(url)
-        assert until(lambda: len(receiver.got) > 0)
+        url = delivering(gateway, receiver)
         make_read_only(outbox(tmp_path))
         traffic = Traffic(url, 0.005)
         assert "readonly" in gateway.line(ALARM)
@@ -66,9 +72,7 @@ def test_a_file_that_may_not_be_written_stops_no_request_and_is_recovered_from(t
 def test_a_log_that_is_overwritten_stops_no_request_and_is_recovered_from(run: Run, tmp_path: Path) -> None:
     with receiving() as receiver:
         gateway = run("serve", "-c", str(configured(tmp_path, endpoint(receiver))))
-        url = gateway.ready()
-        get(url)
-        assert until(lambda: len(receiver.got) > 0)
+        url = delivering(gateway, receiver)
         log = Path(f"{outbox(tmp_path)}-wal")
         with log.open("r+b") as file:
             file.write(os.urandom(log.stat().st_size))
@@ -90,9 +94,7 @@ def limit(process: Process, size: int) -> None:
 def test_a_disk_that_is_full_stops_no_request_and_is_recovered_from(run: Run, tmp_path: Path) -> None:
     with receiving() as receiver:
         gateway = run("serve", "-c", str(configured(tmp_path, endpoint(receiver))))
-        url = gateway.ready()
-        get(url)
-        assert until(lambda: len(receiver.got) > 0)
+        url = delivering(gateway, receiver)
         limit(gateway, 1)
         traffic = Traffic(url, 0.005)
         gateway.line("the store cannot be used")
@@ -109,10 +111,8 @@ def test_a_disk_that_is_full_stops_no_request_and_is_recovered_from(run: Run, tm
 def test_a_file_that_is_broken_or_locked_stops_no_request(run: Run, tmp_path: Path) -> None:
     with receiving() as receiver:
         gateway = run("serve", "-c", str(configured(tmp_path, endpoint(receiver))))
-        url = gateway.ready()
-        get(url)
-        assert until(lambda: len(receiver.got) > 0)
-        place = tmp_path / "state" / "webhooks.sqlite3"
+        url = delivering(gateway, receiver)
+        place = outbox(tmp_path)
         other = sqlite3.connect(place, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         traffic = Traffic(url, 0.005)

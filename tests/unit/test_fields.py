@@ -75,15 +75,15 @@ def as_fields(*names: bytes) -> fields.Fields:
 def test_a_shape_takes_what_is_passed_on_in_order(names: tuple[bytes, ...], plain: str) -> None:
     known = Names({**REQUEST_KINDS, "date": fields.DATE}, frozenset())
     row = as_fields(*names)
-    shape = known.shape(row)
+    shape = known.shapes.of(row)
     assert b"".join(value for _, value in shape.plain(row)).decode() == plain
     assert shape.host == (names.index(b"Host") if b"Host" in names else -1)
     assert shape.dated == (b"Date" in names)
-    assert known.shape(as_fields(*names)) is shape
+    assert known.shapes.of(as_fields(*names)) is shape
 
 
 def test_a_shape_tells_where_the_others_stand() -> None:
-    shape = Names(REQUEST_KINDS).shape(as_fields(b"Host", b"TE", b"A", b"Connection", b"te"))
+    shape = Names(REQUEST_KINDS).shapes.of(as_fields(b"Host", b"TE", b"A", b"Connection", b"te"))
     assert shape.special == ((fields.TE, "TE", 1), (fields.CONNECTION, "Connection", 3), (fields.TE, "te", 4))
 
 
@@ -99,18 +99,18 @@ def test_a_shape_tells_where_the_others_stand() -> None:
     ids=str,
 )
 def test_a_length_is_told_where_it_stands_alone(names: tuple[bytes, ...], length: int) -> None:
-    assert Names(RESPONSE_KINDS).shape(as_fields(*names)).length == length
+    assert Names(RESPONSE_KINDS).shapes.of(as_fields(*names)).length == length
 
 
 def test_shapes_are_bounded_in_number_fields_and_length() -> None:
     names = Names(REQUEST_KINDS)
-    names.shape(as_fields(*[b"a"] * 65))
-    names.shape(as_fields(*[b"a" * 64] * 17))
-    assert names.shapes == {}
+    names.shapes.of(as_fields(*[b"a"] * 65))
+    names.shapes.of(as_fields(*[b"a" * 64] * 17))
+    assert names.shapes.known == {}
     for number in range(1500):
-        names.shape(as_fields(b"name-%d" % number))
-    assert len(names.shapes) <= 512
-    assert (b"name-1499",) in names.shapes
+        names.shapes.of(as_fields(b"name-%d" % number))
+    assert len(names.shapes.known) <= 512
+    assert (b"name-1499",) in names.shapes.known
 
 
 def test_names_beyond_ascii_are_plain() -> None:

@@ -6,15 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.unit.cache.nodes import Node, Server, nodes
+from tests.unit.cache.nodes import Node, Server, nodes, serving
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("redis"))
-    made.start()
-    yield made
-    made.kill()
+    yield from serving(tmp_path_factory.mktemp("redis"))
 
 
 @pytest.fixture

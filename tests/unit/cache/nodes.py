@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,14 @@ class Server:
             yield client
         finally:
             await client.aclose()
+
+
+def serving(folder: Path) -> Iterator[Server]:
+    """A server for as long as the fixture lives that yields from this."""
+    made = Server(folder)
+    made.start()
+    yield made
+    made.kill()
 
 
 class Node:

@@ -21,7 +21,7 @@ from proxy.server.gateway import Gateway
 from proxy.settings import load_text
 from proxy.testing import GatewayKit, running
 from proxy.testing.gateway import Local
-from tests.unit.cache.nodes import Server
+from tests.unit.cache.nodes import Server, serving
 
 SETTINGS = """
 listen: [http://127.0.0.1:0]
@@ -35,10 +35,7 @@ routes: [{name: all, upstream: app}]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("redis"))
-    made.start()
-    yield made
-    made.kill()
+    yield from serving(tmp_path_factory.mktemp("redis"))
 
 
 @asynccontextmanager
