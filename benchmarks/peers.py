@@ -19,7 +19,7 @@ from typing import ClassVar
 from benchmarks import environments
 from benchmarks.origin import fill
 from benchmarks.process import PROXY_CORE, Child, free_port
-from benchmarks.scenarios import BARE, DIRECT, FLOOR, PLUGINS, ROUTES, SUBJECT, Serve
+from benchmarks.scenarios import BARE, DIRECT, FLOOR, FORWARD_FLOOR, PLUGINS, ROUTES, SUBJECT, Serve
 
 _HERE = Path(__file__).parent
 _VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?")
@@ -196,6 +196,12 @@ class ParserFloor(Textbook):
         return environments.installed(*self.libraries)
 
 
+class ForwardFloor(ParserFloor):
+    """Not a proxy either: what a forward costs whose two heads are parsed by aiohttp, and nothing else."""
+
+    name = FORWARD_FLOOR
+
+
 class TextbookStarlette(Textbook):
     name = "textbook-starlette"
     libraries = ("starlette", "httpx", "uvicorn", "uvloop")
@@ -270,6 +276,7 @@ _ALL = (
     Passerelle(),
     PasserelleBare(),
     ParserFloor(),
+    ForwardFloor(),
     Nginx(),
     NginxLargeBuffers(),
     HAProxy(),

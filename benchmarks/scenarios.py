@@ -14,6 +14,7 @@ Serve = Literal["forward", "respond", "plugins", "plugins-thrice", "routes", "de
 SUBJECT = "passerelle"
 BARE = "passerelle-bare"  # the subject as it is in `forward`, to compare it with itself
 FLOOR = "parser-floor"
+FORWARD_FLOOR = "forward-floor"
 PLUGINS = 20
 ROUTES = 1000
 DIRECT = "direct"
@@ -87,7 +88,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         title="Forward a 0.7 KB JSON answer; every request's head differs; 32 connections",
         path="/json",
         answer=len(SMALL_BODY),
-        peers=(*_PROXIES, "textbook-starlette"),
+        peers=(*_PROXIES, "textbook-starlette", FORWARD_FLOOR),
         bars=(
             RateBar("caddy", 1.5),
             RateBar("nginx", 0.4),
