@@ -12,7 +12,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from proxy.sanitize import RULES, Finding
+from proxy.sanitize import RULES, Finding, Hit
 
 MODULE = "libinjection"
 
@@ -40,4 +40,4 @@ def opinion(text: str, families: Collection[str]) -> Iterator[Finding]:
     plain = text.encode("utf-8", "replace").decode()  # it takes no lone surrogates
     for name, ask, answer in _answers():
         if RULES[name].family in families and ask(plain)[answer]:
-            yield Finding(RULES[name], text, 0, len(text))
+            yield Finding(RULES[name], text, Hit(name, 0, len(text)))

@@ -8,13 +8,14 @@
 from proxy.sanitize.clean import clean_filename, clean_text, has_markup, sanitize, sanitize_html, strip_controls
 from proxy.sanitize.decode import Readings, from_bytes, readings, unquoted
 from proxy.sanitize.inspection import Finding, inspect, is_plain, is_safe, score
-from proxy.sanitize.rules import FAMILIES, RULES, Rule
+from proxy.sanitize.rules import FAMILIES, RULES, Hit, Rule
 from proxy.sanitize.validate import validate_email, validate_filename, validate_url
 
 __all__ = [
     "FAMILIES",
     "RULES",
     "Finding",
+    "Hit",
     "Readings",
     "Rule",
     "clean_filename",

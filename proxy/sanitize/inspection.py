@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from proxy.sanitize import injections, paths, shell, sql, xss
 from proxy.sanitize.decode import Readings, readings
 from proxy.sanitize.reading import Reading
-from proxy.sanitize.rules import FAMILIES, RULES, Hit, Rule
+from proxy.sanitize.rules import FAMILIES, RULES, AnyHit, Hit, Rule
 
 _ODD = re.compile(r"[^\w .,:@+-]|\.\.|--|__|prototype|wp-config|id_rsa|@@|document\.|\+.*\+", re.DOTALL)
 _SPOKEN = re.compile(
@@ -22,13 +22,15 @@ _SPOKEN = re.compile(
     r"|\b(?:x?or|and|table|set|like|database|between|not|div|in|wmic)\b",
     re.IGNORECASE,
 )
-_DETECTORS: tuple[tuple[frozenset[str], Callable[[Reading], Iterable[Hit]]], ...] = (
+_Find: TypeAlias = Callable[[Reading], Iterable[AnyHit]]
+_DETECTORS: tuple[tuple[frozenset[str], _Find], ...] = (
     (frozenset({"sql"}), sql.find),
     (frozenset({"xss"}), xss.find),
     (frozenset({"shell"}), shell.find),
     (frozenset({"path"}), paths.find),
     (frozenset({"encoding", "header", "nosql", "template", "ldap", "xml", "lookup", "prototype"}), injections.find),
 )
+_ALL_OF_THEM = tuple(find for _, find in _DETECTORS)
 
 
 class Finding(NamedTuple):
@@ -36,13 +38,22 @@ class Finding(NamedTuple):
 
     :ivar rule: which rule.
     :ivar reading: the text as it was read when the rule matched; the given one, or what became of it by decoding.
-    :ivar start: where in `reading` the match begins; `end`: where it ends.
+    :ivar hit: where.
     """
 
     rule: Rule
     reading: str
-    start: int
-    end: int
+    hit: AnyHit
+
+    @property
+    def start(self) -> int:
+        """Where in `reading` the match begins."""
+        return self.hit.start
+
+    @property
+    def end(self) -> int:
+        """Where it ends."""
+        return self.hit.end
 
     @property
     def span(self) -> str:
@@ -76,23 +87,32 @@ def inspect(
     return () if is_plain(text) else examine(text, paranoia, families)
 
 
-def examine(text: str, paranoia: int, families: Collection[str]) -> tuple[Finding, ...]:
+def examine(text: str, paranoia: int, families: Collection[str] = FAMILIES) -> tuple[Finding, ...]:
     """`inspect` of a text that is not plain."""
-    read = readings(text)
-    everything = families is FAMILIES
     found: dict[str, Finding] = {}
+    finds: Iterable[_Find] = _ALL_OF_THEM if families is FAMILIES else _of(families)
+    read = readings(text)
     for form in read.forms:
         reading = Reading(form, paranoia)
-        for of, find in _DETECTORS:
-            if everything or not of.isdisjoint(families):
-                for hit in find(reading):
-                    if hit.rule not in found:
-                        found[hit.rule] = Finding(RULES[hit.rule], form, hit.start, hit.end)
+        for find in finds:
+            for hit in find(reading):
+                if hit.rule not in found:
+                    found[hit.rule] = Finding(RULES[hit.rule], form, hit)
     if read.percents or read.overlong or read.deep:
         _tell_encodings(read, found)
+    if not found:
+        return ()
     return tuple(
-        one for one in found.values() if one.rule.level <= paranoia and (everything or one.rule.family in families)
+        [one for one in found.values() if one.rule.level <= paranoia and _is_wanted(one.rule, families)]
     )
+
+
+def _of(families: Collection[str]) -> list[_Find]:
+    return [find for of, find in _DETECTORS if not of.isdisjoint(families)]
+
+
+def _is_wanted(rule: Rule, families: Collection[str]) -> bool:
+    return families is FAMILIES or rule.family in families
 
 
 def score(findings: Collection[Finding]) -> int:
@@ -116,4 +136,4 @@ def _tell_encodings(read: Readings, found: dict[str, Finding]) -> None:
         ("encoding.double", read.percents > 1),
     ):
         if told:
-            found.setdefault(rule, Finding(RULES[rule], whole, 0, len(whole)))
+            found.setdefault(rule, Finding(RULES[rule], whole, Hit(rule, 0, len(whole))))

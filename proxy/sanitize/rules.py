@@ -7,8 +7,8 @@ adds to a request's anomaly score, with the weights of the OWASP Core Rule Set:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, TypeAlias
 
 CRITICAL, ERROR, WARNING, NOTICE = 5, 4, 3, 2
 
@@ -39,6 +39,29 @@ class Hit(NamedTuple):
     rule: str
     start: int
     end: int
+
+
+class LateHit:
+    """A match whose place is worked out when somebody asks for it: whoever only refuses does not."""
+
+    __slots__ = ("_place", "rule")
+
+    def __init__(self, rule: str, place: Callable[[], tuple[int, int]]) -> None:
+        self.rule = rule
+        self._place = place
+
+    @property
+    def start(self) -> int:
+        """Where it begins."""
+        return self._place()[0]
+
+    @property
+    def end(self) -> int:
+        """Where it ends."""
+        return self._place()[1]
+
+
+AnyHit: TypeAlias = Hit | LateHit
 
 
 def _table(rows: Iterable[tuple[str, int, int, str]]) -> Mapping[str, Rule]:

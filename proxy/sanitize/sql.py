@@ -9,12 +9,14 @@ look like there is a pattern over shapes (`sql_shapes`). Prose has words where t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
+from typing import TypeAlias
 
 from proxy.sanitize import sql_shapes as shapes
 from proxy.sanitize.reading import Reading
-from proxy.sanitize.rules import Hit
+from proxy.sanitize.rules import AnyHit, Hit, LateHit
 from proxy.sanitize.sql_tokens import Tokens
 from proxy.sanitize.sql_words import CATALOGUE
 from proxy.sanitize.wordlists import words
@@ -60,35 +62,45 @@ _SPOKEN = {  # verbs that prose has as well, and what must follow them
 _OBJECTS = {verb: frozenset(objects.split()) for verb, objects in _VERBS.items()}
 _VERB_WORDS = frozenset(_VERBS) | _ANY_OBJECT | {"shutdown", "if", "case", "do"}
 _CATALOGUE_WORDS = frozenset(part for name in CATALOGUE for part in name.replace("$", ".").split("."))
+_WHOLE_BEGINS = frozenset("TwX-anNosfv")  # of shapes
 _ENDED = re.compile(r";\s*+(?:--|#|/\*)")
-_WHERE_IT_STANDS = (  # the letters without which a pattern cannot match, and which it is
-    ("U", "sql.union", shapes.UNION),
-    ("E", "sql.subselect", shapes.SUBSELECT),
-    ("Z", "sql.time", shapes.WAIT),
-    ("W", "sql.time", shapes.WAIT),
-    ("f", "sql.function", shapes.ERROR),
-    ("K", "sql.function", shapes.CASE),
-    ("O", "sql.file", shapes.FILE),
-    ("R", "sql.boolean", shapes.ALWAYS),
-    ("f", "sql.boolean", shapes.ALWAYS),
-    ("V", "sql.boolean", shapes.ALWAYS),
-)
-_ANYWHERE = (
-    *_WHERE_IT_STANDS,
-    ("E", "sql.statement", shapes.STATEMENT),
-    ("T", "sql.statement", shapes.STATEMENT),
-)
-_BEHIND_VALUE = (("sql.boolean", shapes.STRICT), ("sql.clause", shapes.CLAUSE), ("sql.comment", shapes.CLOSED))
-_BEHIND_QUOTE = (
-    ("sql.boolean", shapes.CONDITION),
-    ("sql.clause", shapes.CLAUSE),
-    ("sql.comment", shapes.QUOTED_END),
-    ("sql.operator", shapes.OPERATOR),
-    ("sql.function", shapes.OPERAND),
-)
+_Patterns: TypeAlias = Sequence[tuple[str, re.Pattern[str]]]
+# by the letter that must be in a shape, and without which a pattern cannot match
+_WHERE_IT_STANDS: Mapping[str, _Patterns] = {
+    "U": (("sql.union", shapes.UNION),),
+    "E": (("sql.subselect", shapes.SUBSELECT),),
+    "Z": (("sql.time", shapes.WAIT),),
+    "W": (("sql.time", shapes.WAIT),),
+    "f": (("sql.function", shapes.ERROR), ("sql.boolean", shapes.ALWAYS)),
+    "K": (("sql.function", shapes.CASE),),
+    "O": (("sql.file", shapes.FILE),),
+    "R": (("sql.boolean", shapes.ALWAYS),),
+    "V": (("sql.boolean", shapes.ALWAYS),),
+}
+_ANYWHERE = {
+    **_WHERE_IT_STANDS,
+    "E": (*_WHERE_IT_STANDS["E"], ("sql.statement", shapes.STATEMENT)),
+    "T": (("sql.statement", shapes.STATEMENT),),
+}
+_LETTERS, _MORE_LETTERS = (re.compile(f"[{''.join(table)}]") for table in (_WHERE_IT_STANDS, _ANYWHERE))
+# by the letter with which a pattern begins
+_CLAUSE = (("sql.clause", shapes.CLAUSE),)
+_BEHIND_VALUE: Mapping[str, _Patterns] = {
+    "L": (("sql.boolean", shapes.STRICT),),
+    **dict.fromkeys("GVMPI", _CLAUSE),
+    **dict.fromkeys(");c", (("sql.comment", shapes.CLOSED),)),
+}
+_BEHIND_QUOTE: Mapping[str, _Patterns] = {
+    "L": (("sql.boolean", shapes.CONDITION), ("sql.operator", shapes.OPERATOR)),
+    **dict.fromkeys("oa", (("sql.operator", shapes.OPERATOR),)),
+    **dict.fromkeys("GVMPI", _CLAUSE),
+    **dict.fromkeys("lwRf(,", (("sql.function", shapes.OPERAND),)),
+    **dict.fromkeys(");", (("sql.comment", shapes.QUOTED_END), ("sql.function", shapes.OPERAND))),
+    "c": (("sql.comment", shapes.QUOTED_END),),
+}
 
 
-def find(reading: Reading) -> Iterable[Hit]:
+def find(reading: Reading) -> Sequence[AnyHit]:
     """What in a text looks injected; a rule may be told several times."""
     text, words = reading.text, reading.words
     if not words.isdisjoint(_STRONG) or text.startswith("@@") or ("if" in words and "(" in text):
@@ -112,33 +124,42 @@ def _may_begin(text: str, words: AbstractSet[str]) -> bool:
     )
 
 
-def _found(reading: Reading, *, strong: bool) -> Iterator[Hit]:
+def _found(reading: Reading, *, strong: bool) -> list[AnyHit]:
+    hits: list[AnyHit] = []
     text, lowered, words = reading.text, reading.lowered, reading.words
     long = len(text) > _LONG
     if strong and long:
-        yield from _windows(reading)
+        _windows(hits, reading)
         lowered = lowered[:_LONG]
     if strong or (";" in text and (not words.isdisjoint(_VERB_WORDS) or _ENDED.search(text, 0, _LONG) is not None)):
-        yield from _bare(Tokens(lowered), reading)
+        _bare(hits, Tokens(lowered), reading)
     elif (";" in text or _may_begin(text, words)) and _BEGINS.match(lowered) is not None:
-        yield from _bare(Tokens(lowered[:_NEAR]), reading)
+        _bare(hits, Tokens(lowered[:_NEAR]), reading)
     if reading.level > 2:
-        yield from _odd_quotes(text)
-    for at in sorted(at for at in (text.find("'"), text.find('"'), text.find("`")) if at >= 0):
+        _odd_quotes(hits, text)
+    for at in _first_quotes(text):
         if (strong or _GOES_ON.match(lowered, at + 1) is not None) and not _opens(text, at):
-            whole = strong and not long
-            yield from _quoted(Tokens(reading.lowered if whole else reading.lowered[: at + _NEAR], at + 1), at, reading)
+            read = reading.lowered if strong and not long else reading.lowered[: at + _NEAR]
+            _quoted(hits, Tokens(read, at + 1), at, reading)
+    return hits
 
 
-def _odd_quotes(text: str) -> Iterator[Hit]:
+def _first_quotes(text: str) -> list[int]:
+    """Where the first quote of each kind is, in order."""
+    places = [at for at in (text.find("'"), text.find('"'), text.find("`")) if at >= 0]
+    places.sort()
+    return places
+
+
+def _odd_quotes(hits: list[AnyHit], text: str) -> None:
     for quote in "'\"":
         if text.count(quote) % 2:
             at = text.rindex(quote)
-            yield Hit("sql.quote", at, at + 1)
+            hits.append(Hit("sql.quote", at, at + 1))
             return
 
 
-def _windows(reading: Reading) -> Iterator[Hit]:
+def _windows(hits: list[AnyHit], reading: Reading) -> None:
     """What a long text holds anywhere: around the words that matter, so that no quote before hides or makes them."""
     done, lowered = 0, reading.lowered
     for found in _WORD.finditer(lowered):
@@ -148,43 +169,57 @@ def _windows(reading: Reading) -> Iterator[Hit]:
         near = lowered[max(at - _BEFORE, 0) : at]
         begin = at - len(near) + max(near.rfind("'"), near.rfind('"'), near.rfind("`")) + 1
         done = at + _WINDOW - _OVERLAP
-        for rule, start, end in _anywhere(Tokens("?" + lowered[begin : at + _WINDOW]), reading):
-            yield Hit(rule, max(start + begin - 1, 0), end + begin - 1)
+        inside: list[AnyHit] = []
+        _anywhere(inside, Tokens("?" + lowered[begin : at + _WINDOW]), reading)
+        hits += [Hit(one.rule, max(one.start + begin - 1, 0), one.end + begin - 1) for one in inside]
 
 
-def _bare(stream: Tokens, reading: Reading) -> Iterator[Hit]:
-    prefix = shapes.PREFIX.match(stream.shape)
+def _bare(hits: list[AnyHit], stream: Tokens, reading: Reading) -> None:
+    shape = stream.shape
+    prefix = shapes.PREFIX.match(shape)
     at = prefix.end() if prefix is not None else 0
-    yield from _tails(stream, at, _BEHIND_VALUE, 0)
-    if reading.level > 1 and (found := shapes.CONDITION.match(stream.shape, at)) is not None:
-        yield _hit(stream, "sql.fragment", found.start(), found.end(), 0)
-    yield from _stacked(stream, at, 0)
-    yield from _same(stream, at, 0)
-    yield from _whole(stream)
-    yield from _anywhere(stream, reading)
+    _tails(hits, stream, at, _BEHIND_VALUE, 0)
+    if reading.level > 1 and (found := shapes.CONDITION.match(shape, at)) is not None:
+        hits.append(_hit(stream, "sql.fragment", found.start(), found.end(), 0))
+    if ";" in shape:
+        _stacked(hits, stream, at, 0)
+    if shape[:1] in _WHOLE_BEGINS:
+        _whole(hits, stream)
+    _anywhere(hits, stream, reading)
 
 
-def _quoted(stream: Tokens, start: int, reading: Reading) -> Iterator[Hit]:
-    closers = shapes.CLOSERS.match(stream.shape)
-    at = closers.end() if closers is not None else 0
-    yield from _tails(stream, at, _BEHIND_QUOTE, start)
-    if reading.level > 1 and stream.shape[at : at + 1] in ("L", "o"):
-        yield _hit(stream, "sql.fragment", at, at + 1, start)
-    yield from _stacked(stream, at, start)
-    yield from _same(stream, at, start)
-    yield from _anywhere(stream, reading)
+def _quoted(hits: list[AnyHit], stream: Tokens, start: int, reading: Reading) -> None:
+    shape = stream.shape
+    at = len(shape) - len(shape.lstrip(")}"))
+    _tails(hits, stream, at, _BEHIND_QUOTE, start)
+    if reading.level > 1 and shape[at : at + 1] in ("L", "o"):
+        hits.append(_hit(stream, "sql.fragment", at, at + 1, start))
+    if ";" in shape:
+        _stacked(hits, stream, at, start)
+    _anywhere(hits, stream, reading)
 
 
-def _same(stream: Tokens, at: int, start: int) -> Iterator[Hit]:
+def _tails(hits: list[AnyHit], stream: Tokens, at: int, table: Mapping[str, _Patterns], start: int) -> None:
+    shape = stream.shape
+    first = shape[at : at + 1]
+    for rule, pattern in table.get(first, ()):
+        found = pattern.match(shape, at)
+        if found is not None and (at or start or rule != "sql.clause" or "n" in found[0]):  # "order by phone" is prose
+            hits.append(_hit(stream, rule, found.start(), found.end(), start))
+    if first == "L" and "o" in shape:
+        _same(hits, stream, at, start)
+
+
+def _same(hits: list[AnyHit], stream: Tokens, at: int, start: int) -> None:
     """A name compared with itself: `or id=id`."""
     found = shapes.SAME.match(stream.shape, at)
     if found is not None:
         names = [stream.name(index) for index in range(at, found.end()) if stream.shape[index] in "wv"]
         if names[0] == names[-1]:
-            yield _hit(stream, "sql.boolean", found.start(), found.end(), start)
+            hits.append(_hit(stream, "sql.boolean", found.start(), found.end(), start))
 
 
-def _whole(stream: Tokens) -> Iterator[Hit]:
+def _whole(hits: list[AnyHit], stream: Tokens) -> None:
     found = shapes.WHOLE.match(stream.shape)
     if found is None and stream.shape.startswith("Tw") and stream.name(1) in ("table", "database"):
         pattern = shapes.OF_TABLES.get(_CHANGES.get(stream.name(0), ""))
@@ -192,7 +227,7 @@ def _whole(stream: Tokens) -> Iterator[Hit]:
     if found is None and (likely := shapes.LIKELY.match(stream.shape)) is not None and _is_probe(stream):
         found = likely
     if found is not None:
-        yield _hit(stream, "sql.whole", 0, found.end())
+        hits.append(_hit(stream, "sql.whole", 0, found.end()))
 
 
 def _is_probe(stream: Tokens) -> bool:
@@ -212,32 +247,33 @@ def _opens(text: str, at: int) -> bool:
     return at + 1 < len(text) and text[at + 1].isalnum()
 
 
-def _tails(stream: Tokens, at: int, table: tuple[tuple[str, re.Pattern[str]], ...], start: int) -> Iterator[Hit]:
-    for rule, pattern in table:
-        found = pattern.match(stream.shape, at)
-        if found is not None and (at or start or rule != "sql.clause" or "n" in found[0]):  # "order by phone" is prose
-            yield _hit(stream, rule, found.start(), found.end(), start)
+def _anywhere(hits: list[AnyHit], stream: Tokens, reading: Reading) -> None:
+    shape = stream.shape
+    letters, table = (_LETTERS, _WHERE_IT_STANDS) if reading.level == 1 else (_MORE_LETTERS, _ANYWHERE)
+    if letters.search(shape) is None:
+        return
+    for letter in dict.fromkeys(letters.findall(shape)):
+        for rule, pattern in table[letter]:
+            if (found := pattern.search(shape)) is not None:
+                hits.append(_hit(stream, rule, found.start(), found.end()))
+    if "E" in shape and not reading.words.isdisjoint(_CATALOGUE_WORDS):
+        _catalogue(hits, stream, shape.index("E"))
 
 
-def _anywhere(stream: Tokens, reading: Reading) -> Iterator[Hit]:
-    for letter, rule, pattern in _WHERE_IT_STANDS if reading.level == 1 else _ANYWHERE:
-        if letter in stream.shape and (found := pattern.search(stream.shape)) is not None:
-            yield _hit(stream, rule, found.start(), found.end())
-    at = stream.shape.find("E")
-    if at >= 0 and not reading.words.isdisjoint(_CATALOGUE_WORDS):
-        for index in range(at, len(stream.shape)):
-            name = stream.name(index)
-            if name.partition(".")[0] in CATALOGUE or name in CATALOGUE:
-                yield _hit(stream, "sql.catalogue", at, index + 1)
-                return
+def _catalogue(hits: list[AnyHit], stream: Tokens, at: int) -> None:
+    for index in range(at, len(stream.shape)):
+        name = stream.name(index)
+        if name.partition(".")[0] in CATALOGUE or name in CATALOGUE:
+            hits.append(_hit(stream, "sql.catalogue", at, index + 1))
+            return
 
 
-def _stacked(stream: Tokens, at: int, start: int) -> Iterator[Hit]:
+def _stacked(hits: list[AnyHit], stream: Tokens, at: int, start: int) -> None:
     """A statement behind a semicolon, where little stands before it: scripts and prose have more."""
     for index in range(at, min(at + 6, len(stream.shape))):
         found = shapes.STACK.match(stream.shape, index) if stream.shape[index] in ");" else None
         if found is not None and _is_statement(stream, stream.shape.index(";", index) + 1):
-            yield _hit(stream, "sql.stacked", index, found.end(), start)
+            hits.append(_hit(stream, "sql.stacked", index, found.end(), start))
             return
 
 
@@ -257,7 +293,11 @@ def _is_statement(stream: Tokens, at: int) -> bool:
     return verb != "shutdown" or stream.shape[at + 1 : at + 2] in ("", "c", ";") or follows == "with"
 
 
-def _hit(stream: Tokens, rule: str, first: int, end: int, start: int | None = None) -> Hit:
+def _hit(stream: Tokens, rule: str, first: int, end: int, start: int | None = None) -> LateHit:
+    return LateHit(rule, partial(_place, stream, first, end, start))
+
+
+def _place(stream: Tokens, first: int, end: int, start: int | None) -> tuple[int, int]:
     spans = stream.spans
     begin = spans[min(first, len(spans) - 1)][0] if start is None or first else start
-    return Hit(rule, begin, spans[end - 1][1] if end else begin)
+    return begin, spans[end - 1][1] if end else begin

@@ -60,6 +60,5 @@ STATEMENT = re.compile(r"E[d(a]*+[^;]{1,40}?r[w(]|\AT[wIr]|\AX[wf]")
 
 PREFIX = re.compile(r"[-+~!N(a]*+(?:n|s|v|w|)\)*+")
 SAME = re.compile(rf"L{_START}[wv]\)*+o{_START}[wv]\)*+(?:$|[c;L])")
-CLOSERS = re.compile(r"[)}]*+")
 CLOSED = re.compile(r"\)+c$|\)*+;+c$|(?<=\))c$")
 QUOTED_END = re.compile(r"\)*+;*+c$")
