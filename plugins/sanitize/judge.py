@@ -12,8 +12,9 @@ from typing import NamedTuple
 from plugins.sanitize.config import Config, Exclusion, Mode
 from plugins.sanitize.opinion import opinion
 from plugins.sanitize.values import Value
-from proxy.sanitize import FAMILIES, RULES, Finding, Rule, clean_filename, clean_text, inspect, is_plain
+from proxy.sanitize import FAMILIES, RULES, Finding, Rule, as_name, clean_filename, clean_text, examine, is_plain
 
+_OVERLONG = RULES["encoding.overlong"]
 _MANY = 64  # findings that are collected for the log; from then on only what may change the answer is looked for
 
 
@@ -21,12 +22,18 @@ class Found(NamedTuple):
     """What a rule found in a request.
 
     :ivar mode: what is to become of it: observe, block or clean.
+    :ivar finding: what the detectors say; None when the bytes of the value were enough.
     """
 
     rule: Rule
     mode: Mode
     value: Value
-    span: str
+    finding: Finding | None = None
+
+    @property
+    def span(self) -> str:
+        """What matched."""
+        return self.finding.span if self.finding is not None else ""
 
 
 class Judge:
@@ -46,21 +53,21 @@ class Judge:
         """What is found in values: everything, but when that is very much, no more than decides."""
         found: list[Found] = []
         for value in values:
-            if value.overlong or not is_plain(value.text) or (value.is_name and "$" in value.text):
+            if not is_plain(value.text) or value.overlong or (value.is_name and "$" in value.text):
                 if len(found) < _MANY:
-                    found.extend(self._judged(value, self._families))
+                    self._add(found, value, self._families)
                 elif not self._decisive or self.score(found) >= self.threshold:
                     break
                 else:
-                    found.extend(self._judged(value, self._decisive))
+                    self._add(found, value, self._decisive)
         return found
 
     def clears(self, text: str) -> bool:
         """Whether nothing is found in a text that is no name, wherever it stands."""
         return is_plain(text) or not self._findings(text, self._families)
 
-    def _findings(self, text: str, families: Collection[str], *, name: bool = False) -> tuple[Finding, ...]:
-        findings = inspect(text, paranoia=self._paranoia, families=families, name=name)
+    def _findings(self, text: str, families: Collection[str]) -> tuple[Finding, ...]:
+        findings = examine(text, self._paranoia, families)
         return findings if findings or not self._asks else tuple(opinion(text, families))
 
     def score(self, found: Iterable[Found]) -> int:
@@ -77,17 +84,20 @@ class Judge:
                     changes[one.value.text] = new
         return changes
 
-    def _judged(self, value: Value, families: Collection[str]) -> Iterable[Found]:
-        findings = self._findings(value.text, families, name=value.is_name)
-        if value.overlong and "encoding.overlong" not in {finding.rule.name for finding in findings}:
-            yield from self._one(RULES["encoding.overlong"], value, "")
+    def _add(self, found: list[Found], value: Value, families: Collection[str]) -> None:
+        findings = self._findings(as_name(value.text) if value.is_name else value.text, families)
         for finding in findings:
-            yield from self._one(finding.rule, value, finding.span)
+            rule = finding.rule
+            mode = self._modes[rule.name]
+            if mode != "off" and not (self._exclude and self._excludes(rule, value)):
+                found.append(Found(rule, mode, value, finding))
+        if value.overlong and not any(finding.rule is _OVERLONG for finding in findings):
+            mode = self._modes[_OVERLONG.name]
+            if mode != "off" and not self._excludes(_OVERLONG, value):
+                found.append(Found(_OVERLONG, mode, value))
 
-    def _one(self, rule: Rule, value: Value, span: str) -> Iterable[Found]:
-        mode = self._modes[rule.name]
-        if mode != "off" and not any(_agrees(exclusion, rule, value) for exclusion in self._exclude):
-            yield Found(rule, mode, value, span)
+    def _excludes(self, rule: Rule, value: Value) -> bool:
+        return any(_agrees(exclusion, rule, value) for exclusion in self._exclude)
 
 
 def _mode(rule: Rule, config: Config) -> Mode:

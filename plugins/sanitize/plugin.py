@@ -126,10 +126,11 @@ class Sanitize(Plugin[Config]):
         return found
 
     def _of_target(self, request: Request) -> Iterator[Value]:
-        if "path" in self._parts:
-            yield from of_path(request.path)
-        if "query" in self._parts:
-            yield from of_pairs("query", request.query)
+        path, _, query = request.target.partition("?")
+        if "path" in self._parts and not _is_plain(path):
+            yield from of_path(path)
+        if query and "query" in self._parts:
+            yield from of_pairs("query", query)
 
     def _once(self, text: str, values: Iterable[Value]) -> list[Found]:
         """Look at a field, and remember the text when it is harmless: the same ones come again and again."""

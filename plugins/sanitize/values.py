@@ -36,18 +36,17 @@ def of_path(path: str) -> Iterator[Value]:
 
 def of_pairs(where: str, text: str) -> Iterator[Value]:
     """The names and values of a query or of a form (application/x-www-form-urlencoded), by the rules of the URL
-    standard: `+` is a space.
+    standard: `+` is a space. Those that are nothing but letters and digits are left out.
 
     :param text: latin-1 reading of its bytes.
     """
     for pair in text.split("&"):
-        if pair:
-            name, _, value = pair.partition("=")
-            field, overlong = unquoted(name.replace("+", " "))
-            if not field.isalnum():
-                yield Value(where, field, field, overlong, is_name=True)
-            if value:
-                yield Value(where, field, *unquoted(value.replace("+", " ")))
+        name, _, value = pair.partition("=")
+        field, overlong = (name, False) if name.isalnum() and name.isascii() else unquoted(name.replace("+", " "))
+        if field and not field.isalnum():
+            yield Value(where, field, field, overlong, is_name=True)
+        if value and not (value.isalnum() and value.isascii()):
+            yield Value(where, field, *unquoted(value.replace("+", " ")))
 
 
 def of_cookies(text: str) -> Iterator[Value]:

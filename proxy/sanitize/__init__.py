@@ -7,7 +7,7 @@
 
 from proxy.sanitize.clean import clean_filename, clean_text, has_markup, sanitize, sanitize_html, strip_controls
 from proxy.sanitize.decode import Readings, from_bytes, readings, unquoted
-from proxy.sanitize.inspection import Finding, inspect, is_plain, is_safe, score
+from proxy.sanitize.inspection import Finding, as_name, examine, inspect, is_plain, is_safe, score
 from proxy.sanitize.rules import FAMILIES, RULES, Hit, Rule
 from proxy.sanitize.validate import validate_email, validate_filename, validate_url
 
@@ -18,8 +18,10 @@ __all__ = [
     "Hit",
     "Readings",
     "Rule",
+    "as_name",
     "clean_filename",
     "clean_text",
+    "examine",
     "from_bytes",
     "has_markup",
     "inspect",

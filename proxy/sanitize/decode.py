@@ -8,7 +8,7 @@ becomes when these are undone, round by round, up to a depth. Everything is line
 from __future__ import annotations
 
 import re
-from binascii import unhexlify
+from binascii import a2b_qp, unhexlify
 from html.entities import html5
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ _LONG = 1024  # characters
 
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
 _PERCENTS = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
+_STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})")  # a percent sign that escapes nothing
 _PERCENT_U = re.compile(r"%u([0-9A-Fa-f]{4})")
 _ENTITY = re.compile(r"&(?:#0*+([0-9]{1,7});?|#[xX]0*+([0-9A-Fa-f]{1,6});?|([A-Za-z][A-Za-z0-9]{1,30});)")
 _ESCAPE = re.compile(r"\\(?:u\{0{0,8}+([0-9A-Fa-f]{1,6})\}|[uU]([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|[nr])")
@@ -125,6 +126,8 @@ def _percent(text: str) -> tuple[str, bool]:
     if "%u" in text:
         text = _PERCENT_U.sub(lambda found: chr(int(found[1], 16)), text)
     if text.isascii():
+        if _STRAY.search(text) is None:  # quoted-printable's decoder knows the same escapes, by another mark
+            return from_bytes(a2b_qp(text.replace("=", "=3D").replace("%", "=")))
         return from_bytes(_PERCENTS.sub(_octets, text.encode()))
     return _PERCENT.sub(meant, text), long
 

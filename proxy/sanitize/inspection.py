@@ -82,9 +82,14 @@ def inspect(
     :param families: the families of rules to look for (`proxy.sanitize.FAMILIES`).
     :param name: whether it is a name rather than a value: a key of JSON, a parameter's name.
     """
-    if name and "$" in text:
-        text = f"[{text}]"  # an operator of a document database is dangerous as a key only
+    if name:
+        text = as_name(text)
     return () if is_plain(text) else examine(text, paranoia, families)
+
+
+def as_name(text: str) -> str:
+    """A name as it is to be examined: an operator of a document database is dangerous as a key only."""
+    return f"[{text}]" if "$" in text else text
 
 
 def examine(text: str, paranoia: int, families: Collection[str] = FAMILIES) -> tuple[Finding, ...]:
@@ -96,23 +101,20 @@ def examine(text: str, paranoia: int, families: Collection[str] = FAMILIES) -> t
         reading = Reading(form, paranoia)
         for find in finds:
             for hit in find(reading):
-                if hit.rule not in found:
-                    found[hit.rule] = Finding(RULES[hit.rule], form, hit)
+                name = hit.rule
+                if name not in found:
+                    found[name] = Finding(RULES[name], form, hit)
     if read.percents or read.overlong or read.deep:
         _tell_encodings(read, found)
-    if not found:
-        return ()
-    return tuple(
-        [one for one in found.values() if one.rule.level <= paranoia and _is_wanted(one.rule, families)]
-    )
+    return tuple([one for one in found.values() if _is_wanted(one.rule, paranoia, families)]) if found else ()
 
 
 def _of(families: Collection[str]) -> list[_Find]:
     return [find for of, find in _DETECTORS if not of.isdisjoint(families)]
 
 
-def _is_wanted(rule: Rule, families: Collection[str]) -> bool:
-    return families is FAMILIES or rule.family in families
+def _is_wanted(rule: Rule, paranoia: int, families: Collection[str]) -> bool:
+    return rule.level <= paranoia and (families is FAMILIES or rule.family in families)
 
 
 def score(findings: Collection[Finding]) -> int:

@@ -18,7 +18,7 @@ from proxy.sanitize import sql_shapes as shapes
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import AnyHit, Hit, LateHit
 from proxy.sanitize.sql_tokens import Tokens
-from proxy.sanitize.sql_words import CATALOGUE
+from proxy.sanitize.sql_words import CATALOGUE, KINDS
 from proxy.sanitize.wordlists import words
 
 # words without which no statement is meant, wherever they stand; `(` must follow where prose has the word as well
@@ -41,6 +41,8 @@ _BEGINS = re.compile(
 _GOES_ON = re.compile(
     r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
 )
+_VALUE = re.compile(r"([\w.@-]{0,40}+)[\s)]{0,8}+")
+_PREFIXES = words("n x b e q u& nq")  # of strings
 _WORD = re.compile(r"[a-z_][a-z0-9_]*+")
 _LONG = 1024  # characters from which on a text is not read as a whole
 _BEFORE, _WINDOW, _OVERLAP = 24, 800, 200  # characters before a word that matters, from it on, and of these seen again
@@ -103,13 +105,29 @@ _BEHIND_QUOTE: Mapping[str, _Patterns] = {
 def find(reading: Reading) -> Sequence[AnyHit]:
     """What in a text looks injected; a rule may be told several times."""
     text, words = reading.text, reading.words
-    if not words.isdisjoint(_STRONG) or text.startswith("@@") or ("if" in words and "(" in text):
-        return _found(reading, strong=True)
-    if text.endswith("()") and not words.isdisjoint(_KNOWLEDGE):
-        return _found(reading, strong=True)
-    if "'" in text or '"' in text or "`" in text or ";" in text or _may_begin(text, words):
-        return _found(reading, strong=False)
-    return ()
+    strong = not words.isdisjoint(_STRONG) or _is_strong(text, words)
+    quotes = _first_quotes(text) if "'" in text or '"' in text or "`" in text else ()
+    begins = strong or ";" in text or _may_begin(text, words)
+    if not begins and not quotes and reading.level < 3:
+        return ()
+    hits: list[AnyHit] = []
+    if begins:
+        _begun(hits, reading, quotes, strong=strong)
+    for at in quotes:
+        if (strong or _GOES_ON.match(reading.lowered, at + 1) is not None) and not _opens(text, at):
+            read = reading.lowered if strong and len(text) <= _LONG else reading.lowered[: at + _NEAR]
+            _quoted(hits, Tokens(read, at + 1), at, reading)
+    if reading.level > 2:
+        _odd_quotes(hits, text)
+    return hits
+
+
+def _is_strong(text: str, words: AbstractSet[str]) -> bool:
+    return (
+        text.startswith("@@")
+        or ("if" in words and "(" in text)
+        or (text.endswith("()") and not words.isdisjoint(_KNOWLEDGE))
+    )
 
 
 def _may_begin(text: str, words: AbstractSet[str]) -> bool:
@@ -124,24 +142,28 @@ def _may_begin(text: str, words: AbstractSet[str]) -> bool:
     )
 
 
-def _found(reading: Reading, *, strong: bool) -> list[AnyHit]:
-    hits: list[AnyHit] = []
-    text, lowered, words = reading.text, reading.lowered, reading.words
-    long = len(text) > _LONG
-    if strong and long:
+def _begun(hits: list[AnyHit], reading: Reading, quotes: Sequence[int], *, strong: bool) -> None:
+    """What the text continues when it stands behind a number or name; that is nothing when it is one open string."""
+    text, lowered = reading.text, reading.lowered
+    if strong and len(text) > _LONG:
         _windows(hits, reading)
         lowered = lowered[:_LONG]
-    if strong or (";" in text and (not words.isdisjoint(_VERB_WORDS) or _ENDED.search(text, 0, _LONG) is not None)):
+    if quotes and _is_closed(text, lowered, quotes[0]):
+        return
+    if strong or (
+        ";" in text and (not reading.words.isdisjoint(_VERB_WORDS) or _ENDED.search(text, 0, _LONG) is not None)
+    ):
         _bare(hits, Tokens(lowered), reading)
-    elif (";" in text or _may_begin(text, words)) and _BEGINS.match(lowered) is not None:
+    elif _BEGINS.match(lowered) is not None:
         _bare(hits, Tokens(lowered[:_NEAR]), reading)
-    if reading.level > 2:
-        _odd_quotes(hits, text)
-    for at in _first_quotes(text):
-        if (strong or _GOES_ON.match(lowered, at + 1) is not None) and not _opens(text, at):
-            read = reading.lowered if strong and not long else reading.lowered[: at + _NEAR]
-            _quoted(hits, Tokens(read, at + 1), at, reading)
-    return hits
+
+
+def _is_closed(text: str, lowered: str, at: int) -> bool:
+    """Whether the first quote ends a short value: then nothing can be read as what continues a number or name."""
+    value = _VALUE.fullmatch(lowered, 0, at)
+    if value is None or value[1] in KINDS:
+        return False
+    return text.count(text[at]) % 2 == 1 or (value[1] != "" and value[1] not in _PREFIXES and value[1][0] != "_")
 
 
 def _first_quotes(text: str) -> list[int]:

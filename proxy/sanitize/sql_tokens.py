@@ -47,6 +47,7 @@ _BY_START = {
     **dict.fromkeys("`[abcdefghijklmnopqrstuvwxyz_", "w"),
     "@": "v",
 }
+_known = _BY_TEXT.get
 
 
 class Tokens:
@@ -55,18 +56,17 @@ class Tokens:
     :ivar shape: one letter a token (see `sql_words`).
     """
 
+    __slots__ = ("_kinds", "_lowered", "_spans", "_start", "_texts", "_words", "shape")
+
     def __init__(self, lowered: str, start: int = 0) -> None:
         """:param lowered: the text in lower case."""
         self._lowered = lowered
         self._start = start
         self._texts: list[str] = _TOKEN.findall(lowered, start)
-        known = _BY_TEXT.get
-        self._kinds = [known(text) or _kind(text) for text in self._texts]
-        dropped = "" in self._kinds
-        if dropped:
+        self._kinds = kinds = [_known(text) or _kind(text) for text in self._texts]
+        if "" in kinds:
             self._call_across_comments()
-        self.shape = "".join(self._kinds)
-        self._even = not dropped and len(self.shape) == len(self._kinds)  # one letter for each token
+        self.shape = "".join(kinds)
         self._spans: list[tuple[int, int]] | None = None
         self._words: list[str] | None = None
 
@@ -74,18 +74,20 @@ class Tokens:
     def spans(self) -> list[tuple[int, int]]:
         """Where each began and ended, one for each letter of the shape."""
         if self._spans is None:
-            spans = [found.span() for found in _TOKEN.finditer(self._lowered, self._start)]
-            self._spans = spans if self._even else self._spread(spans)
+            self._spans = self._spread([found.span() for found in _TOKEN.finditer(self._lowered, self._start)])
         return self._spans
 
     @property
     def words(self) -> list[str]:
         """The tokens' texts, one for each letter of the shape."""
         if self._words is None:
-            self._words = self._texts if self._even else self._spread(self._texts)
+            self._words = self._spread(self._texts)
         return self._words
 
     def _spread(self, of_tokens: list[T]) -> list[T]:
+        """One for each letter: a kind may have two of them, or none."""
+        if "" not in self._kinds and len(self.shape) == len(self._kinds):
+            return of_tokens
         return [one for one, kind in zip(of_tokens, self._kinds, strict=True) for _ in kind]
 
     def name(self, index: int) -> str:
