@@ -88,7 +88,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u560a\u560d\u0085\u2028]")
 _INCLUDE_WORDS = words("xmlns xinclude include import value stylesheet variable schemalocation")
 _SIGN_WORDS = _SCRIPT_WORDS | _INCLUDE_WORDS | {"prototype", "__proto__"}
 _SIGNS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u560a\u560d\u0085\u2028${#@]|\|\||&&|<[!%]|\[\[|\.class")
-_FILTER = re.compile(r"[*|&=]|\)[()]")
+_FILTER = re.compile(r"[*()|&!]\s*+[()*|&!\x00]|=\*|(?i:\(objectclass=)")  # without which there is no filter
 _HEAD = 400  # characters in which a filter or a header field must show itself
 _INSIDE = 300  # characters of an expression that are looked at
 _OVERLAP = 24  # characters of them that are looked at again with the next one
@@ -99,13 +99,9 @@ _LOOKED_UP = 4096  # characters of look-ups that are followed
 def find(reading: Reading) -> Iterable[Hit]:
     """What in a text speaks one of these languages; a rule may be told several times."""
     text = reading.text
-    if _SIGNS.search(text) is not None or not reading.words.isdisjoint(_SIGN_WORDS) or _may_filter(text):
+    if _SIGNS.search(text) is not None or not reading.words.isdisjoint(_SIGN_WORDS):
         return _found(reading)
-    return ()
-
-
-def _may_filter(text: str) -> bool:
-    return ("(" in text or ")" in text) and _FILTER.search(text, 0, _HEAD) is not None
+    return _filters(text[:_HEAD]) if ("(" in text or ")" in text) and _FILTER.search(text, 0, _HEAD) else ()
 
 
 def _found(reading: Reading) -> Iterator[Hit]:
@@ -118,7 +114,7 @@ def _found(reading: Reading) -> Iterator[Hit]:
         yield from _search("nosql.script", _NOSQL_SCRIPT, reading.lowered)
     if _MARK.search(text) is not None:
         yield from _templates(reading)
-    if _may_filter(text):
+    if ("(" in text or ")" in text) and _FILTER.search(text, 0, _HEAD) is not None:
         yield from _filters(text[:_HEAD])
     if "<!" in text:
         yield from _search("xml.entity", _ENTITY, reading.lowered)

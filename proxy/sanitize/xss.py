@@ -8,7 +8,7 @@ stands in?), as a URL (does its scheme run code?), and as the continuation of a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 
 from proxy.sanitize.markup import CODE, WITH_VALUES, Attribute, Tag, attributes_of, names, tags
 from proxy.sanitize.reading import Reading
@@ -115,49 +115,55 @@ _REACH_MARK = re.compile(
 _MARK_WORDS = words("constructor srcdoc getscript")
 
 
-def find(reading: Reading) -> Iterable[Hit]:
+def find(reading: Reading) -> Sequence[Hit]:
     """What in a text would run in a browser; a rule may be told several times."""
-    text, words = reading.text, reading.words
-    if "<" in text or "=" in text or ":" in text or "[" in text or "\\" in text:
-        return _found(reading)
-    if words.isdisjoint(_REACH_WORDS) and words.isdisjoint(_CALLED) and words.isdisjoint(_MARKUP_WORDS):
-        return ()
-    return _found(reading)
-
-
-def _found(reading: Reading) -> Iterator[Hit]:
     text, lowered, words = reading.text, reading.lowered, reading.words
+    hits: list[Hit] = []
     runs = ":" in text and _SCHEMES_IN.search(lowered.translate(_BLANK)) is not None
     if "<" in text:
-        yield from _elements(lowered, reading.level)
-        if runs or "on" in lowered or "style" in words or "srcdoc" in words:
-            yield from _handlers(lowered, runs=runs)
-    if "<" in text or not words.isdisjoint(_MARKUP_WORDS):
-        yield from _search("xss.markup", _MARKUP, lowered)
+        _marked(hits, reading, runs=runs)
+    elif not words.isdisjoint(_MARKUP_WORDS):
+        _search(hits, "xss.markup", _MARKUP, lowered)
     if "=" in text and _SETS.search(lowered) is not None:
-        yield from _attributes(text, lowered)
+        _attributes(hits, text, lowered)
     if runs:
-        yield from _urls(reading)
-    yield from _script(reading)
+        _urls(hits, reading)
+    if not words.isdisjoint(_REACH_WORDS):
+        _search(hits, "xss.script", _REACH, lowered)
+    if "[" in text or "\\" in text or not words.isdisjoint(_MARK_WORDS):
+        _search(hits, "xss.script", _REACH_MARK, lowered)
+    if not words.isdisjoint(_CALLED):
+        _calls(hits, lowered)
+    return hits
 
 
-def _search(rule: str, pattern: re.Pattern[str], text: str) -> Iterator[Hit]:
+def _marked(hits: list[Hit], reading: Reading, *, runs: bool) -> None:
+    """What the elements of a text do."""
+    text, lowered = reading.text, reading.lowered
+    _elements(hits, lowered, reading.level)
+    if runs or "on" in lowered or "style" in reading.words or "srcdoc" in reading.words:
+        _handlers(hits, lowered, runs=runs)
+    if "<!" in text or "<?" in text or "<%" in text or "</" in text or not reading.words.isdisjoint(_MARKUP_WORDS):
+        _search(hits, "xss.markup", _MARKUP, lowered)
+
+
+def _search(hits: list[Hit], rule: str, pattern: re.Pattern[str], text: str) -> None:
     found = pattern.search(text)
     if found is not None:
-        yield Hit(rule, found.start(), found.end())
+        hits.append(Hit(rule, found.start(), found.end()))
 
 
-def _elements(lowered: str, level: int) -> Iterator[Hit]:
+def _elements(hits: list[Hit], lowered: str, level: int) -> None:
     told = {""}
     for name in names(lowered):
         rule = _ELEMENTS.get(name) or _odd(name)
         if rule not in told:
             told.add(rule)
             at = lowered.find(f"<{name}")
-            yield Hit(rule, at, (lowered.find(">", at) + 1) or len(lowered))
+            hits.append(Hit(rule, at, (lowered.find(">", at) + 1) or len(lowered)))
         if level > 2 and "xss.html" not in told:
             told.add("xss.html")
-            yield Hit("xss.html", lowered.find(f"<{name}"), len(lowered))
+            hits.append(Hit("xss.html", lowered.find(f"<{name}"), len(lowered)))
 
 
 def _odd(name: str) -> str:
@@ -168,14 +174,14 @@ def _odd(name: str) -> str:
     return _ELEMENTS.get(slash + plain, "")
 
 
-def _handlers(lowered: str, *, runs: bool) -> Iterator[Hit]:
-    told: set[str] = set()
+def _handlers(hits: list[Hit], lowered: str, *, runs: bool) -> None:
+    told = {""}
     for tag in tags(lowered, WITH_VALUES if runs else CODE):
         for attribute in tag.attributes:
             rule = _rule(attribute, tag)
-            if rule and rule not in told:
+            if rule not in told:
                 told.add(rule)
-                yield Hit(rule, tag.start, attribute.end)
+                hits.append(Hit(rule, tag.start, attribute.end))
 
 
 def _rule(attribute: Attribute, tag: Tag) -> str:
@@ -204,23 +210,23 @@ def _is_script_url(value: str) -> bool:
     ) or _DATA.match(plain) is not None
 
 
-def _attributes(text: str, lowered: str) -> Iterator[Hit]:
+def _attributes(hits: list[Hit], text: str, lowered: str) -> None:
     """What is added to the element whose attribute's value the text would be."""
-    for at in sorted(at for at in (text.find('"'), text.find("'"), text.find("`")) if at >= 0):
-        yield from _added(lowered, at + 1)
-    if not text.startswith("<"):
-        yield from _added(lowered, 0, needs_code=True)
+    for at in sorted([at for at in (text.find('"'), text.find("'"), text.find("`")) if at >= 0]):
+        _added(hits, lowered, at + 1)
+    if text[0] != "<":
+        _added(hits, lowered, 0, needs_code=True)
 
 
-def _added(lowered: str, at: int, *, needs_code: bool = False) -> Iterator[Hit]:
+def _added(hits: list[Hit], lowered: str, at: int, *, needs_code: bool = False) -> None:
     attributes, _ = attributes_of(lowered, at, CODE)
     for attribute in attributes:
         value = attribute.value
         if _KNOWN_HANDLER.fullmatch(attribute.name) and value and (not needs_code or _is_code(value)):
-            yield Hit("xss.breakout", at and at - 1, attribute.end)
+            hits.append(Hit("xss.breakout", at and at - 1, attribute.end))
             return
         if attribute.name == "style" and _STYLE.search(value):
-            yield Hit("xss.style", attribute.start, attribute.end)
+            hits.append(Hit("xss.style", attribute.start, attribute.end))
             return
 
 
@@ -228,31 +234,30 @@ def _is_code(value: str) -> bool:
     return any(mark in value for mark in "(`=;") or "javascript" in value.lower()
 
 
-def _urls(reading: Reading) -> Iterator[Hit]:
+def _urls(hits: list[Hit], reading: Reading) -> None:
     lowered = reading.lowered
     if not reading.words.isdisjoint(_SCHEMES) or _CONTROL.search(lowered) is not None:
-        yield from _search("xss.uri", _URI_IN_TEXT, lowered)
+        _search(hits, "xss.uri", _URI_IN_TEXT, lowered)
     at = lowered.find("data:")
     if at >= 0 and _DATA.match(lowered[at : at + 200].translate(_BLANK)):
         runs = at == 0 or "base64" in lowered or "<" in lowered or "script" in lowered
         if runs:
-            yield Hit("xss.uri", at, min(at + 24, len(lowered)))
+            hits.append(Hit("xss.uri", at, min(at + 24, len(lowered))))
 
 
-def _script(reading: Reading) -> Iterator[Hit]:
-    words = reading.words
-    if not words.isdisjoint(_REACH_WORDS):
-        yield from _search("xss.script", _REACH, reading.lowered)
-    if "[" in reading.text or "\\" in reading.text or not words.isdisjoint(_MARK_WORDS):
-        yield from _search("xss.script", _REACH_MARK, reading.lowered)
-    if not words.isdisjoint(_CALLED):
-        yield from _calls(reading.lowered)
-
-
-def _calls(text: str) -> Iterator[Hit]:
+def _calls(hits: list[Hit], text: str) -> None:
     """Calls of what attacks call, as functions of the window, not as methods of something else."""
     for found in _CALL.finditer(text):
-        before = _OBJECT.search(text, max(0, found.start() - 24), found.start())
-        if before is None or before[1] in _WINDOWS:
-            yield Hit("xss.script", found.start(), found.end())
-            return
+        start = found.start()
+        if _is_joined(text, start):
+            before = _OBJECT.search(text, max(0, start - 24), start)
+            if before is not None and before[1] not in _WINDOWS:
+                continue
+        hits.append(Hit("xss.script", start, found.end()))
+        return
+
+
+def _is_joined(text: str, at: int) -> bool:
+    """Whether what stands before a place may be an object, or a part of the same word."""
+    before = text[at - 1] if at else " "
+    return before in ".$_" or before.isalnum()
