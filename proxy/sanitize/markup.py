@@ -83,10 +83,14 @@ def attributes_of(text: str, at: int, wanted: re.Pattern[str]) -> tuple[list[Att
     made: list[Attribute] = []
     while (found := wanted.match(text, at)) is not None:
         at = found.end()
-        if found[1] is None:
+        name, value = found.groups()
+        if name is None:
             break
-        value = found[2] or ""
-        if value[:1] in ("'", '"', "`"):
+        if value is None:
+            value = ""
+        elif value[0] in "'\"`":
             value = value[1:].removesuffix(value[0])
-        made.append(Attribute(found[1].strip("\"'`>"), value, found.start(1), at))
+        made.append(Attribute(name.strip("\"'`>"), value, found.start(1), at))
+        if text[at : at + 1] == ">":
+            break
     return made, at

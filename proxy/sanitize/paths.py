@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
+from itertools import islice
 
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
@@ -44,9 +45,19 @@ _FILE_WORDS = words(
     " proc apache2 logs php4 php5 init conf etc www lib class"
     " root boot grub tomcat random urandom null zero bak"
 )
-_FILES_BY_WORD = {
-    word: tuple(file for file in _FILES if word in re.findall(r"[a-z_][a-z0-9_]*", file)) for word in _FILE_WORDS
-}
+
+
+def _any_of(files: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds the first of them, those in the same folder tried together."""
+    folders: dict[str, list[str]] = {}
+    for file in files:
+        folder, slash, name = file.rpartition("/")
+        folders.setdefault(folder + slash, []).append(re.escape(name))
+    return re.compile("|".join(f"{re.escape(folder)}(?:{'|'.join(names)})" for folder, names in folders.items()))
+
+
+_FILE = _any_of(_FILES)
+_MANY = 16  # mentions of files that are looked at
 _SETTINGS = re.compile(r"[\s'\"|<>;(&=]{0,3}+(?:\w{1,16}=)?+(?:file:/*+)?(?:/etc/[\w.*?-]{2}|\.env$|//[.?]/)")
 _SAME_FOLDER = re.compile(r"/(?:\./|/)++")
 _WRAPPER = re.compile(
@@ -58,33 +69,30 @@ _BEFORE = re.compile(r"^(?:[\w-]{1,16}=|[\x00-\x20'\"|<>;(&]{0,3}+(?:file:/*+)?(
 _WORDS_BEHIND = re.compile(r"[ \n]\w{2,}")
 
 
-def find(reading: Reading) -> Iterable[Hit]:
+def find(reading: Reading) -> Sequence[Hit]:
     """What in a text leads out; a rule may be told several times."""
     text = reading.text
-    if ".." in text or "\\" in text or ":" in text or "0x2e" in reading.lowered or "ssh2" in reading.words:
-        return _found(reading)
-    return () if reading.words.isdisjoint(_FILE_WORDS) else _files(reading)
-
-
-def _found(reading: Reading) -> Iterator[Hit]:
-    text = reading.text
+    known = not reading.words.isdisjoint(_FILE_WORDS)
+    if not (known or ".." in text or "\\" in text or ":" in text or "0x2e" in reading.lowered or "ssh2" in reading.words):
+        return ()
+    hits: list[Hit] = []
     if ".." in text or "\\" in text or "0x2e" in reading.lowered:
         found = _DISGUISED.search(text)
         if found is not None and not _is_dots(text, found):
-            yield Hit("path.encoded", found.start(), found.end())
-        yield from _climbs(text)
-    if not reading.words.isdisjoint(_FILE_WORDS):
-        yield from _files(reading)
-    if (
-        ":/" in text
-        or ":\\" in text
-        or "data:" in reading.lowered
-        or "zlib:" in reading.lowered
-        or "ssh2." in reading.lowered
-    ):
-        found = _WRAPPER.search(reading.lowered)
+            hits.append(Hit("path.encoded", found.start(), found.end()))
+        _climbs(hits, text)
+    if known:
+        _files(hits, reading)
+    if ":" in text or "ssh2" in reading.words:
+        _wrappers(hits, reading.lowered)
+    return hits
+
+
+def _wrappers(hits: list[Hit], lowered: str) -> None:
+    if ":/" in lowered or ":\\" in lowered or "data:" in lowered or "zlib:" in lowered or "ssh2." in lowered:
+        found = _WRAPPER.search(lowered)
         if found is not None:
-            yield Hit("path.wrapper", found.start(), found.end())
+            hits.append(Hit("path.wrapper", found.start(), found.end()))
 
 
 def climbed(text: str) -> bool:
@@ -104,55 +112,60 @@ def _is_dots(text: str, found: re.Match[str]) -> bool:
     )
 
 
-def _climbs(text: str) -> Iterator[Hit]:
-    ups = list(_UP.finditer(text))
+def _climbs(hits: list[Hit], text: str) -> None:
+    ups = [found.span() for found in _UP.finditer(text)]
     if not ups:
         if text.startswith(("/..", "\\..")) or text in ("..", "../", "..\\"):
-            yield Hit("path.relative", 0, min(len(text), 4))
+            hits.append(Hit("path.relative", 0, min(len(text), 4)))
         return
-    first, last = ups[0].start(), ups[-1].end()
-    depth = len(ups)
-    inside = first > 0 and text[first - 1] in "/\\" and text[:first].count(" ") < 3
+    first, last, depth = ups[0][0], ups[-1][1], len(ups)
+    inside = first > 0 and text[first - 1] in "/\\" and text.count(" ", 0, first) < 3
     steep = (
         depth >= 3
         or (inside and depth >= 2)
         or (first == 1 and text[0] in "/\\")
-        or ("\\" in text[first:last] and depth >= 2)
+        or (depth >= 2 and "\\" in text[first:last])
     )
-    yield Hit("path.climb" if steep else "path.relative", first, last)
-    if not steep and ("\0" in text[last:] or (text[last:] == "" and depth > 1)):
-        yield Hit("path.climb", first, len(text))
+    hits.append(Hit("path.climb" if steep else "path.relative", first, last))
+    if not steep and ("\0" in text[last:] or (depth > 1 and last == len(text))):
+        hits.append(Hit("path.climb", first, len(text)))
 
 
-def _files(reading: Reading) -> Iterator[Hit]:
-    text = reading.text
-    plain = _SAME_FOLDER.sub("/", reading.lowered.replace("\\", "/"))
+def _files(hits: list[Hit], reading: Reading) -> None:
+    """A file of the system, as the whole value or as its end; anywhere else it is only mentioned."""
+    plain = reading.lowered
+    if "\\" in plain or "//" in plain or "/./" in plain:
+        plain = _SAME_FOLDER.sub("/", plain.replace("\\", "/"))
     whole = _SETTINGS.match(plain)
-    if whole is not None and _WORDS_BEHIND.search(plain[:120]) is None:
-        yield Hit("path.file", 0, whole.end())
+    if whole is not None and _WORDS_BEHIND.search(plain, 0, 120) is None:
+        hits.append(Hit("path.file", 0, whole.end()))
         return
-    likely = {file for word in reading.words & _FILE_WORDS for file in _FILES_BY_WORD[word]}
-    file = min((file for file in likely if file in plain), key=_FILES.index, default="")
-    if not file:
-        return
-    folder = plain[: plain.index(file)]
-    begin = max(folder.rfind(" "), folder.rfind("\n"), folder.rfind("\t")) + 1
-    alone = begin == 0 or _BEFORE.match(folder[:begin]) is not None
-    way = folder[begin:]
-    rooted = (
-        not way
-        or ".." in way
-        or "/" in way
-        or "=" in way
-        or way[1:2] == ":"
-        or way == "~"
-        or way.lstrip("'\"|<>").startswith(("/", "."))
-    )
-    behind = plain[len(folder) + len(file) :]
-    goes_on = _WORDS_BEHIND.search(behind[:60]) is not None
-    sure = alone and rooted and not goes_on and _is_strong(plain, file)
-    start = min(text.find(file.partition("/")[0]) if plain != text.lower() else len(folder), len(text))
-    yield Hit("path.file" if sure else "path.mention", max(start, 0), min(max(start, 0) + len(file), len(text)))
+    mention = None
+    for found in islice(_FILE.finditer(plain), _MANY):
+        mention = mention or found
+        if _is_meant(plain, found) and _is_strong(plain, found[0]):
+            hits.append(_hit("path.file", found, plain, reading))
+            return
+    if mention is not None and reading.level > 1:
+        hits.append(_hit("path.mention", mention, plain, reading))
+
+
+def _is_meant(plain: str, found: re.Match[str]) -> bool:
+    """Whether a file is what the value is about: nothing but a way to it before, and no prose behind."""
+    at, end = found.span()
+    begin = max(plain.rfind(" ", 0, at), plain.rfind("\n", 0, at), plain.rfind("\t", 0, at)) + 1
+    if begin and _BEFORE.match(plain[:begin]) is None:
+        return False
+    way = plain[begin:at]
+    rooted = not way or ".." in way or "/" in way or "=" in way or way[1:2] == ":" or way == "~"
+    return (rooted or way.lstrip("'\"|<>").startswith(("/", "."))) and _WORDS_BEHIND.search(plain, end, end + 60) is None
+
+
+def _hit(rule: str, found: re.Match[str], plain: str, reading: Reading) -> Hit:
+    """Where a file stands in the text itself, whose slashes may be others."""
+    length = len(reading.text)
+    start = max(reading.text.find(found[0].partition("/")[0]), 0) if plain != reading.lowered else found.start()
+    return Hit(rule, min(start, length), min(start + len(found[0]), length))
 
 
 def _is_strong(plain: str, file: str) -> bool:

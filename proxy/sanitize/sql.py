@@ -35,7 +35,7 @@ _STRONG = words(
 _LINKING = words("or xor and div having order group limit like where case mod is in not regexp from")
 _BEGINS = re.compile(
     r"[^\w;|&]{0,40}+(?:[\w.@]{1,60}+(?:[^\w;|&]|/\*[^*]{0,40}\*/){0,40}+)?(?:x?or|and|div|having|order|group|limit|like"
-    r"|where|case|mod|is|in|not|regexp|from|\|\||&&|;)(?![a-z])"
+    r"|where|case|mod|is|in|not|regexp|from|\|\||&&)(?![a-z])"
     r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*)|[0-9]++\s*+(?:--|=\s*+[0-9])",
 )
 _GOES_ON = re.compile(

@@ -154,7 +154,7 @@ def _search(hits: list[Hit], rule: str, pattern: re.Pattern[str], text: str) -> 
 
 
 def _elements(hits: list[Hit], lowered: str, level: int) -> None:
-    told = {""}
+    told = {""} if level > 1 else {"", "xss.element"}
     for name in names(lowered):
         rule = _ELEMENTS.get(name) or _odd(name)
         if rule not in told:
