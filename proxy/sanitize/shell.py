@@ -9,7 +9,7 @@ like a command's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
@@ -135,51 +135,55 @@ _LINE = 300  # characters before a separator that are looked at
 _PROSE = 7  # words before a separator that make a common word behind it a part of prose
 
 
-def find(reading: Reading) -> Iterable[Hit]:
+def find(reading: Reading) -> Sequence[Hit]:
     """What in a text a shell or an interpreter would carry out; a rule may be told several times."""
     text, words = reading.text, reading.words
-    if (
-        not words.isdisjoint(_TRIGGERS)
-        or "%x" in text
-        or "@{[" in text
-        or ("(" in text and ("{" in text or "$(" in text))
-    ):
-        return _found(reading)
-    if _MAY_HIDE.search(text) is not None and (_SPLIT.search(text) is not None or "<!--" in text or "$" in text):
-        return _found(reading)
-    return ()
+    hits: list[Hit] = []
+    if words.isdisjoint(_TRIGGERS):
+        hidden = _is_hidden(text)
+        if not hidden and not ("$" in text or "%x" in text or "<!--" in text or "@{[" in text) and ("(" not in text or "{" not in text):
+            return ()
+    else:
+        hidden = not words.isdisjoint(_ALL) or _is_hidden(text)
+    if hidden:
+        _lines(hits, text)
+        _commands(hits, text, reading.level)
+    _patterns(hits, reading)
+    return hits
 
 
-def _found(reading: Reading) -> Iterator[Hit]:
+def _is_hidden(text: str) -> bool:
+    return _MAY_HIDE.search(text) is not None and _SPLIT.search(text) is not None
+
+
+def _lines(hits: list[Hit], text: str) -> None:
+    """A text that is a command from its start on."""
+    found = _FIRST.match(text)
+    first = _command(text, found[1], found.end(1)) if found is not None else None
+    if first is not None and _is_line(text, first):
+        hits.append(Hit("shell.disguise" if first[2] else "shell.command", 0, first[0]))
+
+
+def _patterns(hits: list[Hit], reading: Reading) -> None:
     text, words = reading.text, reading.words
-    if not words.isdisjoint(_ALL) or (_MAY_HIDE.search(text) is not None and _SPLIT.search(text) is not None):
-        found = _FIRST.match(text)
-        first = _command(text, found[1], found.end(1)) if found is not None else None
-        if first is not None and _is_line(text, first):
-            yield Hit("shell.disguise" if first[2] else "shell.command", 0, first[0])
-        yield from _commands(text)
-    yield from _patterns(reading)
-
-
-def _patterns(reading: Reading) -> Iterator[Hit]:
-    text, words = reading.text, reading.words
-    if "(" in text and not words.isdisjoint(_CODE_WORDS):
-        yield from _calls(reading.lowered)
+    if "(" in text:
+        if not words.isdisjoint(_CODE_WORDS):
+            _calls(hits, reading.lowered)
+        if "{" in text:
+            _search(hits, "shell.shellshock", _SHELLSHOCK, text)
     if (not words.isdisjoint(_OBJECT_WORDS) and _JOINED.search(text) is not None) or "%x" in text or "@{[" in text:
-        yield from _search("shell.code", _OBJECTS, reading.lowered)
+        _search(hits, "shell.code", _OBJECTS, reading.lowered)
     if "$" in text:
-        yield from _search("shell.disguise", _VARIABLE, text)
-    if "(" in text and "{" in text:
-        yield from _search("shell.shellshock", _SHELLSHOCK, text)
+        _search(hits, "shell.disguise", _VARIABLE, text)
     if "<!--" in text:
-        yield from _search("shell.include", _INCLUDE, reading.lowered)
+        _search(hits, "shell.include", _INCLUDE, reading.lowered)
     if not words.isdisjoint(_PIPE_WORDS):
         found = _INTERPRETER.search(reading.lowered)
         if found is not None and not _is_prose(text, found.start()):
-            yield Hit("shell.pipe", found.start(), found.end())
+            hits.append(Hit("shell.pipe", found.start(), found.end()))
 
 
-def _calls(text: str) -> Iterator[Hit]:
+def _calls(hits: list[Hit], text: str) -> None:
     """Calls of functions, not of methods of that name."""
     for found in _CODE.finditer(text):
         before = text[found.start() - 1 : found.start()]
@@ -188,18 +192,18 @@ def _calls(text: str) -> Iterator[Hit]:
             '"',
         )  # PHP joins strings by dots
         if joined or (not before.isalnum() and before not in (".", "_", ">", ":", "-")):
-            yield Hit("shell.code", found.start(), found.end())
+            hits.append(Hit("shell.code", found.start(), found.end()))
             return
 
 
-def _search(rule: str, pattern: re.Pattern[str], text: str) -> Iterator[Hit]:
+def _search(hits: list[Hit], rule: str, pattern: re.Pattern[str], text: str) -> None:
     found = pattern.search(text)
     if found is not None:
-        yield Hit(rule, found.start(), found.end())
+        hits.append(Hit(rule, found.start(), found.end()))
 
 
-def _commands(text: str) -> Iterator[Hit]:
-    told: set[str] = set()
+def _commands(hits: list[Hit], text: str, level: int) -> None:
+    told = {""} if level > 1 else {"", "shell.word"}
     left = _MOST
     for found in _BEHIND.finditer(text):
         word = found[2]
@@ -207,12 +211,10 @@ def _commands(text: str) -> Iterator[Hit]:
             continue
         left -= 1
         command = _command(text, word, found.end(2)) if left > 0 else None
-        if command is None:
-            continue
-        rule = _rule(text, found, command)
-        if rule and rule not in told:
+        rule = _rule(text, found, command) if command is not None else ""
+        if command is not None and rule not in told:
             told.add(rule)
-            yield Hit(rule, found.start(), command[0])
+            hits.append(Hit(rule, found.start(), command[0]))
 
 
 def _rule(text: str, found: re.Match[str], command: tuple[int, bool, bool, str]) -> str:
