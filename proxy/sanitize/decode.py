@@ -61,6 +61,11 @@ class Readings(NamedTuple):
     deep: bool = False
 
 
+def is_literal(text: str) -> bool:
+    """Whether a text is what it says: no round would change anything, and no plus may be a space."""
+    return _UNDONE.search(text) is None and ("+" not in text or not _is_plussed(text))
+
+
 def readings(text: str, depth: int = DEPTH) -> Readings:
     """Undo encodings, round by round. Of a long text only its first and its last form are given.
 

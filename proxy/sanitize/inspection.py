@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple, TypeAlias
 
 from proxy.sanitize import injections, paths, shell, sql, xss
-from proxy.sanitize.decode import Readings, readings
+from proxy.sanitize.decode import Readings, is_literal, readings
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import FAMILIES, RULES, AnyHit, Hit, Rule
 
@@ -96,15 +96,15 @@ def examine(text: str, paranoia: int, families: Collection[str] = FAMILIES) -> t
     """`inspect` of a text that is not plain."""
     found: dict[str, Finding] = {}
     finds: Iterable[_Find] = _ALL_OF_THEM if families is FAMILIES else _of(families)
-    read = readings(text)
-    for form in read.forms:
+    read = None if is_literal(text) else readings(text)
+    for form in (text,) if read is None else read.forms:
         reading = Reading(form, paranoia)
         for find in finds:
             for hit in find(reading):
                 name = hit.rule
                 if name not in found:
                     found[name] = Finding(RULES[name], form, hit)
-    if read.percents or read.overlong or read.deep:
+    if read is not None and (read.percents or read.overlong or read.deep):
         _tell_encodings(read, found)
     return tuple([one for one in found.values() if _is_wanted(one.rule, paranoia, families)]) if found else ()
 

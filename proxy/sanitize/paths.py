@@ -73,7 +73,9 @@ def find(reading: Reading) -> Sequence[Hit]:
     """What in a text leads out; a rule may be told several times."""
     text = reading.text
     known = not reading.words.isdisjoint(_FILE_WORDS)
-    if not (known or ".." in text or "\\" in text or ":" in text or "0x2e" in reading.lowered or "ssh2" in reading.words):
+    if not (
+        known or ".." in text or "\\" in text or ":" in text or "0x2e" in reading.lowered or "ssh2" in reading.words
+    ):
         return ()
     hits: list[Hit] = []
     if ".." in text or "\\" in text or "0x2e" in reading.lowered:
@@ -158,7 +160,9 @@ def _is_meant(plain: str, found: re.Match[str]) -> bool:
         return False
     way = plain[begin:at]
     rooted = not way or ".." in way or "/" in way or "=" in way or way[1:2] == ":" or way == "~"
-    return (rooted or way.lstrip("'\"|<>").startswith(("/", "."))) and _WORDS_BEHIND.search(plain, end, end + 60) is None
+    return (rooted or way.lstrip("'\"|<>").startswith(("/", "."))) and _WORDS_BEHIND.search(
+        plain, end, end + 60
+    ) is None
 
 
 def _hit(rule: str, found: re.Match[str], plain: str, reading: Reading) -> Hit:

@@ -117,6 +117,7 @@ _SPLIT = re.compile(
     r"|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
 )
 _JOINED = re.compile(r"\w\s?\.\s?\w|\w\s?\(|[@#$?]\w|[\[<]")
+_SPLITS = re.compile(r"['\"\\$?*{^]")
 _MAY_HIDE = re.compile(r"[;|&`\n$<{\x00%?*\\]")
 _CODE_WORDS = words(
     "system passthru shell_exec popen proc_open pcntl_exec assert create_function call_user_func"
@@ -141,7 +142,7 @@ def find(reading: Reading) -> Sequence[Hit]:
     hits: list[Hit] = []
     if words.isdisjoint(_TRIGGERS):
         hidden = _is_hidden(text)
-        if not hidden and not ("$" in text or "%x" in text or "<!--" in text or "@{[" in text) and ("(" not in text or "{" not in text):
+        if not hidden and not _is_marked(text):
             return ()
     else:
         hidden = not words.isdisjoint(_ALL) or _is_hidden(text)
@@ -153,7 +154,13 @@ def find(reading: Reading) -> Sequence[Hit]:
 
 
 def _is_hidden(text: str) -> bool:
-    return _MAY_HIDE.search(text) is not None and _SPLIT.search(text) is not None
+    """Whether a word may be spelt so that only a shell knows it."""
+    return _SPLITS.search(text) is not None and _MAY_HIDE.search(text) is not None and _SPLIT.search(text) is not None
+
+
+def _is_marked(text: str) -> bool:
+    """Whether it may be more than commands, none of whose words is known."""
+    return "$" in text or "<!--" in text or "%x" in text or "@{[" in text or ("(" in text and "{" in text)
 
 
 def _lines(hits: list[Hit], text: str) -> None:

@@ -6,12 +6,12 @@ from plugins.sanitize.values import Value, of_cookies, of_pairs, of_path
 
 
 def test_queries_are_cut_and_decoded_once() -> None:
-    assert list(of_pairs("query", "a=1%27+x&b&&c%5B%5D=%2541&=z")) == [
+    assert list(of_pairs("query", "a=1%27+x&n=7&b&&c%5B%5D=%2541&=-")) == [
         Value("query", "a", "1' x"),
         Value("query", "c[]", "c[]", is_name=True),
         Value("query", "c[]", "%41"),
         Value("query", "", "", is_name=True),
-        Value("query", "", "z"),
+        Value("query", "", "-"),
     ]
 
 
