@@ -25,6 +25,9 @@ ENGINE_COVERAGE := 95
 # B404, B603: ruff asks for a reason beside every process that is started.
 BANDIT_SKIP := B105,B311,B404,B603
 
+# Tests start hundreds of processes; where this is set, as it is in many images of Python, each compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test coverage lint style types imports security secrets workflows sizes files audit fresh bench \
 	regress soak docs schema lock image image-test dist notes sbom clean
 .DEFAULT_GOAL := help

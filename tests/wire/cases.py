@@ -8,12 +8,14 @@ that often on one connection.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 CORPUS = Path(__file__).parent / "corpus"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where there is one: the corpus is read for every worker
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def raw(written: Any) -> bytes:
     return b"".join([raw(part) for part in written])
 
 
+@cache
 def requests() -> list[RequestCase]:
     """Every case of a client's bytes."""
     return [
@@ -103,13 +106,14 @@ def requests() -> list[RequestCase]:
     ]
 
 
+@cache
 def responses() -> list[ResponseCase]:
     """Every case of an upstream's bytes."""
     return [_response(case) for case in _load(CORPUS / "responses.yaml")]
 
 
 def _load(path: Path) -> list[dict[str, Any]]:
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document = yaml.load(path.read_text(encoding="utf-8"), LOADER)
     return [{**document["defaults"], **case} for case in document["cases"]]
 
 
