@@ -60,6 +60,22 @@ class Chain:
             if getattr(type(link.plugin), name) is not base
         )
 
+    def inward_behind(self, cursor: int) -> list[tuple[int, Hook]]:
+        """`inward`, without the plugins up to `cursor`."""
+        return [place for place in self.inward if place[0] > cursor]
+
+    def attempts_behind(self, cursor: int) -> list[tuple[int, AttemptHook]]:
+        """`attempts`, without the plugins up to `cursor`."""
+        return [place for place in self.attempts if place[0] > cursor]
+
+    def outward_between(self, cursor: int, floor: int) -> list[tuple[int, Hook]]:
+        """`outward`, from the plugin outside of `cursor` to the one inside of `floor`."""
+        return [place for place in self.outward if floor < place[0] < cursor]
+
+    def complete_inside(self, floor: int) -> list[tuple[int, Callable[[Exchange], None]]]:
+        """`complete`, of the plugins inside of `floor`."""
+        return [place for place in self.complete if place[0] > floor]
+
     def __repr__(self) -> str:
         return f"<Chain {[link.id for link in self.links]}>"
 

@@ -219,9 +219,8 @@ class Engine:
     # the way in
 
     def _inward(self, x: Exchange) -> Pending:
-        for index, hook in x.plan.chain.inward:
-            if index <= x.cursor:
-                continue
+        chain = x.plan.chain
+        for index, hook in chain.inward if x.cursor < 0 else chain.inward_behind(x.cursor):
             x.cursor = index
             try:
                 answer = hook(x)
@@ -258,9 +257,8 @@ class Engine:
         return self._stamp(x)
 
     def _stamp(self, x: Exchange) -> Pending:
-        for index, hook in x.plan.chain.attempts:
-            if index <= x.cursor:
-                continue
+        chain = x.plan.chain
+        for index, hook in chain.attempts if x.cursor < 0 else chain.attempts_behind(x.cursor):
             x.cursor = index
             try:
                 waits = hook(x)
@@ -298,11 +296,9 @@ class Engine:
         return self._outward(x)
 
     def _outward(self, x: Exchange) -> Pending:
-        for index, hook in x.plan.chain.outward:
-            if index >= x.cursor:
-                continue
-            if index <= x.floor:
-                break
+        chain = x.plan.chain
+        whole = x.floor < 0 and x.cursor >= x.plan.size
+        for index, hook in chain.outward if whole else chain.outward_between(x.cursor, x.floor):
             x.cursor = index
             try:
                 answer = hook(x)
@@ -384,9 +380,7 @@ class Engine:
         x.finished = self._now()
         self.active -= 1
         plan = x.plan
-        for index, hook in plan.chain.complete:
-            if index <= x.floor:
-                break
+        for index, hook in plan.chain.complete if x.floor < 0 else plan.chain.complete_inside(x.floor):
             x.cursor = index
             try:
                 hook(x)
