@@ -30,6 +30,9 @@ _DETECTORS: tuple[tuple[frozenset[str], _Find], ...] = (
     (frozenset({"path"}), paths.find),
     (frozenset({"encoding", "header", "nosql", "template", "ldap", "xml", "lookup", "prototype"}), injections.find),
 )
+_RELATIVE = "path.relative"  # counts at every level where it is encoded, for nobody honest encodes the dots of a path
+_COUNTED = {level: {name: rule for name, rule in RULES.items() if rule.level <= level} for level in (1, 2, 3)}
+_COUNTED_DECODED = {level: {**rules, _RELATIVE: RULES[_RELATIVE]} for level, rules in _COUNTED.items()}
 _ALL_OF_THEM = tuple(find for _, find in _DETECTORS)
 
 
@@ -97,24 +100,23 @@ def examine(text: str, paranoia: int, families: Collection[str] = FAMILIES) -> t
     found: dict[str, Finding] = {}
     finds: Iterable[_Find] = _ALL_OF_THEM if families is FAMILIES else _of(families)
     read = None if is_literal(text) else readings(text)
+    counted = _COUNTED[paranoia] if read is None else _COUNTED_DECODED[paranoia]
     for form in (text,) if read is None else read.forms:
         reading = Reading(form, paranoia)
         for find in finds:
             for hit in find(reading):
                 name = hit.rule
-                if name not in found:
-                    found[name] = Finding(RULES[name], form, hit)
-    if read is not None and (read.percents or read.overlong or read.deep):
-        _tell_encodings(read, found)
-    return tuple([one for one in found.values() if _is_wanted(one.rule, paranoia, families)]) if found else ()
+                if name not in found and name in counted:
+                    found[name] = Finding(counted[name], form, hit)
+    if read is not None:
+        _tell_encodings(read, found, paranoia)
+    if families is FAMILIES:
+        return tuple(found.values())
+    return tuple([one for one in found.values() if one.rule.family in families])
 
 
 def _of(families: Collection[str]) -> list[_Find]:
     return [find for of, find in _DETECTORS if not of.isdisjoint(families)]
-
-
-def _is_wanted(rule: Rule, paranoia: int, families: Collection[str]) -> bool:
-    return rule.level <= paranoia and (families is FAMILIES or rule.family in families)
 
 
 def score(findings: Collection[Finding]) -> int:
@@ -127,15 +129,17 @@ def is_safe(text: str, *, paranoia: int = 1) -> bool:
     return not inspect(text, paranoia=paranoia)
 
 
-def _tell_encodings(read: Readings, found: dict[str, Finding]) -> None:
-    relative = found.get("path.relative")
-    if relative is not None:  # nobody honest encodes the dots of a path
+def _tell_encodings(read: Readings, found: dict[str, Finding], paranoia: int) -> None:
+    relative = found.get(_RELATIVE)
+    if relative is not None and (read.percents or read.overlong or read.deep):
         found.setdefault("path.encoded", relative._replace(rule=RULES["path.encoded"]))
+    if relative is not None and _RELATIVE not in _COUNTED[paranoia]:
+        del found[_RELATIVE]
     whole = read.forms[0]
     for rule, told in (
         ("encoding.overlong", read.overlong),
         ("encoding.deep", read.deep),
         ("encoding.double", read.percents > 1),
     ):
-        if told:
+        if told and rule in _COUNTED[paranoia]:
             found.setdefault(rule, Finding(RULES[rule], whole, Hit(rule, 0, len(whole))))

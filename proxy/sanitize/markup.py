@@ -8,10 +8,9 @@ tag that does not end is read as well, for the page that the text is put into ma
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
-_TAG = re.compile(r"<(/?[\x00-\x1f]*+[A-Za-z][^\s/>\x00-\x20]*+)")
+TAG = re.compile(r"<(/?[\x00-\x1f]*+[A-Za-z][^\s/>\x00-\x20]*+)")
 _GAP = r"[\s/\x00]*+"
 _NAME = r"(?:[^\s/>=\x00]++|=[^\s/>=\x00]*+)"
 _EQUALS = r"[\s\x00]*+=[\s\x00]*+"
@@ -39,47 +38,24 @@ class Attribute(NamedTuple):
     end: int
 
 
-class Tag(NamedTuple):
-    """A tag.
-
-    :ivar name: without a namespace's prefix.
-    :ivar attributes: those that were asked for, in order.
-    :ivar whole: whether its `>` was there.
-    """
-
-    name: str
-    attributes: tuple[Attribute, ...]
-    start: int
-    whole: bool
-
-
 def has_tag(text: str) -> bool:
     """Whether there is any tag."""
-    return _TAG.search(text) is not None
+    return TAG.search(text) is not None
 
 
 def names(text: str) -> dict[str, None]:
     """The names of all tags, each once, in order; with a slash before those of end tags. Tags in the values of
     attributes count: what shows the text may see them first."""
-    return dict.fromkeys(_TAG.findall(text))
-
-
-def tags(text: str, wanted: re.Pattern[str]) -> Iterator[Tag]:
-    """Every tag in turn that has an attribute that is wanted.
-
-    :param text: in lower case.
-    :param wanted: `CODE` for handlers, styles and documents, `WITH_VALUES` for whatever has a value too.
-    """
-    at = 0
-    while (found := _TAG.search(text, at)) is not None:
-        attributes, at = attributes_of(text, found.end(), wanted)
-        if attributes:
-            name = found[1].lstrip("/").rpartition(":")[2]
-            yield Tag(name, tuple(attributes), found.start(), text[at : at + 1] == ">")
+    return dict.fromkeys(TAG.findall(text))
 
 
 def attributes_of(text: str, at: int, wanted: re.Pattern[str]) -> tuple[list[Attribute], int]:
-    """The wanted attributes from `at` on, to `>` or the end. :returns: them, and where they ended."""
+    """The wanted attributes from `at` on, to `>` or the end.
+
+    :param text: in lower case.
+    :param wanted: `CODE` for handlers, styles and documents, `WITH_VALUES` for whatever has a value too.
+    :returns: them, and where they ended.
+    """
     made: list[Attribute] = []
     while (found := wanted.match(text, at)) is not None:
         at = found.end()

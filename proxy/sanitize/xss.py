@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from proxy.sanitize.markup import CODE, WITH_VALUES, Attribute, Tag, attributes_of, names, tags
+from proxy.sanitize.markup import CODE, TAG, WITH_VALUES, Attribute, attributes_of, names
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
 from proxy.sanitize.wordlists import words
@@ -175,21 +175,26 @@ def _odd(name: str) -> str:
 
 
 def _handlers(hits: list[Hit], lowered: str, *, runs: bool) -> None:
-    told = {""}
-    for tag in tags(lowered, WITH_VALUES if runs else CODE):
-        for attribute in tag.attributes:
-            rule = _rule(attribute, tag)
+    told, at, wanted = {""}, 0, WITH_VALUES if runs else CODE
+    while (found := TAG.search(lowered, at)) is not None:
+        attributes, at = attributes_of(lowered, found.end(), wanted)
+        for attribute in attributes:
+            rule = _rule(attribute, found[1], whole=lowered[at : at + 1] == ">")
             if rule not in told:
                 told.add(rule)
-                hits.append(Hit(rule, tag.start, attribute.end))
+                hits.append(Hit(rule, found.start(), attribute.end))
 
 
-def _rule(attribute: Attribute, tag: Tag) -> str:
-    name, value = attribute.name, attribute.value
+def _rule(attribute: Attribute, tag: str, *, whole: bool) -> str:
+    """Which rule an attribute breaks; empty for none.
+
+    :param whole: whether the `>` of its tag was there.
+    """
+    name, value, _, _ = attribute
     if (
         name.startswith("on")
-        and (value or tag.name not in ("a", "b", "p"))
-        and (_KNOWN_HANDLER.fullmatch(name) or "(" in value or "`" in value or "=" in value or not tag.whole)
+        and (value or tag.lstrip("/").rpartition(":")[2] not in ("a", "b", "p"))
+        and (_KNOWN_HANDLER.fullmatch(name) or "(" in value or "`" in value or "=" in value or not whole)
     ):
         return "xss.handler"
     if name == "srcdoc" and value:
