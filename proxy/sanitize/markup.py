@@ -11,12 +11,13 @@ import re
 from typing import NamedTuple
 
 TAG = re.compile(r"<(/?[\x00-\x1f]*+[A-Za-z][^\s/>\x00-\x20]*+)")
+TAG_WITH = re.compile(rf"{TAG.pattern}(?=[\s/\x00-\x20])")  # something behind its name
 _GAP = r"[\s/\x00]*+"
 _NAME = r"(?:[^\s/>=\x00]++|=[^\s/>=\x00]*+)"
 _EQUALS = r"[\s\x00]*+=[\s\x00]*+"
 _VALUE = r"(?:\"[^\"]*+\"?+|'[^']*+'?+|`[^`]*+`?+|[^\s>]++)"
 _CODE = r"[\"'`>]*+(?:on[a-z0-9_]{3}|style(?![^\s/>=\x00])|srcdoc(?![^\s/>=\x00]))"
-_ANY = rf"{_NAME}{_EQUALS}"
+_URL = rf"{_NAME}{_EQUALS}(?=[^:>]{{1,200}}:)"
 
 
 def _attributes(wanted: str) -> re.Pattern[str]:
@@ -25,8 +26,9 @@ def _attributes(wanted: str) -> re.Pattern[str]:
     return re.compile(rf"{skipped}(?:(?={wanted})({_NAME})(?:{_EQUALS}({_VALUE})?+)?+)?+")
 
 
+MOST = 100  # attributes of one tag that are wanted; nobody honest writes as many
 CODE = _attributes(_CODE)
-WITH_VALUES = _attributes(rf"(?:{_CODE}|{_ANY})")
+WITH_URLS = _attributes(rf"(?:{_CODE}|{_URL})")
 
 
 class Attribute(NamedTuple):
@@ -53,11 +55,11 @@ def attributes_of(text: str, at: int, wanted: re.Pattern[str]) -> tuple[list[Att
     """The wanted attributes from `at` on, to `>` or the end.
 
     :param text: in lower case.
-    :param wanted: `CODE` for handlers, styles and documents, `WITH_VALUES` for whatever has a value too.
-    :returns: them, and where they ended.
+    :param wanted: `CODE` for handlers, styles and documents, `WITH_URLS` for what may be a URL too.
+    :returns: them, at most `MOST`, and where they ended.
     """
     made: list[Attribute] = []
-    while (found := wanted.match(text, at)) is not None:
+    while len(made) < MOST and (found := wanted.match(text, at)) is not None:
         at = found.end()
         name, value = found.groups()
         if name is None:

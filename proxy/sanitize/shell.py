@@ -45,7 +45,7 @@ _TOOLS = words(
 )
 _SPOKEN_OF = _TOOLS | _WORDS
 _ALL = _NAMES | _WORDS
-_SEPARATOR = r"\|\|?|&&?|;|\n|\r|\x00|`|\$\(|<\(|>\(|\$\{IFS\}|%0[aA]|\{(?=[a-z/]+,)"
+_SEPARATOR = r"\|\|?|&&?|;|[\n\r](?![\n\r])|\x00|`|\$\(|<\(|>\(|\$\{IFS\}|%0[aA]|\{(?=[a-z/]+,)"
 _NOISE = r"(?:[\s\"'({!\\@]|\$\{?IFS\}?(?:\$9)?|\$[@*]|%0[aAdD]){0,40}+"
 _WORD = (
     r"(?:[\w./~?*\[\]:%-]|\\[^\n]|''|\"\"|'[\w/.]{1,12}'|\"[\w/.]{1,12}\"|\$[@*!9]|\$\{[@*x]\}|\$u|``|\$\(\)|\^){1,80}+"
@@ -217,7 +217,9 @@ def _commands(hits: list[Hit], text: str, level: int) -> None:
         if word.isalnum() and word.lower() not in _ALL:
             continue
         left -= 1
-        command = _command(text, word, found.end(2)) if left > 0 else None
+        if left < 0:
+            return
+        command = _command(text, word, found.end(2))
         rule = _rule(text, found, command) if command is not None else ""
         if command is not None and rule not in told:
             told.add(rule)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from proxy.sanitize.markup import CODE, TAG, WITH_VALUES, Attribute, attributes_of, names
+from proxy.sanitize.markup import CODE, MOST, TAG_WITH, WITH_URLS, Attribute, attributes_of, names
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
 from proxy.sanitize.wordlists import words
@@ -74,6 +74,7 @@ _MARKUP_WORDS = words("adw xmlns expression")
 _SCHEMES = words("javascript vbscript livescript jscript script")
 _CONTROL = re.compile(r"[\x00-\x20][script\x00-\x20]{0,12}:")
 _OBJECT = re.compile(r"([\w$]++)(?:\?\.|\.|(?<=[\w$]))$")
+_ODD_HANDLERS = 100  # attributes named like handlers that are none; nobody honest writes as many
 _WINDOWS = words("view defaultview window self top parent frames globalthis this document opener")
 _CALLED = words("alert prompt confirm msgbox")
 _REACH_WORDS = words(
@@ -175,14 +176,19 @@ def _odd(name: str) -> str:
 
 
 def _handlers(hits: list[Hit], lowered: str, *, runs: bool) -> None:
-    told, at, wanted = {""}, 0, WITH_VALUES if runs else CODE
-    while (found := TAG.search(lowered, at)) is not None:
+    told, at, left, wanted = {""}, 0, _ODD_HANDLERS, WITH_URLS if runs else CODE
+    while (found := TAG_WITH.search(lowered, at)) is not None:
         attributes, at = attributes_of(lowered, found.end(), wanted)
         for attribute in attributes:
             rule = _rule(attribute, found[1], whole=lowered[at : at + 1] == ">")
+            if not rule and attribute.name.startswith("on"):
+                left -= 1
             if rule not in told:
                 told.add(rule)
                 hits.append(Hit(rule, found.start(), attribute.end))
+        if left < 0 or len(attributes) == MOST:
+            hits.append(Hit("xss.handler", found.start(), at))
+            return
 
 
 def _rule(attribute: Attribute, tag: str, *, whole: bool) -> str:
@@ -224,7 +230,9 @@ def _attributes(hits: list[Hit], text: str, lowered: str) -> None:
 
 
 def _added(hits: list[Hit], lowered: str, at: int, *, needs_code: bool = False) -> None:
-    attributes, _ = attributes_of(lowered, at, CODE)
+    attributes, end = attributes_of(lowered, at, CODE)
+    if len(attributes) == MOST:
+        hits.append(Hit("xss.breakout", at, end))
     for attribute in attributes:
         value = attribute.value
         if _KNOWN_HANDLER.fullmatch(attribute.name) and value and (not needs_code or _is_code(value)):

@@ -89,3 +89,16 @@ def test_any_markup_is_told_at_level_3() -> None:
     assert rules("see <b>this</b>", paranoia=2) == set()
     assert rules("see <b>this</b>", paranoia=3) == {"xss.html"}
     assert rules("a < b > c", paranoia=3) == set()
+
+
+def test_more_attributes_than_anybody_writes_are_an_attack_by_themselves() -> None:
+    """Otherwise they would hide what stands behind them, or cost too much."""
+    assert "xss.handler" in rules("<a " + "onabc=1 " * 200)
+    assert "xss.handler" in rules("<a onabc=1>" * 200)
+    assert "xss.breakout" in rules('x" ' + "onabc=1 " * 200)
+    assert rules("<a onabc=1>" * 20) == set()
+
+
+@pytest.mark.parametrize("text", ["[1].map(alert)", "[1].forEach(alert)", "x.onerror=alert;throw 1", "(alert)(1)"])
+def test_functions_that_are_called_by_others(text: str) -> None:
+    assert "xss.script" in rules(text)
