@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
@@ -103,10 +104,11 @@ _OBJECT_WORDS = words(
     "os subprocess getruntime processbuilder java javax child_process mainmodule binding io kernel ognl"
     " _memberaccess context freemarker php _get _post _request _cookie _server require"
 )
-# a variable set and used, a word in escapes, and sums: what only a shell works out
-_VARIABLE = re.compile(
-    r"(?:^|[;|&\n`(\s])([A-Za-z_]\w{0,15})=[^\s;&|]{1,60}[;&|]+[^\n]{0,40}?\$\{?\1\b|(?:^|[;|&\n`(])\s{0,4}\$'(?:[^'\\]|\\.){1,60}'"
-    r"|\$\(\(\s{0,4}\d{1,9}\s{0,4}[*+-]\s{0,4}\d{1,9}\s{0,4}\)\)"
+# what only a shell works out: a variable that was set before, a word in escapes, and sums
+_USED = re.compile(r"\$\{?([A-Za-z_]\w{0,15}+)")
+_ASSIGNED = re.compile(r"[^\s;&|]{1,60}+[;&|]++")
+_WORKED_OUT = re.compile(
+    r"(?:^|[;|&\n`(])\s{0,4}\$'(?:[^'\\]|\\.){1,60}'|\$\(\(\s{0,4}\d{1,9}\s{0,4}[*+-]\s{0,4}\d{1,9}\s{0,4}\)\)"
 )
 _SHELLSHOCK = re.compile(r"\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
 _INCLUDE = re.compile(r"<!--\s*+#\s*+(?:exec|include|echo|config|set|printenv|fsize|flastmod|if)\b")
@@ -132,6 +134,7 @@ _TRIGGERS = _ALL | _CODE_WORDS | _OBJECT_WORDS | _PIPE_WORDS
 _ALL_SORTED = tuple(sorted(_ALL))
 _BY_LETTER = {letter: tuple(name for name in _ALL_SORTED if name[0] == letter) for letter in {name[0] for name in _ALL}}
 _MOST = 256  # words behind separators that are looked at closely
+_NEAR = 40  # characters between a variable and its use
 _LINE = 300  # characters before a separator that are looked at
 _PROSE = 7  # words before a separator that make a common word behind it a part of prose
 
@@ -181,13 +184,30 @@ def _patterns(hits: list[Hit], reading: Reading) -> None:
     if (not words.isdisjoint(_OBJECT_WORDS) and _JOINED.search(text) is not None) or "%x" in text or "@{[" in text:
         _search(hits, "shell.code", _OBJECTS, reading.lowered)
     if "$" in text:
-        _search(hits, "shell.disguise", _VARIABLE, text)
+        _variables(hits, text)
+        if "$'" in text or "$((" in text:
+            _search(hits, "shell.disguise", _WORKED_OUT, text)
     if "<!--" in text:
         _search(hits, "shell.include", _INCLUDE, reading.lowered)
     if not words.isdisjoint(_PIPE_WORDS):
         found = _INTERPRETER.search(reading.lowered)
         if found is not None and not _is_prose(text, found.start()):
             hits.append(Hit("shell.pipe", found.start(), found.end()))
+
+
+def _variables(hits: list[Hit], text: str) -> None:
+    """A variable that is set and then used: `a=cat;$a x`."""
+    if "=" not in text:
+        return
+    for found in islice(_USED.finditer(text), _MOST):
+        name, used = found[1], found.start()
+        at = text.rfind(f"{name}=", max(used - 2 * _NEAR, 0), used)
+        if at < 0 or (at and text[at - 1] not in ";|&\n`( \t"):
+            continue
+        value = _ASSIGNED.match(text, at + len(name) + 1, used)
+        if value is not None and used - value.end() <= _NEAR and "\n" not in text[value.end() : used]:
+            hits.append(Hit("shell.disguise", at, found.end()))
+            return
 
 
 def _calls(hits: list[Hit], text: str) -> None:
