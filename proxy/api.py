@@ -84,6 +84,7 @@ from proxy.store import (
     StoredEvent,
     StoreUnavailable,
 )
+from proxy.waiting import Later
 
 __all__ = [
     "Accepted",
@@ -131,6 +132,7 @@ __all__ = [
     "Headers",
     "Http",
     "Key",
+    "Later",
     "LevelStats",
     "Limits",
     "Link",

@@ -1,7 +1,7 @@
 """What an exchange waits for, and the one task that resumes it where it stood.
 
 The engine's steps return what must be awaited instead of awaiting it; a task is made only then, and lives until the
-exchange no longer waits.
+exchange no longer waits. A `Later` resumes its exchange by itself, and needs none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from proxy.exchange import Exchange
 from proxy.faults import Faults
 from proxy.flow import Spawn
 from proxy.message import Response
-from proxy.waiting import Failed, outcome
+from proxy.waiting import Failed, Later, outcome
 
 # What a step returns: nothing, or what must be awaited and who takes its result.
 Pending: TypeAlias = "tuple[Awaitable[Any], Callable[[Exchange, Any], Pending]] | None"
@@ -38,9 +38,21 @@ class Suspension:
         """Go on once what is pending has come, in a task; at once done when nothing is."""
         if pending is None:
             return
-        first = pending[0]
+        first, resume = pending
+        if type(first) is Later:
+            x.task = first
+            first.then(lambda result: self._came(x, first, result, resume))
+            return
         x.task = self._spawn(self._drive(x, pending))
         x.task.add_done_callback(lambda task: self._waited(x, task, first))
+
+    def _came(self, x: Exchange, later: Later[Any], result: Any, resume: Callable[[Exchange, Any], Pending]) -> None:
+        """What came later is here; where nobody waits for it any more, the exchange ends here."""
+        x.task = None
+        if later.dropped:
+            self._finish(x)
+        else:
+            self.go(x, resume(x, result))
 
     def _waited(self, x: Exchange, task: asyncio.Task[None], first: Awaitable[Any]) -> None:
         """The task is over; where it was cancelled, perhaps before its first step, the exchange ends here."""

@@ -1,10 +1,13 @@
-"""Awaiting what a hook gave, so that whatever comes of it is a value."""
+"""Awaiting what a hook gave, so that whatever comes of it is a value; and the one thing to wait for without a task."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Generator
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 # Whatever a plugin raises is its failure: also a CancelledError that comes out of a hook which does not wait, or out
 # of something that a hook waited for, while nobody has cancelled the exchange.
@@ -26,3 +29,59 @@ async def outcome(given: Any) -> Any:
         return await given if isawaitable(given) else given
     except FAILURES as error:
         return Failed(error)
+
+
+class Later(Generic[T]):
+    """What a hook gives that has to wait for a moment, and knows who will go on: an awaitable that costs no task.
+
+    A future tells its waiters a turn of the loop later; this tells the one that it has before `give` returns. To be
+    given something once.
+
+    :ivar dropped: whether nobody waits any more, since the client has left: what is given then goes nowhere.
+    """
+
+    __slots__ = ("_given", "_taker", "dropped")
+
+    def __init__(self) -> None:
+        self._given: list[T | Failed] = []  # while nobody has asked for it
+        self._taker: Callable[[T | Failed], None] | None = None
+        self.dropped = False
+
+    def give(self, result: T) -> None:
+        """Here is what the hook would have returned."""
+        self._tell(result)
+
+    def fail(self, error: BaseException) -> None:
+        """Here is what the hook would have raised."""
+        self._tell(Failed(error))
+
+    def _tell(self, result: T | Failed) -> None:
+        taker, self._taker = self._taker, None
+        if taker is not None:
+            taker(result)
+        elif not self.dropped:
+            self._given.append(result)
+
+    def then(self, taker: Callable[[T | Failed], None]) -> None:
+        """Have `taker`, of which there is one, called with what comes; at once when it is here."""
+        if self._given:
+            taker(self._given.pop())
+        else:
+            self._taker = taker
+
+    def cancel(self) -> None:
+        """Nobody waits any more: the taker is told at once that nothing will come."""
+        self.dropped = True
+        self._tell(Failed(asyncio.CancelledError()))
+
+    def __await__(self) -> Generator[Any, None, T]:
+        future: asyncio.Future[T | Failed] = asyncio.get_running_loop().create_future()
+        self.then(lambda result: None if future.done() else future.set_result(result))
+        try:
+            result = yield from future
+        except asyncio.CancelledError:
+            self.dropped = True
+            raise
+        if isinstance(result, Failed):
+            raise result.error
+        return result

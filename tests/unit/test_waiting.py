@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.waiting import Failed, outcome
+from proxy.waiting import Failed, Later, outcome
 
 
 async def gives(value: object) -> object:
@@ -34,3 +34,56 @@ async def test_what_is_raised(error: BaseException) -> None:
 async def test_what_ends_the_process_is_no_outcome() -> None:
     with pytest.raises(SystemExit):
         await outcome(fails(SystemExit()))
+
+
+async def test_later_is_given_to_who_waits_before_give_returns() -> None:
+    later: Later[int] = Later()
+    got: list[object] = []
+    later.then(got.append)
+    later.give(5)
+    assert got == [5]
+    assert not later.dropped
+
+
+async def test_what_was_given_already_is_there_at_once() -> None:
+    later: Later[int] = Later()
+    later.give(5)
+    got: list[object] = []
+    later.then(got.append)
+    assert got == [5]
+
+
+async def test_later_can_be_awaited() -> None:
+    later: Later[int] = Later()
+    asyncio.get_running_loop().call_soon(later.give, 5)
+    assert await later == 5
+    failing: Later[int] = Later()
+    failing.fail(ValueError("oh"))
+    with pytest.raises(ValueError, match="oh"):
+        await failing
+
+
+async def test_who_waits_no_more_is_told_so_and_gets_nothing() -> None:
+    later: Later[int] = Later()
+    got: list[Any] = []
+    later.then(got.append)
+    later.cancel()
+    assert later.dropped
+    assert isinstance(got.pop().error, asyncio.CancelledError)
+    later.give(5)
+    assert got == []
+
+
+async def test_a_task_that_is_cancelled_drops_what_it_waits_for() -> None:
+    later: Later[int] = Later()
+
+    async def wait() -> int:
+        return await later
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    assert later.dropped
+    later.give(5)  # which goes nowhere
