@@ -29,7 +29,8 @@ _STEADY: Mapping[str, int] = {"gzip": 9, "deflate": 9, "br": 4, "zstd": 4}
 
 _PIECE = 32768  # bytes; what comes in larger pieces comes fast, and a stream of it may be long
 
-_GZIP = 16  # added to zlib's window bits: with the wrapping of gzip
+_ZLIB: Mapping[str, int] = {"gzip": 31, "deflate": 15}  # window bits as zlib has them, of the largest window
+_FULL = 16384  # bytes of a body that needs that window
 _WINDOW = 18  # bits of the largest window of br and zstd
 _STREAM = 16  # bits of that of bodies of unknown length, which may be many and go on for long: they hold it in memory
 _SMALLEST_WINDOW = 10
@@ -103,6 +104,7 @@ class Coder:
         self.name = name
         self.level = level
         self.inline = next(size for highest, size in _INLINE[name] if level <= highest)
+        self._bits = _ZLIB.get(name, 0)
         self.piece = min(self.inline, _PIECE) if level <= _STEADY[name] else 0
 
     def whole(self, data: bytes) -> bytes:
@@ -113,6 +115,8 @@ class Coder:
 
     def apart(self, data: bytes) -> bytes:
         """A body coded at once, in any thread."""
+        if self._bits and len(data) > _FULL:
+            return zlib.compress(data, self.level, self._bits)
         encoder = self.stream(len(data))
         return encoder.encode(data) + encoder.finish()
 
@@ -127,8 +131,8 @@ class Coder:
         if self.name == "zstd":
             library = _library("zstandard")
             return _Zstd(self._context(window).compressobj(), library.COMPRESSOBJ_FLUSH_BLOCK)
-        bits = min(window, 15)
-        return _Zlib(self.level, bits + (_GZIP if self.name == "gzip" else 0), min(8, max(bits - 6, 1)))
+        less = max(15 - window, 0)
+        return _Zlib(self.level, self._bits - less, min(8, 9 - less))
 
     def _context(self, window: int) -> Any:
         library = _library("zstandard")

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from plugins.compress.coders import Coder
+from plugins.compress.turns import Turns
 from proxy.api import Filter
 
 _BLOCK = 65536  # bytes given to a thread at a time: what a client that leaves can still cost
@@ -68,17 +69,21 @@ def line_end(data: bytes) -> bool:
 class Coding:
     """How one body is coded.
 
+    :param turns: where small pieces are coded.
+    :param threads: where large ones are.
     :param size: the body's length in bytes if it is known: then nobody can be waiting for a part of it.
     :param ends_event: tells whether an event ends in a piece; None where the body is not made of events.
     """
 
-    def __init__(self, coder: Coder, size: int | None, threads: Threads, ends_event: EndsEvent | None) -> None:
+    def __init__(
+        self, coder: Coder, size: int | None, turns: Turns, threads: Threads, ends_event: EndsEvent | None
+    ) -> None:
         self._coder = coder
         self._size = size
+        self._turns = turns
         self._threads = threads
         self._ends_event = ends_event
         self._pause = _PAUSE if ends_event is None else _EVENT_PAUSE
-        self._coded = 0  # bytes coded on the loop since others had their turn
 
     async def change(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The filter itself; see `proxy.api.Filter`."""
@@ -96,15 +101,14 @@ class Coding:
         yield await self._work(0, encoder.finish)
 
     async def _work(self, size: int, work: Callable[[], bytes]) -> bytes:
-        """What the encoder makes of so many bytes more: in a thread where that is much, else here, by turns."""
+        """What the encoder makes of so many bytes more: in a thread where that is much, else here, in its turn."""
         piece = self._coder.piece
         if size > piece or not piece:
             return await self._threads.run(work)
-        self._coded += size
-        if self._coded > piece:
-            self._coded = size
-            await asyncio.sleep(0)
-        return work()
+        if self._turns.room(size):
+            return self._turns.now(work)
+        made: bytes = await self._turns.later(work)
+        return made
 
     async def _watched(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The pieces, and between them a sign that everything held back should go out now."""
@@ -138,6 +142,6 @@ async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
     return None
 
 
-def coding(coder: Coder, size: int | None, threads: Threads, ends_event: EndsEvent | None) -> Filter:
+def coding(coder: Coder, size: int | None, turns: Turns, threads: Threads, ends_event: EndsEvent | None) -> Filter:
     """A filter that codes one body; see `Coding`."""
-    return Coding(coder, size, threads, ends_event).change
+    return Coding(coder, size, turns, threads, ends_event).change

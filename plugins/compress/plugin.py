@@ -21,6 +21,7 @@ from plugins.compress.filters import Threads, coding
 from plugins.compress.heads import DIGESTS, IDENTITY, forbids, recoded, unchanged, vary
 from plugins.compress.kinds import Kind, Kinds
 from plugins.compress.tags import is_ours, tags_in, widened
+from plugins.compress.turns import Turns
 from proxy.api import (
     Answer,
     Body,
@@ -78,6 +79,7 @@ class Compress(Plugin[Config]):
     pure: ClassVar[bool] = True
 
     def __init__(self, config: Config) -> None:
+        self._turns = Turns()
         self._threads = Threads()
         super().__init__(config)
 
@@ -178,13 +180,24 @@ class Compress(Plugin[Config]):
         if request.method == "HEAD" and not response.body.data:
             return None
         body = source = response.body
-        source.on_end(lambda: _drop_digests(source))
+        if source.data is None:
+            source.on_end(lambda: _drop_digests(source))
+        else:
+            _drop_digests(source)
         if had:
             body = self._decoded(body, had)
         coder = kind.coders.get(wanted)
-        if coder is not None and not at_once and body.data is not None and coder.inline < len(body.data) <= _WHOLE:
-            return self._coded_whole(response, body, body.data, coder)
-        response.body = body if coder is None else self._encoded(body, kind, coder)
+        data = body.data
+        if coder is None:
+            response.body = body
+        elif data is None or len(data) > (coder.inline if at_once else _WHOLE):
+            response.body = self._flowing(body, kind, coder)
+        elif len(data) > coder.inline:
+            return self._apart(response, body, data, coder)
+        elif at_once or self._turns.room(len(data)):
+            response.body = _like(body, self._turns.now(partial(coder.whole, data)))
+        else:
+            return self._turns.later(partial(_code, response, body, data, coder))
         return None
 
     def _target(self, request: Request, response: Response, fields: Fields, had: tuple[str, ...]) -> str | None:
@@ -200,7 +213,7 @@ class Compress(Plugin[Config]):
             applies = wanted != IDENTITY and not self._is_small(request, response, fields)
         return wanted if applies else None
 
-    async def _coded_whole(self, response: Response, body: Body, data: bytes, coder: Coder) -> None:
+    async def _apart(self, response: Response, body: Body, data: bytes, coder: Coder) -> None:
         """A body in memory that is too much for the loop: coded in one go, its length is known too."""
         response.body = _like(body, await self._threads.run(partial(coder.apart, data)))
 
@@ -244,16 +257,17 @@ class Compress(Plugin[Config]):
                 raise blame(error, "response") from error
         return body.through(decoding(codings, self._limits, "response"))
 
-    def _encoded(self, body: Body, kind: Kind, coder: Coder) -> Body:
-        data = body.data
-        if data is not None and len(data) <= coder.inline:
-            return _like(body, coder.whole(data))
+    def _flowing(self, body: Body, kind: Kind, coder: Coder) -> Body:
         ends_event = None if kind.events is None else kind.events()
-        return body.through(coding(coder, body.size, self._threads, ends_event))
+        return body.through(coding(coder, body.size, self._turns, self._threads, ends_event))
 
 
 def _wanted(request: Request, available: tuple[str, ...]) -> str:
     return choose(request.headers.getall("accept-encoding"), available)
+
+
+def _code(response: Response, body: Body, data: bytes, coder: Coder) -> None:
+    response.body = _like(body, coder.whole(data))
 
 
 def _like(body: Body, data: bytes) -> Body:

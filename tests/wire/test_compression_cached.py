@@ -30,15 +30,21 @@ async def gateway() -> AsyncIterator[GatewayKit]:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The levels of zlib's compressors, as they are made."""
+    """The levels of zlib's compressors, as they are made, and of what it compresses in one go."""
     levels: list[int] = []
     compressobj: Callable[..., Any] = zlib.compressobj
+    compress: Callable[..., bytes] = zlib.compress
 
     def counted(level: int, *more: Any) -> Any:
         levels.append(level)
         return compressobj(level, *more)
 
+    def counted_too(data: bytes, level: int, *more: Any) -> bytes:
+        levels.append(level)
+        return compress(data, level, *more)
+
     monkeypatch.setattr(zlib, "compressobj", counted)
+    monkeypatch.setattr(zlib, "compress", counted_too)
     return levels
 
 

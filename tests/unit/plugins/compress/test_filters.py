@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from plugins.compress.coders import Coder
 from plugins.compress.filters import BlankLine, EndsEvent, Threads, coding, line_end
+from plugins.compress.turns import Turns
 from proxy.body import Body
 
 DECODE: dict[str, Callable[[bytes], bytes]] = {
@@ -44,7 +45,7 @@ class Feed:
             self.closed = True
 
     def through(self, name: str, ends_event: EndsEvent | None, size: int | None = None) -> AsyncIterator[bytes]:
-        return aiter(Body.of(self.pieces()).through(coding(Coder(name, 1), size, Threads(), ends_event)))
+        return aiter(Body.of(self.pieces()).through(coding(Coder(name, 1), size, Turns(), Threads(), ends_event)))
 
 
 def decoder(name: str) -> Callable[[bytes], bytes]:
@@ -121,7 +122,7 @@ async def test_a_failing_source_fails_the_body() -> None:
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        await Body.of(broken()).through(coding(Coder("gzip", 5), None, Threads(), None)).read(10**6)
+        await Body.of(broken()).through(coding(Coder("gzip", 5), None, Turns(), Threads(), None)).read(10**6)
 
 
 async def test_large_blocks_are_coded_in_threads_and_small_ones_are_not() -> None:
@@ -144,7 +145,7 @@ async def test_large_blocks_are_coded_in_threads_and_small_ones_are_not() -> Non
     threads = Threads()
     for size in (coder.piece, coder.piece + 1, 200_000):
         data = bytes(size)
-        made = await Body(data).through(coding(coder, size, threads, None)).read(10**6)
+        made = await Body(data).through(coding(coder, size, Turns(), threads, None)).read(10**6)
         assert gzip.decompress(made) == data
     assert seen == [
         True,
@@ -165,23 +166,48 @@ async def test_threads_are_there_again_after_a_release() -> None:
     threads.release()
 
 
-async def test_others_get_their_turn_between_small_pieces() -> None:
-    turns = 0
+class Slow(Coder):
+    """Each piece takes half a millisecond of a clock of its own."""
 
-    async def count() -> None:
-        nonlocal turns
+    now = 0.0
+
+    def stream(self, size: int | None) -> object:  # type: ignore[override]  # as much of it as is used
+        inner, coder = super().stream(size), self
+
+        class Encoder:
+            flush, finish = inner.flush, inner.finish
+
+            def encode(self, data: bytes) -> bytes:
+                coder.now += 0.0005
+                return inner.encode(data)
+
+        return Encoder()
+
+
+@pytest.mark.parametrize("streams", [1, 8])
+async def test_others_get_their_turn_between_small_pieces(streams: int) -> None:
+    coder = Slow("gzip", 5)
+    turns, gaps = Turns(lambda: coder.now), [0.0]
+
+    async def watch() -> None:
         while True:
-            turns += 1
+            before = coder.now
             await asyncio.sleep(0)
+            gaps.append(coder.now - before)
 
-    async def pieces() -> AsyncIterator[bytes]:
-        for _ in range(100):
-            yield bytes(8192)
+    async def pieces(name: int) -> AsyncIterator[bytes]:
+        for number in range(40):
+            yield b"%4d%4d" % (name, number) * 1024
 
-    counter = asyncio.create_task(count())
-    await Body.of(pieces()).through(coding(Coder("gzip", 5), 819_200, Threads(), None)).read(10**6)
-    counter.cancel()
-    assert turns >= 20
+    async def read(name: int) -> None:
+        body = Body.of(pieces(name)).through(coding(coder, 40 * 8192, turns, Threads(), None))
+        assert gzip.decompress(await body.read(10**6)) == b"".join([piece async for piece in pieces(name)])
+
+    watcher = asyncio.create_task(watch())
+    await asyncio.wait_for(asyncio.gather(*map(read, range(streams))), 50)
+    watcher.cancel()
+    assert sum(gaps) == pytest.approx(streams * 40 * 0.0005)
+    assert max(gaps) < 0.002
 
 
 @pytest.mark.parametrize(
@@ -216,6 +242,6 @@ async def test_any_bytes_in_any_pieces_come_out_as_they_went_in(parts: list[byte
     size = len(whole) if kind == "known" else None
     ends_event = BlankLine() if kind == "events" else ENDINGS[kind]
     threads = Threads()
-    made = await Body.of(pieces()).through(coding(Coder(name, 1), size, threads, ends_event)).read(10**7)
+    made = await Body.of(pieces()).through(coding(Coder(name, 1), size, Turns(), threads, ends_event)).read(10**7)
     threads.release()
     assert DECODE[name](made) == whole

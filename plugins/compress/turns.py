@@ -1,0 +1,110 @@
+"""What is coded on the event loop, a little in each of its turns.
+
+One answer takes less than a millisecond, but thirty-two that arrive together would hold the loop for twenty-five: every
+other connection would wait for them. So a turn of the loop has a budget. What comes first is coded at once; what is
+over the budget waits in line for the turns that follow, each of which has asked the system for news before. What one
+turn has coded goes out when the last of it is done, since coding sweeps the interpreter out of the processor's caches
+and what comes after it is quicker in a row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from time import thread_time
+from typing import Any, TypeAlias
+
+from proxy.api import Later
+
+BUDGET = 0.0012  # seconds of a turn after which no other work is begun; a single one takes less than one millisecond
+_AT_ONCE = BUDGET / 2  # of them, for what has just come: the rest is for those in line
+_LITTLE = 4096  # bytes: an event, say, which need not stand in line
+_FOR_LITTLE = BUDGET / 4
+
+log = logging.getLogger("passerelle.plugin.compress")
+
+Work: TypeAlias = Callable[[], Any]
+_Done: TypeAlias = "tuple[Later[Any], Any, Exception | None]"
+
+
+class Turns:
+    """The budget of one event loop, and who waits for it.
+
+    :param clock: seconds from any start, by default those for which the loop's thread has worked: what a neighbour on
+        the same core takes is no reason to code less in a turn.
+    """
+
+    def __init__(self, clock: Callable[[], float] = thread_time) -> None:
+        self._clock = clock
+        self._line: deque[tuple[Work, Later[Any]]] = deque()
+        self._spent = 0.0  # seconds in this turn and the one before it, between which the loop may not have looked up
+        self._before = 0.0  # of them, those of the one before
+        self._armed = False
+
+    def room(self, size: int) -> bool:
+        """Whether work on so many bytes may be done at once."""
+        if size <= _LITTLE and self._spent - self._before < _FOR_LITTLE:
+            return True
+        return not self._line and self._spent < _AT_ONCE
+
+    def now(self, work: Callable[[], bytes]) -> bytes:
+        """Do it at once, and count it."""
+        start = self._clock()
+        try:
+            return work()
+        finally:
+            self._spent += self._clock() - start
+            self._arm()
+
+    def later(self, work: Work) -> Later[Any]:
+        """Do it when those before it have been done; who leaves gives up the place.
+
+        :returns: gives what `work` returns, or fails by what it raises.
+        """
+        later: Later[Any] = Later()
+        self._line.append((work, later))
+        self._arm()
+        return later
+
+    def _arm(self) -> None:
+        if not self._armed:
+            self._armed = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """The loop turns: do what the budget still has room for, and begin a new one."""
+        self._armed = False
+        before, done = self._before, self._work()
+        self._before = self._spent = self._spent - before
+        for later, result, error in done:
+            _tell(later, result, error)
+        if self._spent:  # only once the loop has turned again is it known that it looked for news
+            self._arm()
+
+    def _work(self) -> list[_Done]:
+        done: list[_Done] = []
+        end = self._before + BUDGET
+        while self._line and self._spent < end:
+            work, later = self._line.popleft()
+            if later.dropped:
+                continue
+            start = self._clock()
+            try:
+                done.append((later, work(), None))
+            except Exception as error:  # it is told to who waits for it
+                done.append((later, None, error))
+            self._spent += self._clock() - start
+        return done
+
+
+def _tell(later: Later[Any], result: Any, error: Exception | None) -> None:
+    """One that cannot be told does not keep the others waiting."""
+    try:
+        if error is None:
+            later.give(result)
+        else:
+            later.fail(error)
+    except Exception as raised:
+        log.error("who waited for a coded body failed", exc_info=raised)
