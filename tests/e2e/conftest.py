@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -86,16 +86,36 @@ class Process:
 Run = Callable[..., Process]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    """Starts the command; what still runs after the test is killed."""
+@contextmanager
+def running(folder: Path) -> Iterator[Run]:
+    """Starts the command in a folder; what still runs in the end is killed."""
     with ExitStack() as stack:
 
-        def runs(*arguments: str, cwd: Path = tmp_path, env: dict[str, str] | None = None) -> Process:
+        def runs(*arguments: str, cwd: Path = folder, env: dict[str, str] | None = None) -> Process:
             process = Process(str(COMMAND), *arguments, cwd=cwd, env=env)
             stack.callback(process.kill)
             return process
 
+        yield runs
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Starts the command; what still runs after the test is killed."""
+    with running(tmp_path) as runs:
+        yield runs
+
+
+@pytest.fixture(scope="module")
+def module_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of one module's tests."""
+    return tmp_path_factory.mktemp("module")
+
+
+@pytest.fixture(scope="module")
+def run_once(module_path: Path) -> Iterator[Run]:
+    """As `run`, for what the tests of a module share: they leave it as it was, and count from what they found."""
+    with running(module_path) as runs:
         yield runs
 
 
@@ -108,10 +128,9 @@ def upstream() -> Iterator[str]:
     assert process.ended() == 0
 
 
-@pytest.fixture
-def config(tmp_path: Path, upstream: str) -> Path:
+def written(folder: Path, upstream: str) -> Path:
     """A configuration on ports of the system's choosing."""
-    file = tmp_path / "gateway.yaml"
+    file = folder / "gateway.yaml"
     file.write_text(
         "listen: http://127.0.0.1:0\nadmin: {listen: http://127.0.0.1:0}\n"
         f"upstreams: {{app: {{targets: ['{upstream}']}}}}\n"
@@ -119,3 +138,9 @@ def config(tmp_path: Path, upstream: str) -> Path:
         "  - {name: app, upstream: app}\n"
     )
     return file
+
+
+@pytest.fixture
+def config(tmp_path: Path, upstream: str) -> Path:
+    """A configuration on ports of the system's choosing."""
+    return written(tmp_path, upstream)

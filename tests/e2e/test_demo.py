@@ -14,7 +14,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-import pytest
+from tests.e2e.conftest import READY, Process
 
 Run = Callable[..., Any]
 
@@ -50,22 +50,28 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_every_request_of_the_tour_works_and_nothing_stays(run: Run, number: signal.Signals) -> None:
-    demo = run("demo")
-    url = demo.ready()
+def test_every_request_of_the_tour_works_and_nothing_stays(run: Run) -> None:
+    """Two at once, which do not get in each other's way; one is told to end as a service is, one as at a terminal."""
+    demos = {signal.SIGTERM: run("demo"), signal.SIGINT: run("demo")}
+    assert len({demo.ready() for demo in demos.values()}) == 2
+    for number, demo in demos.items():
+        takes_the_tour(demo)
+        (sample,) = children(demo.popen.pid)
+        demo.send(number)
+        assert demo.ended() == 0
+        assert not is_alive(sample)
+
+
+def takes_the_tour(demo: Process) -> None:
     demo.line("Ctrl-C ends it.")
+    (ready,) = (line for line in demo.told if line.startswith(READY))
     tour = [line for line in demo.told if line.startswith("  curl ")]
     assert len(tour) == 12
     found = dict(tried(line) for line in tour)
     assert found.pop("/fail") == 503
     assert found.pop("/api/users") in (200, 201)
     assert set(found.values()) == {200}
-    assert url in tour[0]
-    (sample,) = children(demo.popen.pid)
-    demo.send(number)
-    assert demo.ended() == 0
-    assert not is_alive(sample)
+    assert ready.removeprefix(READY) in tour[0]
 
 
 def test_the_upstream_ends_also_when_the_demo_is_killed(run: Run) -> None:
@@ -88,12 +94,6 @@ except ProcessLookupError:
     sys.exit(0)
 sys.exit(0 if select.select([fd], [], [], 15)[0] else 1)
 """
-
-
-def test_two_demos_do_not_get_in_each_other_s_way(run: Run) -> None:
-    first, second = run("demo"), run("demo")
-    urls = {first.ready(), second.ready()}
-    assert len(urls) == 2
 
 
 def test_the_file_of_the_working_directory_is_used(run: Run, tmp_path: Path) -> None:

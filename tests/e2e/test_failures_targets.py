@@ -18,7 +18,7 @@ import pytest
 from tests.e2e.peers import COMMAND, Client, Gateway, running
 
 TARGET = Path(__file__).with_name("target_app.py")
-PATIENCE = 10.0  # seconds
+PATIENCE = 30.0  # seconds
 CONFIG = """
 listen: [http://127.0.0.1:0]
 admin: {{listen: http://127.0.0.1:0}}

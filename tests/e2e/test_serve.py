@@ -8,14 +8,33 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
 
+from proxy.cli.main import main
+from tests.e2e.conftest import Process, written
+
 Run = Callable[..., Any]
+
+
+class Served(NamedTuple):
+    """A gateway that runs, and its file."""
+
+    gateway: Process
+    url: str
+    file: Path
+
+
+@pytest.fixture(scope="module")
+def served(run_once: Run, module_path: Path, upstream: str) -> Served:
+    """For those tests that do not end it."""
+    file = written(module_path, upstream)
+    gateway = run_once("serve", "-c", str(file))
+    return Served(gateway, gateway.ready(), file)
 
 
 def get(url: str) -> tuple[int, bytes]:
@@ -89,26 +108,37 @@ def test_a_second_signal_ends_it_at_once(run: Run, config: Path) -> None:
         assert not rest(sock).endswith(b"0\r\n\r\n")  # cut, and told so by the missing last chunk
 
 
-def test_other_signals_do_not_end_it(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    url = gateway.ready()
-    gateway.send(signal.SIGUSR1)
-    gateway.send(signal.SIGHUP)
-    gateway.line("is served (signal): nothing is different")
-    assert get(f"{url}/hello")[0] == 200
+def test_other_signals_do_not_end_it(served: Served) -> None:
+    served.gateway.send(signal.SIGUSR1)
+    served.gateway.send(signal.SIGHUP)
+    served.gateway.line("is served (signal): nothing is different")
+    assert get(f"{served.url}/hello")[0] == 200
 
 
-def test_a_hangup_reloads_and_a_refusal_keeps_what_was(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    url, text = gateway.ready(), config.read_text()
-    config.write_text(text.replace("body: hello", "body: changed"))
+def test_a_hangup_reloads_and_a_refusal_keeps_what_was(served: Served) -> None:
+    gateway, url, text = served.gateway, served.url, served.file.read_text()
+    served.file.write_text(text.replace("body: hello", "body: changed"))
     gateway.send(signal.SIGHUP)
     gateway.line("is served (signal): ")
     assert get(f"{url}/hello") == (200, b"changed")
-    config.write_text(text.replace("status: 200", "status: 2000"))
+    served.file.write_text(text.replace("status: 200", "status: 2000"))
     gateway.send(signal.SIGHUP)
     assert "gateway.yaml:5:" in gateway.line("the configuration is refused: ")
     assert get(f"{url}/hello") == (200, b"changed")
+    served.file.write_text(text)
+    gateway.send(signal.SIGHUP)
+    gateway.line("is served (signal): ")
+    assert get(f"{url}/hello") == (200, b"hello")
+
+
+def test_requests_side_by_side(served: Served) -> None:
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(get(f"{served.url}/users")[0])) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [200] * 20
 
 
 def test_a_watched_file_is_served_once_it_is_saved(run: Run, config: Path) -> None:
@@ -171,9 +201,11 @@ def test_a_plugin_that_does_not_start_is_told_in_words(run: Run, config: Path) -
 
 
 def test_wrong_usage_is_two(run: Run) -> None:
-    assert run("serve", "--listen", "http://127.0.0.1:0").ended() == 2
-    assert run("serve", "--to", "http://127.0.0.1:1", "--watch").ended() == 2
-    assert run("serve").ended() == 2  # no file, and none where one is looked for
+    gateway = run("serve")  # no file, and none where one is looked for
+    assert gateway.ended() == 2
+    assert len(gateway.told) == 1
+    assert main(["serve", "--listen", "http://127.0.0.1:0"]) == 2
+    assert main(["serve", "--to", "http://127.0.0.1:1", "--watch"]) == 2
 
 
 def test_an_upstream_that_is_not_there_is_a_502(run: Run) -> None:
@@ -184,14 +216,3 @@ def test_an_upstream_that_is_not_there_is_a_502(run: Run) -> None:
         get(f"{url}/")
     with failed.value as error:
         assert (error.code, error.headers["Content-Type"]) == (502, "application/problem+json")
-
-
-def test_requests_side_by_side(run: Run, config: Path) -> None:
-    url = run("serve", "-c", str(config)).ready()
-    found: list[int] = []
-    threads = [threading.Thread(target=lambda: found.append(get(f"{url}/users")[0])) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [200] * 20

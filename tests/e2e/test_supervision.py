@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -16,28 +17,44 @@ from urllib.request import urlopen
 import pytest
 
 from tests.e2e.conftest import Process
-from tests.e2e.test_workers import PLUGIN, Run, admin_request, code, get, pids, status, until, who
+from tests.e2e.test_workers import Crew, Run, admin_request, code, get, pids, status, until, who, written
 
 
 @pytest.fixture
 def config(tmp_path: Path, upstream: str) -> Path:
-    """Two workers that say who they are."""
-    (tmp_path / "who.py").write_text(PLUGIN)
-    file = tmp_path / "gateway.yaml"
-    file.write_text(
-        "listen: http://127.0.0.1:0\nadmin: {listen: http://127.0.0.1:0}\nworkers: 2\n"
-        f"upstreams: {{app: {{targets: ['{upstream}']}}}}\nplugins: [./who.py: {{word: hello}}]\n"
-        "routes: [{name: app, upstream: app}]\n"
-    )
-    return file
+    """Two workers that say who they are, in a gateway of the test's own."""
+    return written(tmp_path, upstream, 2)
+
+
+@pytest.fixture(scope="module")
+def two(run_once: Run, module_path: Path, upstream: str) -> Crew:
+    """Two workers for those tests after which there are two again."""
+    return Crew(run_once, written(module_path, upstream, 2))
+
+
+@pytest.fixture
+def crew(two: Crew) -> Iterator[Crew]:
+    """Two workers; what the test changes in their file is undone."""
+    yield two
+    two.restore()
 
 
 def gone(pid: int) -> bool:
+    """Whether a process has ended, its parent having taken note or not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return not running(pid)
+    return state == "Z"
+
+
+def running(pid: int) -> bool:
+    """What can be known of a process where there is no /proc."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return True
-    return False
+        return False
+    return True
 
 
 def children(gateway: Process) -> list[int]:
@@ -66,25 +83,61 @@ def number(config: Path, before: str, after: str) -> None:
     config.write_text(config.read_text().replace(f"word: {before}", f"word: {after}"))
 
 
-def test_a_worker_that_hangs_is_replaced(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin = gateway.admin()
-    gateway.ready()
-    victim = pids(admin)[0]
+def test_a_worker_that_hangs_is_replaced_and_a_reload_that_it_tries_survives(crew: Crew) -> None:
+    admin = crew.admin
+    victim, before = pids(admin)[0], status(admin)["reload"]
     os.kill(victim, signal.SIGSTOP)
-    assert "hangs" in gateway.line(f"(pid {victim}) ")
+    crew.change("bye")
+    crew.gateway.send(signal.SIGHUP)
+    assert "hangs" in crew.gateway.line(f"(pid {victim}) ")
     until_replaced(admin, victim)
     assert gone(victim)
+    until(lambda: len(pids(admin)) == 2 and status(admin)["reload"] != before)
+    assert status(admin)["reload"]["ok"] is True
+    assert {word for word, _ in who(crew.url)} == {"bye"}
 
 
-def test_a_pause_of_the_supervisor_is_no_fault_of_its_workers(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin, url = gateway.admin(), gateway.ready()
-    before = pids(admin)
-    gateway.send(signal.SIGSTOP)
-    assert {pid for _, pid in who(url, 20)} <= set(before), "they serve on meanwhile"
-    gateway.send(signal.SIGCONT)
-    assert pids(admin) == before
+def test_a_pause_of_the_supervisor_is_no_fault_of_its_workers(crew: Crew) -> None:
+    before = pids(crew.admin)
+    crew.gateway.send(signal.SIGSTOP)
+    assert {pid for _, pid in who(crew.url, 20)} <= set(before), "they serve on meanwhile"
+    crew.gateway.send(signal.SIGCONT)
+    assert pids(crew.admin) == before
+
+
+def test_a_file_that_is_broken_is_told_in_the_log(crew: Crew) -> None:
+    crew.file.write_text(crew.text + "nothing: here\n")
+    crew.gateway.send(signal.SIGHUP)
+    assert "nothing" in crew.gateway.line("the configuration is refused: ")
+
+
+def test_what_an_operator_asked_for_and_a_stream_of_events_outlive_every_worker(crew: Crew, upstream: str) -> None:
+    admin = crew.admin
+    place = f"{admin}/api/v1/upstreams/app/targets/{quote(upstream, safe='')}"
+    assert admin_request(f"{place}/weight", "PUT", {"weight": 7})[0] == 200
+    assert admin_request(f"{place}/drain")[0] == 200
+    with urlopen(f"{admin}/api/v1/events?type=config.*", timeout=20) as stream:
+        for victim in pids(admin):
+            os.kill(victim, signal.SIGKILL)
+            until_replaced(admin, victim)
+        (target,) = json.loads(get(f"{admin}/api/v1/upstreams"))["upstreams"][0]["targets"]
+        assert (target["state"], target["weight"]) == ("draining", 7)
+        assert "state_by_worker" not in target
+        assert [code(f"{crew.url}/x") for _ in range(10)] == [503] * 10
+        crew.gateway.send(signal.SIGHUP)
+        while b"event: config.reloaded" not in (line := stream.readline()):
+            assert line, "the stream ended"
+    assert admin_request(f"{place}/weight", "PUT", {"weight": 1})[0] == 200
+    assert admin_request(f"{place}/undrain")[0] == 200
+
+
+def test_without_a_worker_it_is_not_ready(crew: Crew) -> None:
+    for pid in children(crew.gateway):
+        os.kill(pid, signal.SIGKILL)
+    assert code(f"{crew.admin}/readyz") in (200, 503)
+    assert code(f"{crew.admin}/api/v1/status") in (200, 503)
+    until(lambda: code(f"{crew.admin}/readyz") == 200)
+    until(lambda: len(serving(crew.admin)) == 2)
 
 
 def test_a_signal_to_the_whole_group_cuts_nothing(run: Run, config: Path) -> None:
@@ -152,61 +205,3 @@ def test_a_worker_that_comes_up_during_a_reload_serves_the_new_configuration(run
         assert admin_request(f"{admin}/api/v1/config/reload")[0] == 200
         until(lambda: len(pids(admin)) == 2)
         assert {word for word, _ in who(url, 20)} == {after}
-
-
-def test_a_reload_survives_the_death_of_the_worker_that_tries_it(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin, url = gateway.admin(), gateway.ready()
-    number(config, "hello", "bye")
-    os.kill(pids(admin)[0], signal.SIGSTOP)
-    gateway.send(signal.SIGHUP)
-    until(lambda: len(pids(admin)) == 2 and status(admin)["reload"] is not None)
-    assert status(admin)["reload"]["ok"] is True
-    assert {word for word, _ in who(url)} == {"bye"}
-
-
-def test_a_file_that_is_broken_is_told_in_the_log(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    gateway.ready()
-    config.write_text(config.read_text() + "nothing: here\n")
-    gateway.send(signal.SIGHUP)
-    assert "nothing" in gateway.line("the configuration is refused: ")
-
-
-def test_what_an_operator_asked_for_outlives_a_worker(run: Run, config: Path, upstream: str) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin, url = gateway.admin(), gateway.ready()
-    place = f"{admin}/api/v1/upstreams/app/targets/{quote(upstream, safe='')}"
-    assert admin_request(f"{place}/weight", "PUT", {"weight": 7})[0] == 200
-    assert admin_request(f"{place}/drain")[0] == 200
-    for victim in pids(admin):
-        os.kill(victim, signal.SIGKILL)
-        until_replaced(admin, victim)
-    (target,) = json.loads(get(f"{admin}/api/v1/upstreams"))["upstreams"][0]["targets"]
-    assert (target["state"], target["weight"]) == ("draining", 7)
-    assert "state_by_worker" not in target
-    assert [code(f"{url}/x") for _ in range(10)] == [503] * 10
-
-
-def test_a_stream_of_events_outlives_every_worker(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin = gateway.admin()
-    gateway.ready()
-    with urlopen(f"{admin}/api/v1/events?type=config.*", timeout=20) as stream:
-        for victim in pids(admin):
-            os.kill(victim, signal.SIGKILL)
-            until_replaced(admin, victim)
-        gateway.send(signal.SIGHUP)
-        while b"event: config.reloaded" not in (line := stream.readline()):
-            assert line, "the stream ended"
-
-
-def test_without_a_worker_it_is_not_ready(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin = gateway.admin()
-    gateway.ready()
-    for pid in children(gateway):
-        os.kill(pid, signal.SIGKILL)
-    assert code(f"{admin}/readyz") in (200, 503)
-    assert code(f"{admin}/api/v1/status") in (200, 503)
-    until(lambda: code(f"{admin}/readyz") == 200)

@@ -25,7 +25,7 @@ Run = Callable[..., Any]
 
 PLUGIN = """
 import os
-from proxy.api import Answer, Exchange, Plugin, PluginConfig, Response, Services
+from proxy.api import Answer, Event, Exchange, Plugin, PluginConfig, Response, Services
 
 class Config(PluginConfig):
     word: str = "hello"
@@ -33,9 +33,14 @@ class Config(PluginConfig):
 class Who(Plugin[Config]):
     async def start(self, services: Services) -> None:
         # in one piece: several processes write to one pipe
-        services.events.subscribe("*", lambda event: os.write(1, f"told {os.getpid()} {event.type}\\n".encode()))
+        services.events.subscribe("*", self.tell)
         if self.config.word == "fail":
             raise RuntimeError("no luck")
+
+    @staticmethod
+    def tell(event: Event) -> None:
+        of = getattr(event, "pid", None) or getattr(event, "revision", "")
+        os.write(1, f"told {os.getpid()} {event.type} {of}\\n".encode())
 
     def on_request(self, exchange: Exchange) -> Answer:
         if exchange.request.path == "/who":
@@ -44,17 +49,64 @@ class Who(Plugin[Config]):
 """
 
 
-@pytest.fixture
-def config(tmp_path: Path, upstream: str) -> Path:
-    """Three workers that say who they are."""
-    (tmp_path / "who.py").write_text(PLUGIN)
-    file = tmp_path / "gateway.yaml"
+def written(folder: Path, upstream: str, workers: int) -> Path:
+    """A configuration of workers that say who they are."""
+    (folder / "who.py").write_text(PLUGIN)
+    file = folder / "gateway.yaml"
     file.write_text(
-        "listen: http://127.0.0.1:0\nadmin: {listen: http://127.0.0.1:0}\nworkers: 3\n"
+        f"listen: http://127.0.0.1:0\nadmin: {{listen: http://127.0.0.1:0}}\nworkers: {workers}\n"
         f"upstreams: {{app: {{targets: ['{upstream}']}}}}\nplugins: [./who.py: {{word: hello}}, events: {{}}]\n"
         "routes: [{name: app, upstream: app}]\n"
     )
     return file
+
+
+class Crew:
+    """A gateway of several workers, and its file."""
+
+    def __init__(self, run: Run, file: Path) -> None:
+        self.file = file
+        self.text = file.read_text()
+        self.gateway = run("serve", "-c", str(file))
+        self.admin, self.url = self.gateway.admin(), self.gateway.ready()
+
+    def change(self, word: str) -> None:
+        """Another configuration, which is not loaded yet."""
+        self.file.write_text(self.text.replace("word: hello", f"word: {word}"))
+
+    def reload(self) -> dict[str, Any]:
+        """Have the file loaded, and wait until it is told what became of it."""
+        before = status(self.admin)["reload"]
+        self.gateway.send(signal.SIGHUP)
+        until(lambda: bool(status(self.admin)["reload"] != before))
+        done: dict[str, Any] = status(self.admin)["reload"]
+        self.gateway.line(f"config.{'reloaded' if done['ok'] else 'rejected'} {done['revision']}")
+        return done
+
+    def restore(self) -> None:
+        """Serve again what was served in the beginning."""
+        if self.file.read_text() != self.text:
+            self.file.write_text(self.text)
+            assert self.reload()["ok"]
+
+
+@pytest.fixture
+def config(tmp_path: Path, upstream: str) -> Path:
+    """Two workers, in a gateway of the test's own."""
+    return written(tmp_path, upstream, 2)
+
+
+@pytest.fixture(scope="module")
+def three(run_once: Run, module_path: Path, upstream: str) -> Crew:
+    """Three workers for all tests of this module."""
+    return Crew(run_once, written(module_path, upstream, 3))
+
+
+@pytest.fixture
+def crew(three: Crew) -> Iterator[Crew]:
+    """Three workers; what the test changes in their file is undone."""
+    yield three
+    three.restore()
 
 
 def get(url: str) -> bytes:
@@ -95,41 +147,36 @@ def kept(url: str) -> Iterator[tuple[socket.socket, int]]:
         yield sock, int(sock.recv(65536).rpartition(b" ")[2])
 
 
-def test_every_worker_serves_and_is_summed_up(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin, url = gateway.admin(), gateway.ready()
-    known = pids(admin)
+def counted(admin: str, name: str) -> float:
+    """What a counter or gauge of the metrics says."""
+    found = (line.split() for line in get(f"{admin}/metrics").decode().splitlines())
+    return next((float(words[1]) for words in found if words[0] == name), 0.0)
+
+
+REQUESTS = 'passerelle_requests_total{route="app",status="200"}'
+
+
+def test_every_worker_serves_and_is_summed_up(crew: Crew) -> None:
+    known = pids(crew.admin)
     assert len(set(known)) == 3
-    assert gateway.popen.pid not in known
+    assert crew.gateway.popen.pid not in known
+    until(lambda: status(crew.admin)["connections"] == 0)
+    before = counted(crew.admin, REQUESTS)
     with ExitStack() as stack:
-        ends = {stack.enter_context(kept(url))[1] for _ in range(60)}
+        ends = {stack.enter_context(kept(crew.url))[1] for _ in range(60)}
         assert ends <= set(known)
         assert len(ends) > 1, "connections are shared out"
-        assert status(admin)["connections"] == 60
-        text = get(f"{admin}/metrics").decode()
-    assert 'passerelle_requests_total{route="app",status="200"} 60.0' in text
-    assert "passerelle_workers 3.0" in text
-    assert "passerelle_connections_limit 10002.0" in text, "a third of the limit each, rounded up"
+        assert status(crew.admin)["connections"] == 60
+        assert counted(crew.admin, REQUESTS) - before == 60
+    assert counted(crew.admin, "passerelle_workers") == 3
+    assert counted(crew.admin, "passerelle_connections_limit") == 10002, "a third of the limit each, rounded up"
 
 
-def test_what_concerns_the_server_is_told_once(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    gateway.ready()
-    if not any("system.started" in line for line in gateway.told):
-        gateway.line("system.started")
-    gateway.send(signal.SIGTERM)
-    assert gateway.ended() == 0
-    told = [line.split()[-1] for line in gateway.told if line.startswith("told")]
-    assert told.count("system.started") == 1
-    assert told.count("system.draining") == 1
-
-
-def test_a_worker_that_is_killed_takes_only_its_own_requests(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin, url = gateway.admin(), gateway.ready()
+def test_a_worker_that_is_killed_takes_only_its_own_requests(crew: Crew) -> None:
+    admin, deaths = crew.admin, counted(crew.admin, "passerelle_worker_deaths_total")
     before = pids(admin)
     with ExitStack() as stack:
-        ends = [stack.enter_context(kept(url)) for _ in range(40)]
+        ends = [stack.enter_context(kept(crew.url)) for _ in range(40)]
         victim = ends[0][1]
         began = time.monotonic()
         os.kill(victim, signal.SIGKILL)
@@ -140,50 +187,82 @@ def test_a_worker_that_is_killed_takes_only_its_own_requests(run: Run, config: P
             else:
                 sock.sendall(b"GET /who HTTP/1.1\r\nHost: a\r\n\r\n")
                 assert sock.recv(65536).endswith(b" %d" % pid)
-        assert len(who(url, 20)) >= 1, "new connections are taken by the others meanwhile"
+        assert len(who(crew.url, 20)) >= 1, "new connections are taken by the others meanwhile"
     until(lambda: len(pids(admin)) == 3)
     print(f"\na successor serves {time.monotonic() - began:.2f} s after the death")
     after = pids(admin)
     assert victim not in after
     assert len(set(before) & set(after)) == 2
-    gateway.line("system.worker_died")
-    assert "passerelle_worker_deaths_total 1.0" in get(f"{admin}/metrics").decode()
+    crew.gateway.line(f"system.worker_died {victim}")
+    assert counted(admin, "passerelle_worker_deaths_total") - deaths == 1
 
 
-def test_a_reload_reaches_every_worker(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin, url = gateway.admin(), gateway.ready()
-    before = pids(admin)
-    config.write_text(config.read_text().replace("word: hello", "word: bye"))
-    gateway.send(signal.SIGHUP)
-    gateway.line("config.reloaded")
-    assert {word for word, _ in who(url)} == {"bye"}
-    assert pids(admin) == before, "without a restart"
+def test_a_reload_reaches_every_worker(crew: Crew) -> None:
+    before = pids(crew.admin)
+    crew.change("bye")
+    assert crew.reload()["ok"] is True
+    assert {word for word, _ in who(crew.url)} == {"bye"}
+    assert pids(crew.admin) == before, "without a restart"
 
 
-def test_what_the_first_worker_refuses_no_other_sees(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin, url = gateway.admin(), gateway.ready()
-    before = pids(admin)
-    config.write_text(config.read_text().replace("word: hello", "word: fail"))
-    gateway.send(signal.SIGHUP)
-    gateway.line("config.rejected")
-    assert {word for word, _ in who(url)} == {"hello"}
+def test_what_the_first_worker_refuses_no_other_sees(crew: Crew) -> None:
+    before = pids(crew.admin)
+    crew.change("fail")
+    assert crew.reload()["ok"] is False
+    assert {word for word, _ in who(crew.url)} == {"hello"}
     os.kill(before[0], signal.SIGKILL)
-    until(lambda: len(pids(admin)) == 3 and before[0] not in pids(admin))
-    assert {word for word, _ in who(url)} == {"hello"}, "a successor serves what was accepted, not what the file says"
+    until(lambda: len(pids(crew.admin)) == 3 and before[0] not in pids(crew.admin))
+    assert {word for word, _ in who(crew.url)} == {"hello"}, "a successor serves what was accepted, not the file"
 
 
-def test_a_listener_is_added_and_removed(run: Run, config: Path) -> None:
+def test_an_operator_steers_all_of_them(crew: Crew) -> None:
+    admin = crew.admin
+    crew.change("later")
+    code, told = admin_request(f"{admin}/api/v1/config/reload")
+    assert (code, told["ok"], told["cause"]) == (200, True, "admin")
+    assert {word for word, _ in who(crew.url)} == {"later"}
+    crew.change("fail")
+    code, told = admin_request(f"{admin}/api/v1/config/reload")
+    assert (code, told["ok"]) == (409, False)
+    assert "no luck" in told["problems"][0]["message"]
+    assert status(admin)["reload"]["ok"] is False
+    for level in ("debug", "info"):
+        code, told = admin_request(f"{admin}/api/v1/log-levels/passerelle", "PUT", {"level": level})
+        assert (code, told["levels"]["passerelle"]) == (200, level)
+    assert admin_request(f"{admin}/api/v1/log-levels/nobody", "PUT", {"level": "debug"})[0] == 404
+    assert admin_request(f"{admin}/api/v1/no/such/thing")[0] == 404
+    assert admin_request(f"{admin}/api/v1/routes", "DELETE")[0] == 405
+    assert json.loads(get(f"{admin}/api/v1/routes"))["routes"][0]["name"] == "app"
+
+
+def test_events_of_every_worker_in_one_stream(crew: Crew) -> None:
+    with urlopen(f"{crew.admin}/api/v1/events?type=request.completed", timeout=20) as stream:
+        with ExitStack() as stack:
+            ends = [stack.enter_context(kept(crew.url))[1] for _ in range(30)]
+            assert len(set(ends)) > 1
+        seen = 0
+        while seen < 30:
+            line = stream.readline()
+            assert line, "the stream ended"
+            seen += line.startswith(b"data:")
+
+
+def test_a_listener_is_added_and_removed_and_the_processes_know_each_others_marks(run: Run, config: Path) -> None:
     gateway = run("serve", "-c", str(config))
-    gateway.admin()
-    gateway.ready()
+    admin, first = gateway.admin(), gateway.ready()
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    config.write_text(config.read_text().replace("listen: http://127.0.0.1:0\n", f"listen: http://127.0.0.1:{port}\n"))
+    text = config.read_text().replace("listen: http://127.0.0.1:0\n", f"listen: http://127.0.0.1:{port}\n", 1)
+    config.write_text(text)
     gateway.send(signal.SIGHUP)
     gateway.line("config.reloaded")
     assert who(f"http://127.0.0.1:{port}", 5)
+    until(lambda: _gone(first))
+    # it forwards to itself: whichever worker takes the second request knows that it went in a circle
+    config.write_text(re.sub(r"targets: \['[^']*'\]", f"targets: ['http://127.0.0.1:{port}'], retry: false", text))
+    assert admin_request(f"{admin}/api/v1/config/reload")[0] == 200
+    assert [code(f"http://127.0.0.1:{port}/x") for _ in range(10)] == [508] * 10
+    assert len(pids(admin)) == 2
 
 
 def test_an_address_that_is_taken_refuses_the_start(run: Run, config: Path) -> None:
@@ -204,10 +283,12 @@ def test_a_configuration_that_does_not_start_is_told_in_words(run: Run, config: 
     assert "does not start: RuntimeError: no luck" in gateway.told[-1]
 
 
-def test_requests_under_way_are_finished_before_it_ends(run: Run, config: Path) -> None:
+def test_requests_under_way_are_finished_before_it_ends_and_the_end_is_told_once(run: Run, config: Path) -> None:
     gateway = run("serve", "-c", str(config))
     gateway.admin()
     parts = urlsplit(gateway.ready())
+    if not any("system.started" in line for line in gateway.told):
+        gateway.line("system.started")
     with ExitStack() as stack:
         socks = [stack.enter_context(socket.create_connection((parts.hostname, parts.port), 20)) for _ in range(6)]
         for sock in socks:
@@ -220,6 +301,9 @@ def test_requests_under_way_are_finished_before_it_ends(run: Run, config: Path) 
                 found += piece
             assert b'"tick": 2' in found
     assert gateway.ended() == 0
+    told = [line.split()[2] for line in gateway.told if line.startswith("told")]
+    assert told.count("system.started") == 1
+    assert told.count("system.draining") == 1
 
 
 def test_workers_end_when_their_supervisor_is_killed(run: Run, config: Path) -> None:
@@ -248,40 +332,6 @@ def admin_request(url: str, method: str = "POST", body: object = None) -> tuple[
     except HTTPError as error:
         with error:
             return error.code, json.loads(error.read())
-
-
-def test_an_operator_steers_all_of_them(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin, url = gateway.admin(), gateway.ready()
-    config.write_text(config.read_text().replace("word: hello", "word: bye"))
-    code, told = admin_request(f"{admin}/api/v1/config/reload")
-    assert (code, told["ok"], told["cause"]) == (200, True, "admin")
-    assert {word for word, _ in who(url)} == {"bye"}
-    config.write_text(config.read_text().replace("word: bye", "word: fail"))
-    code, told = admin_request(f"{admin}/api/v1/config/reload")
-    assert (code, told["ok"]) == (409, False)
-    assert "no luck" in told["problems"][0]["message"]
-    assert status(admin)["reload"]["ok"] is False
-    code, told = admin_request(f"{admin}/api/v1/log-levels/passerelle", "PUT", {"level": "debug"})
-    assert (code, told["levels"]["passerelle"]) == (200, "debug")
-    assert admin_request(f"{admin}/api/v1/log-levels/nobody", "PUT", {"level": "debug"})[0] == 404
-    assert admin_request(f"{admin}/api/v1/no/such/thing")[0] == 404
-    assert admin_request(f"{admin}/api/v1/routes", "DELETE")[0] == 405
-    assert json.loads(get(f"{admin}/api/v1/routes"))["routes"][0]["name"] == "app"
-
-
-def test_events_of_every_worker_in_one_stream(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin, url = gateway.admin(), gateway.ready()
-    with urlopen(f"{admin}/api/v1/events?type=request.completed", timeout=20) as stream:
-        with ExitStack() as stack:
-            ends = [stack.enter_context(kept(url))[1] for _ in range(30)]
-            assert len(set(ends)) > 1
-        seen = 0
-        while seen < 30:
-            line = stream.readline()
-            assert line, "the stream ended"
-            seen += line.startswith(b"data:")
 
 
 class Patient:
@@ -346,17 +396,3 @@ def code(url: str) -> int:
     except HTTPError as error:
         error.close()
         return error.code
-
-
-def test_the_processes_of_a_server_know_each_others_marks(run: Run, config: Path) -> None:
-    gateway = run("serve", "-c", str(config))
-    admin, url = gateway.admin(), gateway.ready()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    # it forwards to itself: whichever worker takes the second request knows that it went in a circle
-    text = config.read_text().replace("listen: http://127.0.0.1:0\n", f"listen: http://127.0.0.1:{port}\n", 1)
-    config.write_text(re.sub(r"targets: \['[^']*'\]", f"targets: ['http://127.0.0.1:{port}'], retry: false", text))
-    gateway.send(signal.SIGHUP)
-    gateway.line("config.reloaded")
-    assert [code(f"http://127.0.0.1:{port}/x") for _ in range(10)] == [508] * 10
-    assert len(pids(admin)) == 3, url
