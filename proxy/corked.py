@@ -127,9 +127,10 @@ class Corked(asyncio.Transport):
         self._inner.write_eof()
 
     def close(self) -> None:
-        """End behind what is held."""
+        """End behind what is held. Once: asyncio's TLS transport cannot be aborted after a second `close`."""
         self.flush()
-        self._inner.close()
+        if not self._ended():
+            self._inner.close()
 
     def abort(self) -> None:
         """End now; what is held is lost."""

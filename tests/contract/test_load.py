@@ -18,6 +18,17 @@ from proxy.testing.client import request_bytes
 
 CLIENTS = 1000
 
+# As it is by default, but patient: all of this shares one thread, which other work may slow down by a lot.
+PATIENT = """
+upstreams:
+  app:
+    targets: ["${UPSTREAM}"]
+    timeouts: {connect: 50s, first_byte: 50s}
+    pool: {queue_timeout: 50s}
+plugins: %s
+routes: [{name: all, upstream: app}]
+"""
+
 
 class Waits(Plugin[PluginConfig]):
     """Waits in every hook."""
@@ -49,10 +60,13 @@ async def ask(kit: GatewayKit, number: int) -> bytes:
 
 
 @pytest.mark.parametrize("plugins", [(), (Waits,)], ids=["bare", "waits"])
-async def test_a_thousand_clients_are_all_answered_and_nothing_is_left(plugins: tuple[type[Waits], ...]) -> None:
+async def test_a_thousand_clients_are_all_answered_and_nothing_is_left(
+    plugins: tuple[type[Waits], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.testing.client.PATIENCE", 50)
     raise_file_limit()
     before = len(asyncio.all_tasks())
-    async with running(plugins=plugins) as kit:
+    async with running(PATIENT % ("[waits]" if plugins else "[]"), plugins=plugins) as kit:
         async with asyncio.timeout(50):
             replies = await asyncio.gather(*(ask(kit, number) for number in range(CLIENTS)))
         assert replies == [b"ok"] * CLIENTS

@@ -234,6 +234,14 @@ def test_nothing_is_written_to_a_connection_that_ended_meanwhile(turn: Turn) -> 
     assert (wire.calls, corked.left) == ([], 0)
 
 
+def test_it_is_closed_once(turn: Turn) -> None:
+    inner = Wire()
+    corked = Corked(inner, turn.flusher)
+    corked.close()
+    corked.close()
+    assert inner.calls == ["close"]
+
+
 def test_one_that_fails_is_cut_and_does_not_keep_the_others(turn: Turn, caplog: pytest.LogCaptureFixture) -> None:
     broken, sound = Wire(), Wire()
     broken.broken = True
