@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -16,6 +17,12 @@ from typing import Any
 from proxy.plugin import Plugin, config_of
 
 GROUP = "passerelle.plugins"
+
+
+@cache
+def installed() -> tuple[EntryPoint, ...]:
+    """The entry points of plugins; looked for once, in the metadata of every package that there is."""
+    return tuple(entry_points(group=GROUP))
 
 
 class PluginNotUsable(Exception):
@@ -49,7 +56,7 @@ class Registry:
     @classmethod
     def installed(cls) -> Registry:
         """The registry of what is installed beside the gateway."""
-        return cls(entry_points(group=GROUP))
+        return cls(installed())
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, TypeAlias
 
 import yaml
@@ -14,7 +14,7 @@ import yaml
 from proxy.clock import Clock, ManualClock
 from proxy.events import Event
 from proxy.plugin import Plugin
-from proxy.registry import GROUP, Registry
+from proxy.registry import GROUP, Registry, installed
 from proxy.server.gateway import Gateway
 from proxy.settings import Loaded, Settings, load_text
 from proxy.testing.client import PATIENCE, Reply, Wire, request_bytes
@@ -41,7 +41,7 @@ class Local(Registry):
 
     def __init__(self, classes: Mapping[str, type[Plugin[Any]]]) -> None:
         local = [EntryPoint(name, f"{cls.__module__}:{cls.__name__}", GROUP) for name, cls in classes.items()]
-        super().__init__([*local, *(point for point in entry_points(group=GROUP) if point.name not in classes)])
+        super().__init__([*local, *(point for point in installed() if point.name not in classes)])
         self._local = dict(classes)
 
     def get(self, name: str) -> type[Plugin[Any]]:

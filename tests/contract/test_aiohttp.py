@@ -10,6 +10,7 @@ import ast
 import inspect
 import re
 from configparser import ConfigParser
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,10 +32,17 @@ TOUCHED = {
 }
 
 
+@cache
+def nodes(file: Path) -> list[ast.AST]:
+    """Everything that a file says; parsed once for all tests."""
+    return list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+
+
+@cache
 def imported(file: Path) -> set[str]:
     """The modules that a file names in its imports, those made by name among them."""
     names = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in nodes(file):
         match node:
             case ast.Import(names=aliases):
                 names |= {alias.name for alias in aliases}
@@ -61,7 +69,7 @@ def test_traffic_has_one_subclass_of_each() -> None:
     """Who overrides aiohttp's connection of a client, that of a server, and its connector."""
     found: dict[str, set[str]] = {"RequestHandler": set(), "ResponseHandler": set(), "TCPConnector": set()}
     for file in ROOT.glob("proxy/**/*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in nodes(file):
             for base in node.bases if isinstance(node, ast.ClassDef) else ():
                 if isinstance(base, ast.Name) and base.id in found:
                     found[base.id].add(str(file.relative_to(ROOT)))

@@ -25,7 +25,7 @@ from tests.fuzz import draw, requests_play, responses_play
 from tests.fuzz.memory import Stage, staged
 from tests.wire import cases
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "5"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "2"))
 FIRST = int(os.environ.get("FUZZ_SEED", "0"))
 TELL_EVERY = 60.0  # seconds
 BOUNDED = settings(
