@@ -18,10 +18,11 @@ from proxy.sanitize.rules import FAMILIES, RULES, AnyHit, Hit, Rule
 
 _ODD = re.compile(r"[^\w .,:@+-]|\.\.|--|__|prototype|wp-config|id_rsa|@@|document\.|\+.*\+", re.DOTALL)
 _SPOKEN = re.compile(
-    r"select|union|\b(?:order|group)\s++by\b|waitfor|having|shutdown|regexp|powershell|invoke-|start-process|\bexec"
+    r"select|union|\b(?:order|group)\s++by\b|waitfor|having|\d\s++limit\s++\d|\bis\s++null|into\s++@|shutdown|regexp|powershell|invoke-|start-process|\bexec"
     r"|\b(?:x?or|and|table|set|like|database|between|not|div|in|wmic)\b",
     re.IGNORECASE,
 )
+_COMMANDS = (" ", "ls ", "cat ", "rm ", "ps ", "ping ", "uname ", "netstat ", "wget ", "curl ", "nslookup ", "xterm ")
 _Find: TypeAlias = Callable[[Reading], Iterable[AnyHit]]
 _DETECTORS: tuple[tuple[frozenset[str], _Find], ...] = (
     (frozenset({"sql"}), sql.find),
@@ -72,7 +73,7 @@ def is_plain(text: str) -> bool:
         return False
     if " " not in text and "+" not in text:
         return not text.endswith((".ini", ".config", ".log", ".env")) and text[:1] != "."
-    return _SPOKEN.search(text) is None and not text.startswith((" ", "ls ", "cat "))
+    return _SPOKEN.search(text) is None and not text.startswith(_COMMANDS)
 
 
 def inspect(

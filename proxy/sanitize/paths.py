@@ -14,7 +14,7 @@ _SLASH = r"(?:[/\\]|0x2f|0x5c|%2f|%5c|%c0%af|%c1%9c|\u2215|\u2216)"
 _UP = re.compile(rf"(?i)(?:^|(?<=[/\\=:;,?&\"'\s|(]))(?:\.|0x2e){{2,4}}[\x00;?]?{_SLASH}++(?:\.{_SLASH}++)*+")
 _UPS = re.compile(r"\.\.(?:[/\\]|$)")
 _DISGUISED = re.compile(
-    rf"(?i)(?:0x2e){{2}}|\.\.(?:(?:;|\x00|0x2f|0x5c|\?){_SLASH}?|[/\\]\./|/\.\\|/[\\/]|\\/)|\.\.\./\./"
+    rf"(?i)(?:0x2e){{2}}|\.\.(?:[\x01-\x1f\x7f-\x9f\xff][/\\]|(?:;|\x00|0x2f|0x5c|\?){_SLASH}?|[/\\]\./|/\.\\|/[\\/]|\\/)|\.\.\./\./"
     r"|\.{3,6}[/\\]{2,}|/%5c\.\.|\.\\\.[/\\]|\./\\\.|(?<!\.)\.{3,8}[/\\]\.{3,8}[/\\]|^/\w+\.\./|^\\\\[.?]\\"
 )
 _FILES = listed(
@@ -32,7 +32,8 @@ _FILES = listed(
     " php5.ini apache/conf apache/log apache2/conf apache2/log access.log access_log error.log error_log httpd.conf"
     " sys/class/ var/www/html/ var/lib/mysql var/lib/mlocate"
     " root/. boot/grub tomcat-users nginx.conf shadow.bak dev/random dev/urandom dev/null dev/zero"
-    " dev/tcp dev/fd/ dev/stdin /lampp pagefile.sys ntuser.dat windows/iis windows/windowsupdate /.env"
+    " dev/tcp dev/fd/ dev/stdin /lampp pagefile.sys ntuser.dat"
+    " autoexec.bat config.sys .ds_store windows/iis windows/windowsupdate /.env"
 )
 _FILE_WORDS = words(
     "passwd shadow group gshadow hosts hostname issue motd fstab services networks crontab sudoers cnf mysql profile"
@@ -42,7 +43,7 @@ _FILE_WORDS = words(
     " mysql_history netrc npmrc dockerenv ini repair panther debug system32 inf wp asax inetpub xampp id_rsa id_dsa"
     " authorized_keys localconfig psa cpanel access_log error_log tcp fd stdin lampp sys dat iis windowsupdate env"
     " proc apache2 logs php4 php5 init conf etc www lib class"
-    " root boot grub tomcat random urandom null zero bak"
+    " root boot grub tomcat random urandom null zero bak autoexec ds_store"
 )
 
 
@@ -57,12 +58,20 @@ def _any_of(files: tuple[str, ...]) -> re.Pattern[str]:
 
 _FILE = _any_of(_FILES)
 _MANY = 16  # mentions of files that are looked at
-_SETTINGS = re.compile(r"[\s'\"|<>;(&=]{0,3}+(?:\w{1,16}=)?+(?:file:/*+)?(?:/etc/[\w.*?-]{2}|\.env$|//[.?]/)")
+_SETTINGS = re.compile(
+    r"[\s'\"|<>;(&=]{0,3}+(?:\w{1,16}=)?+(?:file:/*+)?(?:/etc/[\w.*?\[-]{2}|/[a-z]{0,3}[?*\[][a-z?*\[\]]{0,8}/(?:passwd|shadow|group|hosts)$|\.env(?:\.\w{1,12})?$|//[.?]/|//(?:[\w-]+\.[\w.-]+|[\w.-]+/[a-z]\$)/)"
+)
+_GOAL = re.compile(  # what a short climb is after: nothing, or what no page links to
+    r"(?i)(?:[./\\]{0,8}+|(?:\w{1,16}/){0,3}+(?:(?:db-?)?config(?:uration)?\.(?:php|inc|ya?ml|py|ini|asp)|settings\.(?:py|php|ini)"
+    r"|(?:database|db|data)\.(?:ya?ml|php|sqlite3?|db|ini)|application\.(?:properties|ya?ml)|appsettings(?:\.\w+)?\.json"
+    r"|parameters\.ya?ml|secrets?\.\w{1,5}|credentials?(?:\.\w{1,5})?|[\w-]{1,30}\.(?:pem|key|p12|pfx|sql|sqlite3?|bak)"
+    r"|passwd|shadow|master\.key|web\.xml|server\.xml|local_settings\.py|\.env\S{0,16}|\.git\S{0,30}|\.ht\w{1,10}))"
+)
 _SAME_FOLDER = re.compile(r"/(?:\./|/)++")
 _WRAPPER = re.compile(
     r"(?:^|[=\s\"'/\\(:,;])(?:php://(?:filter|input|fd|memory|temp|stdin)|expect://|phar://|zip://\S|zlib:"
     r"|compress\.\w+://|glob://|ogg://|data:(?://)?text/plain[;,]|gopher://|dict://|netdoc:/|jar:(?:http|file)|ssh2\."
-    r"|rar://)|(?:^|=)[\x00-\x20'\"]{0,2}file:/{1,3}(?!/)[\w~.%]"
+    r"|rar://|ldaps?://)|(?:^|=)[\x00-\x20'\"]{0,2}file:/{1,3}(?!/)[\w~.%]"
 )
 _BEFORE = re.compile(r"^(?:[\w-]{1,16}=|[\x00-\x20'\"|<>;(&]{0,3}+(?:file:/*+)?(?:[a-zA-Z]:)?)$")
 _WORDS_BEHIND = re.compile(r"[ \n]\w{2,}")
@@ -82,7 +91,7 @@ def find(reading: Reading) -> Sequence[Hit]:
         if found is not None and not _is_dots(text, found):
             hits.append(Hit("path.encoded", found.start(), found.end()))
         _climbs(hits, text)
-    if known:
+    if known or text.startswith("\\\\"):
         _files(hits, reading)
     if ":" in text or "ssh2" in reading.words:
         _wrappers(hits, reading.lowered)
@@ -117,7 +126,8 @@ def _climbs(hits: list[Hit], text: str) -> None:
     ups = [found.span() for found in _UP.finditer(text)]
     if not ups:
         if text.startswith(("/..", "\\..")) or text in ("..", "../", "..\\"):
-            hits.append(Hit("path.relative", 0, min(len(text), 4)))
+            rule = "path.climb" if text in ("/..", "\\..") else "path.relative"
+            hits.append(Hit(rule, 0, min(len(text), 4)))
         return
     first, last, depth = ups[0][0], ups[-1][1], len(ups)
     inside = first > 0 and text[first - 1] in "/\\" and text.count(" ", 0, first) < 3
@@ -128,7 +138,7 @@ def _climbs(hits: list[Hit], text: str) -> None:
         or (depth >= 2 and "\\" in text[first:last])
     )
     hits.append(Hit("path.climb" if steep else "path.relative", first, last))
-    if not steep and ("\0" in text[last:] or (depth > 1 and last == len(text))):
+    if not steep and ("\0" in text[last:] or _GOAL.fullmatch(text, last) is not None):
         hits.append(Hit("path.climb", first, len(text)))
 
 
@@ -154,7 +164,11 @@ def _files(hits: list[Hit], reading: Reading) -> None:
 def _is_meant(plain: str, found: re.Match[str]) -> bool:
     """Whether a file is what the value is about: nothing but a way to it before, and no prose behind."""
     at, end = found.span()
-    begin = max(plain.rfind(" ", 0, at), plain.rfind("\n", 0, at), plain.rfind("\t", 0, at)) + 1
+    begin = (
+        0
+        if plain[1:3] == ":/"
+        else max(plain.rfind(" ", 0, at), plain.rfind("\n", 0, at), plain.rfind("\t", 0, at)) + 1
+    )
     if begin and _BEFORE.match(plain[:begin]) is None:
         return False
     way = plain[begin:at]

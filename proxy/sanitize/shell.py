@@ -14,38 +14,9 @@ from itertools import islice
 
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
+from proxy.sanitize.shell_words import ALL, CODE_WORDS, OBJECT_WORDS, PIPE_WORDS, SPOKEN_OF, TOOLS, WORDS
 from proxy.sanitize.wordlists import words
 
-# names that hardly stand behind a separator by chance
-_NAMES = words(
-    "ls cat wget curl whoami uname ifconfig ipconfig netstat nslookup dig passwd chmod chown bash sh zsh ksh csh"
-    " tcsh dash nc ncat netcat telnet ssh scp ftp tftp python python2 python3 perl ruby php node lua gcc awk gawk sed"
-    " grep egrep fgrep tac nl xxd od hexdump base64 base32 mkdir rmdir rm cp mv ln ps pwd printenv env systeminfo"
-    " tasklist taskkill whereis traceroute tracert arp iptables crontab sudo su cmd cmd.exe powershell powershell.exe"
-    " pwsh certutil bitsadmin reg wmic mshta regsvr32 rundll32 cscript wscript schtasks dir ping ping6 nohup xargs"
-    " eval exec uptime hostname lsof mount umount useradd adduser apt apt-get yum dpkg rpm pip npm docker kubectl aws"
-    " gcloud socat xterm mysql psql mysqldump phpinfo tcpdump nmap busybox printf touch ifs id getent lsb_release"
-    " dmesg lscpu df du stat strings diff rev ipconfig.exe net.exe ver vol attrib icacls systemctl service openssl"
-    " uniq expr fold md5sum sha1sum sha256sum cksum sendmail mailx logname nsenter lsblk blkid vmstat iostat journalctl"
-    " hostnamectl mshta command"
-    " wall lynx w3m fetch vi vim nano ed tee mkfifo mknod killall pkill reboot shutdown poweroff halt set export"
-    " unset setenv type net echo sleep timeout dd tar gzip gunzip zip unzip zcat bzip2 finger w ss ip route last"
-)
-# of them (and besides), those that are ordinary words or names of parameters
-_WORDS = words(
-    "id cat dir set type net echo sleep timeout w last ip route service mount export fetch stat strings ping touch"
-    " reg wall rev who date find sort more less head tail time kill test make at host top man cut split join history"
-    " users groups start env ed su ver vol sh node finger print copy move del cd which file link look read wait clear"
-    " exit true yes help info diff hostname uptime shutdown halt reboot exec eval tee nl ls ps rm cp mv ln df du ss"
-    " cal locate free mail paste join column screen command fold"
-    " mysql php python ruby perl"
-)
-# of the names, those of programs that people talk about
-_TOOLS = words(
-    "npm node python python3 ruby php perl docker mysql psql bash zsh sh awk sed grep curl wget vim nano pip apt env"
-)
-_SPOKEN_OF = _TOOLS | _WORDS
-_ALL = _NAMES | _WORDS
 _SEPARATOR = r"\|\|?|&&?|;|[\n\r](?![\n\r])|\x00|`|\$\(|<\(|>\(|\$\{IFS\}|%0[aA]|\{(?=[a-z/]+,)"
 _NOISE = r"(?:[\s\"'({!\\@]|\$\{?IFS\}?(?:\$9)?|\$[@*]|%0[aAdD]){0,40}+"
 _WORD = (
@@ -65,16 +36,15 @@ _FILE_ARGUMENT = re.compile(
 )
 _WRAPPERS = words("eval exec env command time nohup sudo xargs busybox builtin nice timeout setsid")
 _SPOKEN = words("su mv cp rm ln expr echo ping type net ps reg find waitfor service ip")
-_SAID = re.compile(r"[ \t]++[\w-]{1,30}[\s\w]{0,20}?(?:$|[;|&`)#\n%\\\"'>])")
+_SAID = re.compile(r"[ \t]++['\"]?[\w-]{1,30}[\s\w]{0,20}?['\"]?\s{0,2}(?:>\s?[/\w]|$|[;|&`)#\n%\\\"'>])")
 _END = re.compile(r"[\s\"')}\]]*+(?:$|[;|&`#)}<>\n]|%0|2>|--)")
 _TEXT = re.compile(r"[ \t]++\w")
 _INTERPRETER = re.compile(
     r"\|\s*+(?:sudo\s++)?(?:/(?:usr/)?bin/)?(?:env\s++)?(?:ba|z|k|c|da)?sh\b(?!\w)|/dev/(?:tcp|udp)/|mkfifo\s"
     r"|base64\s++-(?:d|-decode)\s*+\|"
-    r"|nc(?:at)?\s++(?:-\w{1,8}\s++){0,6}+-\w{0,8}[ec]\b|(?:ba|z|k)?sh\s++-[ic]\s++(?:>|['\"]\S)|p(?:ython[23]?\s++-c"
-    r"|erl\s++-e"
-    r"|hp\s++-r)\s*+['\"]"
-    r"|ruby\s++-e\s*+['\"]|powershell(?:\.exe)?\s++-(?:e|enc|nop|c|w|ep|command|noni)|cmd(?:\.exe)?\s++/[ck]\b"
+    r"|nc(?:at)?\s++(?:[\w.:-]{1,40}\s++){0,6}?-\w{0,8}[ec]\s|(?:ba|z|k)?sh\s++-[ic]\s++(?:>|['\"]\S)|(?:python[23]?|perl|php|ruby|lua|node)\s++(?:-[a-z]\S{0,20}\s++){0,3}?-[cer]\s*+['\"]"
+    r"|find\s++\S{1,40}\s.{0,60}?-exec(?:dir)?\s|xterm\s++-display|socat\s++\S{1,80}\s++exec:|openssl\s++s_client\s++-"
+    r"|--checkpoint-action=|--use-compress-program=|powershell(?:\.exe)?\s++-(?:e|enc|nop|c|w|ep|command|noni)|cmd(?:\.exe)?\s++/[ck]\b"
     r"|%comspec%"
     r"|certutil\s++-urlcache|bitsadmin\s++/|mshta\s++(?:https?:|vbscript:|javascript:)|regsvr32\s++/|wmic\s++(?:process|os\b|/)"
     r"|rundll32(?:\.exe)?\s++\S{1,80},|[|&;]\s*+net1?\s++(?:user|localgroup|view|share|use|start|group|accounts)\b"
@@ -100,39 +70,33 @@ _OBJECTS = re.compile(
     r"|server)\s*+\["
     r"|require\s*+\(\s*+['\"](?:fs|os|net|vm|child)"
 )
-_OBJECT_WORDS = words(
-    "os subprocess getruntime processbuilder java javax child_process mainmodule binding io kernel ognl"
-    " _memberaccess context freemarker php _get _post _request _cookie _server require"
-)
 # what only a shell works out: a variable that was set before, a word in escapes, and sums
+_WHOLE = re.compile(  # commands that nobody writes down but to have them carried out
+    r"(?i)(?:rm\s++-[rf]{1,3}\s++\S++|ps\s++(?:-\w{1,4}|aux)|ping\s++-[cnit]\s?\d{1,4}\s++\S++|uname\s++-\w{1,4}"
+    r"|netstat\s++-\w{1,5}|(?:wget|curl)\s++(?:-\S++\s++){0,4}https?://\S++|nslookup\s++\S{1,60}\.\w{2,10}"
+    r"|ls\s++-\w{1,5}(?:\s++/\S*+)?|ls\s++/\S*+|xterm\s++-display\s++\S++|cat\s++/\S++)\s*+#?\s*+"
+)
 _USED = re.compile(r"\$\{?([A-Za-z_]\w{0,15}+)")
 _ASSIGNED = re.compile(r"[^\s;&|]{1,60}+[;&|]++")
 _WORKED_OUT = re.compile(
-    r"(?:^|[;|&\n`(])\s{0,4}\$'(?:[^'\\]|\\.){1,60}'|\$\(\(\s{0,4}\d{1,9}\s{0,4}[*+-]\s{0,4}\d{1,9}\s{0,4}\)\)"
+    r"\$\{(?:HOME|PATH|PWD|SHELL|USER|IFS)(?::\d|[#%/])|%[A-Za-z]\w{1,30}:~-?\d"
+    r"|(?:^|[;|&\n`(])\s{0,4}\$'(?:[^'\\]|\\.){1,60}'|\$\(\(\s{0,4}\d{1,9}\s{0,4}[*+-]\s{0,4}\d{1,9}\s{0,4}\)\)"
 )
+_FED = re.compile(r"(?<![<\s])<<<(?=[\"'$(\w])|(?<=[\w)] )<<<\s*+[\"'$(\w]|(?<=\s)<<<\s*+[\"'$(]")
 _SHELLSHOCK = re.compile(r"\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
 _INCLUDE = re.compile(r"<!--\s*+#\s*+(?:exec|include|echo|config|set|printenv|fsize|flastmod|if)\b")
 _QUOTED_IN = re.compile(r"\w[^'\"]*['\"]|['\"]\w+['\"]\w")  # quotes within a word, not around it
 _PLAIN_WORD = re.compile(r"[a-z_]\w*")
 _SPLIT = re.compile(
     r"\^(?<=\w\^)\w|[;|&]\s?\w?(?:'\w{1,6}'|\"\w{1,6}\")\w?|''(?<=\w'')\w|\"\"(?<=\w\"\")\w|\\(?<=\w\\)\w|\$\{?IFS|\$[@*]|\$\{[@*]\}|/\?{2,}/"
-    r"|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
+    r"|/s?bin/\w*[?*\[]|\w\$\(\)\w|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
 )
 _JOINED = re.compile(r"\w\s?\.\s?\w|\w\s?\(|[@#$?]\w|[\[<]")
 _SPLITS = re.compile(r"['\"\\$?*{^]")
 _MAY_HIDE = re.compile(r"[;|&`\n$<{\x00%?*\\]")
-_CODE_WORDS = words(
-    "system passthru shell_exec popen proc_open pcntl_exec assert create_function call_user_func"
-    " array_map array_filter usort ob_start register_shutdown_function print die exit var_dump"
-    " call_user_func_array eval exec phpinfo file_get_contents file_put_contents __import__"
-)
-_PIPE_WORDS = words(
-    "sh bash zsh ksh csh dash nc ncat mkfifo base64 python python2 python3 perl ruby php powershell cmd comspec"
-    " certutil tcp udp bitsadmin mshta regsvr32 wmic rundll32 net invoke iex start new proxycommand oproxycommand"
-)
-_TRIGGERS = _ALL | _CODE_WORDS | _OBJECT_WORDS | _PIPE_WORDS
-_ALL_SORTED = tuple(sorted(_ALL))
-_BY_LETTER = {letter: tuple(name for name in _ALL_SORTED if name[0] == letter) for letter in {name[0] for name in _ALL}}
+_TRIGGERS = ALL | CODE_WORDS | OBJECT_WORDS | PIPE_WORDS
+_ALL_SORTED = tuple(sorted(ALL))
+_BY_LETTER = {letter: tuple(name for name in _ALL_SORTED if name[0] == letter) for letter in {name[0] for name in ALL}}
 _MOST = 256  # words behind separators that are looked at closely
 _NEAR = 40  # characters between a variable and its use
 _LINE = 300  # characters before a separator that are looked at
@@ -148,7 +112,7 @@ def find(reading: Reading) -> Sequence[Hit]:
         if not hidden and not _is_marked(text):
             return ()
     else:
-        hidden = not words.isdisjoint(_ALL) or _is_hidden(text)
+        hidden = not words.isdisjoint(ALL) or _is_hidden(text)
     if hidden:
         _lines(hits, text)
         _commands(hits, text, reading.level)
@@ -163,11 +127,22 @@ def _is_hidden(text: str) -> bool:
 
 def _is_marked(text: str) -> bool:
     """Whether it may be more than commands, none of whose words is known."""
-    return "$" in text or "<!--" in text or "%x" in text or "@{[" in text or ("(" in text and "{" in text)
+    return (
+        "$" in text
+        or "<<<" in text
+        or ":~" in text
+        or "<!--" in text
+        or "%x" in text
+        or "@{[" in text
+        or ("(" in text and "{" in text)
+    )
 
 
 def _lines(hits: list[Hit], text: str) -> None:
     """A text that is a command from its start on."""
+    if len(text) < _LINE and _WHOLE.fullmatch(text) is not None:
+        hits.append(Hit("shell.command", 0, len(text)))
+        return
     found = _FIRST.match(text)
     first = _command(text, found[1], found.end(1)) if found is not None else None
     if first is not None and _is_line(text, first):
@@ -177,19 +152,21 @@ def _lines(hits: list[Hit], text: str) -> None:
 def _patterns(hits: list[Hit], reading: Reading) -> None:
     text, words = reading.text, reading.words
     if "(" in text:
-        if not words.isdisjoint(_CODE_WORDS):
+        if not words.isdisjoint(CODE_WORDS):
             _calls(hits, reading.lowered)
         if "{" in text:
             _search(hits, "shell.shellshock", _SHELLSHOCK, text)
-    if (not words.isdisjoint(_OBJECT_WORDS) and _JOINED.search(text) is not None) or "%x" in text or "@{[" in text:
+    if (not words.isdisjoint(OBJECT_WORDS) and _JOINED.search(text) is not None) or "%x" in text or "@{[" in text:
         _search(hits, "shell.code", _OBJECTS, reading.lowered)
     if "$" in text:
         _variables(hits, text)
-        if "$'" in text or "$((" in text:
-            _search(hits, "shell.disguise", _WORKED_OUT, text)
+    if "$'" in text or "$((" in text or "${" in text or ":~" in text:
+        _search(hits, "shell.disguise", _WORKED_OUT, text)
+    if "<<<" in text:
+        _search(hits, "shell.pipe", _FED, text)
     if "<!--" in text:
         _search(hits, "shell.include", _INCLUDE, reading.lowered)
-    if not words.isdisjoint(_PIPE_WORDS):
+    if not words.isdisjoint(PIPE_WORDS):
         found = _INTERPRETER.search(reading.lowered)
         if found is not None and not _is_prose(text, found.start()):
             hits.append(Hit("shell.pipe", found.start(), found.end()))
@@ -234,7 +211,7 @@ def _commands(hits: list[Hit], text: str, level: int) -> None:
     left = _MOST
     for found in _BEHIND.finditer(text):
         word = found[2]
-        if word.isalnum() and word.lower() not in _ALL:
+        if word.isalnum() and word.lower() not in ALL:
             continue
         left -= 1
         if left < 0:
@@ -260,7 +237,7 @@ def _rule(text: str, found: re.Match[str], command: tuple[int, bool, bool, str])
         return "shell.word" if sure else ""
     if text[end : end + 1] in ("=", "[", ",") and not mark.startswith(("{", "$")):
         return ""  # a further parameter, or one of a media type
-    if mark in ("|", "&") and name in _SPOKEN_OF and _END.match(text, end) and _is_listed(text, at):
+    if mark in ("|", "&") and name in SPOKEN_OF and _END.match(text, end) and _is_listed(text, at):
         return "shell.word"  # "curl & wget", "name | id | type"
     if mark in ("`", "$(", "<(", ">("):
         ends = text[end : end + 1] == (")" if mark != "`" else mark)
@@ -281,13 +258,13 @@ def _command(text: str, word: str, end: int) -> tuple[int, bool, bool, str] | No
     folder = _FOLDERS.match(plain)
     name = plain[folder.end() :] if folder is not None else plain
     name = name.rstrip(".").removesuffix(".exe")
-    known = name if name in _ALL else _wild(name, in_folder=folder is not None and len(folder[0]) > 2)
+    known = name if name in ALL else _wild(name, in_folder=folder is not None and len(folder[0]) > 2)
     if not known or word.istitle():
         return None
     disguised = plain != word.lower() and (_SPLIT.search(word) is not None or _QUOTED_IN.match(word) is not None)
     disguised = disguised or (known != name and folder is not None) or text.startswith(("$IFS", "${IFS"), end)
     sure = folder is not None and folder[0].startswith(("/", "c:")) and "bin" in folder[0]
-    sure = sure or known not in _WORDS or _ARGUMENT.match(text, end) is not None
+    sure = sure or known not in WORDS or _ARGUMENT.match(text, end) is not None
     sure = sure or (known in _WRAPPERS and _is_command(text[end : end + 40].lstrip(" \t'\"\\")))
     sure = sure or (known in _SPOKEN and _SAID.match(text, end) is not None)
     return end, sure, disguised, known
@@ -295,7 +272,7 @@ def _command(text: str, word: str, end: int) -> tuple[int, bool, bool, str] | No
 
 def _is_command(text: str) -> bool:
     word = _PLAIN_WORD.match(text)
-    return word is not None and word[0] in _ALL
+    return word is not None and word[0] in ALL
 
 
 def _wild(name: str, *, in_folder: bool) -> str:
@@ -337,7 +314,7 @@ def _is_line(text: str, command: tuple[int, bool, bool, str]) -> bool:
     if disguised:
         return True
     if "/" in text[:end] and "bin" in text[:end]:
-        return name not in _TOOLS or end < len(text.rstrip())
+        return name not in TOOLS or end < len(text.rstrip())
     return (
         sure
         and name not in ("python", "python3", "node", "php", "pip", "npm")

@@ -34,14 +34,17 @@ _STRONG = words(
 )
 _LINKING = words("or xor and div having order group limit like where case mod is in not regexp from")
 _BEGINS = re.compile(
-    r"[^\w;|&]{0,40}+(?:[\w.@]{1,60}+(?:[^\w;|&]|/\*[^*]{0,40}\*/){0,40}+)?(?:x?or|and|div|having|order|group|limit|like"
+    r"[^\w;|&]{0,40}+(?:[\w.@]{1,60}+(?:[^\w;|&]|/\*(?:[^*!][^*]{0,40}|)\*/){0,40}+)?(?:[0-9]{5}+)?(?:x?or|and|div|having|order|group|limit|like"
     r"|where|case|mod|is|in|not|regexp|from|\|\||&&)(?![a-z])"
-    r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*)|[0-9]++\s*+(?:--|=\s*+[0-9])",
+    r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s*+(?:--|=\s*+[0-9])|-?[0-9]++(?:=-?|[*/+-]\()[0-9]|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
 )
 _GOES_ON = re.compile(
     r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
 )
 _VALUE = re.compile(r"([\w.@-]{0,40}+)[\s)]{0,8}+")
+_QUOTES = re.compile(r"(['\"`])[\s()=<>!&|^*+%/-]{0,12}+\1[\s()=<>!&|^*+%/'\"`-]{0,12}+")  # and nothing else
+_TWICE = ("unionon", "ununion", "selselect")
+_BROKEN = re.compile(r"(?i)(?<=[a-z])/\*\*/(?=[a-z])|(?<=un)union(?=ion)|(?<=uni)union(?=on)|(?<=sel)select(?=ect)")
 _PREFIXES = words("n x b e q u& nq")  # of strings
 _WORD = re.compile(r"[a-z_][a-z0-9_]*+")
 _LONG = 1024  # characters from which on a text is not read as a whole
@@ -56,6 +59,9 @@ _VERBS = {
 }  # fmt: skip
 _ANY_OBJECT = words("update declare grant revoke copy set prepare rename handler dbcc pragma exec execute call")
 _KNOWLEDGE = words("user database version schema current_user session_user system_user sqlite_version current_database")
+_SIGNS = words("- + ~ ! (")
+_PROBING = words("if iif elt make_set nullif ifnull ascii ord substr substring load_file")
+_CHARACTERS = words("char chr nchar unhex")
 _CHANGES = {"drop": "drop", "truncate": "drop", "create": "create", "alter": "alter"}
 _SPOKEN = {  # verbs that prose has as well, and what must follow them
     "call": re.compile(r"X[fF]"), "set": re.compile(r"T[wv](?:o|a)"), "copy": re.compile(r"Tw[rwl(]"),
@@ -64,7 +70,7 @@ _SPOKEN = {  # verbs that prose has as well, and what must follow them
 _OBJECTS = {verb: frozenset(objects.split()) for verb, objects in _VERBS.items()}
 _VERB_WORDS = frozenset(_VERBS) | _ANY_OBJECT | {"shutdown", "if", "case", "do"}
 _CATALOGUE_WORDS = frozenset(part for name in CATALOGUE for part in name.replace("$", ".").split("."))
-_WHOLE_BEGINS = frozenset("TwX-anNosfv")  # of shapes
+_WHOLE_BEGINS = frozenset("TwX-anNosfvL")  # of shapes
 _ENDED = re.compile(r";\s*+(?:--|#|/\*)")
 _Patterns: TypeAlias = Sequence[tuple[str, re.Pattern[str]]]
 # by the letter that must be in a shape, and without which a pattern cannot match
@@ -94,7 +100,7 @@ _BEHIND_VALUE: Mapping[str, _Patterns] = {
 }
 _BEHIND_QUOTE: Mapping[str, _Patterns] = {
     "L": (("sql.boolean", shapes.CONDITION), ("sql.operator", shapes.OPERATOR)),
-    **dict.fromkeys("oa", (("sql.operator", shapes.OPERATOR),)),
+    **dict.fromkeys("oaN", (("sql.operator", shapes.OPERATOR),)),
     **dict.fromkeys("GVMPI", _CLAUSE),
     **dict.fromkeys("lwRf(,", (("sql.function", shapes.OPERAND),)),
     **dict.fromkeys(");", (("sql.comment", shapes.QUOTED_END), ("sql.function", shapes.OPERAND))),
@@ -104,9 +110,18 @@ _BEHIND_QUOTE: Mapping[str, _Patterns] = {
 
 def find(reading: Reading) -> Sequence[AnyHit]:
     """What in a text looks injected; a rule may be told several times."""
+    hits = _find(reading)
+    if not hits and ("/**/" in reading.text or any(word in reading.lowered for word in _TWICE)):
+        return _find_mended(reading)
+    return hits
+
+
+def _find(reading: Reading) -> Sequence[AnyHit]:
     text, words = reading.text, reading.words
     strong = not words.isdisjoint(_STRONG) or _is_strong(text, words)
     quotes = _first_quotes(text) if "'" in text or '"' in text or "`" in text else ()
+    if text[0] in "'\"`" and _QUOTES.fullmatch(text) is not None:
+        return (Hit("sql.operator", 0, len(text)),)
     begins = strong or ";" in text or _may_begin(text, words)
     if not begins and not quotes and reading.level < 3:
         return ()
@@ -120,6 +135,12 @@ def find(reading: Reading) -> Sequence[AnyHit]:
     if reading.level > 2:
         _odd_quotes(hits, text)
     return hits
+
+
+def _find_mended(reading: Reading) -> Sequence[AnyHit]:
+    """What a filter makes of a text that takes words or comments out of words once: `un/**/ion`, `ununionion`."""
+    mended = _BROKEN.sub("", reading.text)
+    return [Hit(hit.rule, 0, len(reading.text)) for hit in _find(Reading(mended, reading.level))]
 
 
 def _is_strong(text: str, words: AbstractSet[str]) -> bool:
@@ -137,7 +158,8 @@ def _may_begin(text: str, words: AbstractSet[str]) -> bool:
         "||" in text
         or "&&" in text
         or "--" in text
-        or text[1:2] == "="
+        or (("=" in text) and (text[1:2] == "=" or text[2:3] == "=" or "'='" in text or '"="' in text))
+        or (text[-1] == ")" and text[0].isdigit())
         or (")" in text and ("--" in text or "#" in text or "/*" in text))
     )
 
@@ -226,7 +248,9 @@ def _tails(hits: list[AnyHit], stream: Tokens, at: int, table: Mapping[str, _Pat
     first = shape[at : at + 1]
     for rule, pattern in table.get(first, ()):
         found = pattern.match(shape, at)
-        if found is not None and (at or start or rule != "sql.clause" or "n" in found[0]):  # "order by phone" is prose
+        if found is not None and (
+            at or table is _BEHIND_QUOTE or rule != "sql.clause" or "n" in found[0]
+        ):  # else prose
             hits.append(_hit(stream, rule, found.start(), found.end(), start))
     if first == "L" and "o" in shape:
         _same(hits, stream, at, start)
@@ -254,10 +278,19 @@ def _whole(hits: list[AnyHit], stream: Tokens) -> None:
 
 def _is_probe(stream: Tokens) -> bool:
     """Whether a short expression has no sense but to try a database: `user()`, `@@version`, `1=1`, `0||1`."""
-    first, kind = stream.name(0), stream.shape[0]
-    if kind in "fv":
-        return first in _KNOWLEDGE or first.startswith("@@")
-    return first == stream.name(2) or stream.name(1) in ("||", "&&", "xor", "div")
+    words = [word for word in map(stream.name, range(len(stream.shape))) if word not in _SIGNS]
+    first, second = words[0], words[1] if len(words) > 1 else ""
+    if stream.shape[0] == "v" or "v" in stream.shape:
+        return any(word.startswith("@@") for word in words)
+    if stream.shape[0] == "f":
+        return first in _KNOWLEDGE or first in _CHARACTERS or (first == "concat" and words[2].startswith("0x"))
+    if "f" in stream.shape:
+        return not _PROBING.isdisjoint(words)
+    if "M" in stream.shape:
+        return second == "limit"
+    return (
+        first == words[-1] or "not" in words or words[-1] in ("true", "false") or second in ("||", "&&", "xor", "div")
+    )
 
 
 def _opens(text: str, at: int) -> bool:

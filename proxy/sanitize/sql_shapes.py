@@ -12,7 +12,7 @@ _OPERAND = r"(?:n|s++|v)\)*+"
 
 # a condition behind a quote that was closed: `' or 1=1`, `' and sleep(5)`, `' || 'x`
 CONDITION = re.compile(
-    rf"L{_START}(?:[nv]\)*+(?:[oaLc;,UGMV)]|$)|[ns]\)*+L|s(?:[oaLc;)]|$)|f\(|Z\(|x\(|K|E|w\)*+(?:o\(*+[snvwfEN]|c"
+    rf"L{_START}(?:[nv]\)*+(?:[oaLc;,UGMV)]|$)|[ns]\)*+L|s(?:[oaLc;)]|\?s|$)|f\(|Z\(|x\(|K|E|w\)*+(?:o\(*+[snvwfEN]|c"
     rf"|a[sn]|$)|F\()"
 )
 # a condition behind a number or word, where prose may stand as well: `1 or 1=1`, `x and sleep(5)`
@@ -23,8 +23,8 @@ STRICT = re.compile(
 )
 # a string that goes on by an operator: `'+(select`, `'='`, `'||'a`
 OPERATOR = re.compile(
-    r"(?:[oaL]|aa|aL)[N(a!]*+(?:s(?:$|[oaLc;)s])|f\(|Z\(|K|\(*+E[^w]|v|n(?:[aoLc;)s]|$)|w(?:[aL]s|c))|o(?:s|f\(|\(*+E"
-    r"|\([ns])"
+    r"(?:[oaL]|aa|aL)[N(a!]*+(?:s(?:$|[oaLc;)s])|f\(|Z\(|K|\(*+E[^w]|v|n(?:[aoLc;)s]|$)|w(?:[aL]s|c))|N?o{1,2}\(*+(?:s|f\(|E)"
+    r"|o\([ns]"
 )
 # a WHERE that is always or never true, and operands that stand where a closed string or parenthesis was
 ALWAYS = re.compile(r"R[N(]*+(?:non|sos)\)*+(?:[LcVPf;,(Ga]|$)|\A[?wn(]?a?,?f\(non,|Rwo?s?\)*+c|V[N(a]*+(?:non|sos)")
@@ -44,21 +44,25 @@ WAIT = re.compile(
     r"\AZ\([nsv][^)]{0,40}+\)(?:$|[c,;)]|[aLo][nsv(])|(?:[LoaN,(;tesHR)]|\A[nw;])Z\((?:[nsvafK(]|$)|WD[snvw(]"
 )
 ERROR = re.compile(
-    r"[LoaN,(=]f\([^()]{0,12}+(?:\([^()]{0,12}\)[^()]{0,6})?(?:\(*+E|f\(\(*+E|f\([nf],|,f\(n)|\Af\((?:[^()]{0,12}+(?:\(E|f\([(nf])|non)"
+    r"[LoaN,(=]f\([nsv],f\([^()f]{0,12}+(?:f\(|E)|f\(non,n|f\(n,f\(s,|[LoaN,(=]f\([^()]{0,12}+(?:\([^()]{0,12}\)[^()]{0,6})?(?:\(*+E|f\(\(*+E|f\([nf],|,f\(n)|\Af\((?:[^()]{0,12}+(?:\(E|f\([(nf])|non)"
 )
 CASE = re.compile(r"(?:[(,LoaE]|\A)K[wns]?H.{1,24}?t[ns(fwa]")
 FILE = re.compile(r"I[O](?:s|$)")
 # a value that is a statement from its start on, or an operand that only a database understands
 WHOLE = re.compile(
     r"\A(?:Tdl[aw]|wo[ns]L(?:non|sos)|TI(?:w|F\([^()]{0,60}+\))(?:q\(|E)|TrwR|TwTwo|Tv[wfF]|Xws|XF\([sv]|[-a]?nN?o\(*+(?:s(?:$|[aLc])|E)|[-a]?nN?o\(++n\)|sos$"
+    r"|na\(++non\)|nI(?:v|s)|a?sos[c;]"
     r"|f\([^()]{0,12}\)Lf?[s(]|nc$|nr[wf]{1,3}c$|noNn$)"
 )
 # the same, when the words agree (see sql.py)
-LIKELY = re.compile(r"\A(?:f\(\)$|v$|n[oL]n(?:$|c))")
+LIKELY = re.compile(
+    r"\A(?:f\(\)$|v$|a?n[oL]a?n(?:$|c)|L[N(]*+n\)*+(?:$|c)|nLN*+n(?:$|c)|nMn(?:,n)?(?:$|c)|(?:no)?f\([wn],v|[-a]?na++\(*+f\("
+    r"|f\(n(?:,n)*+\)$)"
+)
 OF_TABLES = {"drop": re.compile(r"Tww(?:[;c]|$)"), "create": re.compile(r"TwF\(\w"), "alter": re.compile(r"Twww")}
 STATEMENT = re.compile(r"E[d(a]*+[^;]{1,40}?r[w(]|\AT[wIr]|\AX[wf]")
 
-PREFIX = re.compile(r"[-+~!N(a]*+(?:n|s|v|w|)\)*+")
+PREFIX = re.compile(r"[-+~!N(a?]*+(?:nw?|s|v|w|)\)*+,?+")
 SAME = re.compile(rf"L{_START}[wv]\)*+o{_START}[wv]\)*+(?:$|[c;L])")
 CLOSED = re.compile(r"\)+c$|\)*+;+c$|(?<=\))c$")
 QUOTED_END = re.compile(r"\)*+;*+c$")

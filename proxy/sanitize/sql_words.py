@@ -70,7 +70,7 @@ _FUNCTIONS = (
     " bit_count"
     " greatest least interval makeset regexp_substring regexp_like regexp_count date_format row_to_json array_to_string"
     " sys_context sys.database_name sys.stragg dbms_assert.noop binary_checksum checksum count sum json_extract"
-    " json_object"
+    " json_object json_valid json_type json_array json_contains json_quote json_search json_depth"
     " json_value json_length json_keys strcmp find_in_set quarter is_srvrolemember is_member has_dbaccess"
     " strftime julianday"
     " procedure_analyse dbms_java.runjava anonymous shlex"

@@ -65,6 +65,7 @@ _URI_IN_TEXT = re.compile(
 _STYLE = re.compile(
     r"(?i)expression[\s/*]*+\(|behaviou?r\s*+:|-moz-binding|@import|javascript:|vbscript:|-o-link|url\s*+\(\s*+['\"]?(?:data:text|//)"
 )
+_CLOSED = re.compile(r"\A['\"]{1,2}\s{0,4}/?>{1,4}\s{0,4}<[!/a-z]")  # an attribute and its tag
 _MARKUP = re.compile(
     r"<!entity|<!\[cdata\[|<!--\[if|<!doctype\s+\w+\s*+\[|<\?(?:import|xml-stylesheet)|<%[=!@]?\s*+\w+[(.]|\+adw-"
     r"|xmlns(?::\w+)?\s*+=\s*+['\"]?http|<[!?/][^>]{0,20}=\s*+['\"]?[^>]{0,20}<"
@@ -78,7 +79,7 @@ _ODD_HANDLERS = 100  # attributes named like handlers that are none; nobody hone
 _WINDOWS = words("view defaultview window self top parent frames globalthis this document opener")
 _CALLED = words("alert prompt confirm msgbox")
 _REACH_WORDS = words(
-    "document eval string window self top parent frames globalthis settimeout setinterval function execscript"
+    "document eval string window self top parent frames globalthis settimeout setinterval function execscript event"
     " constructor location innerhtml outerhtml srcdoc onerror onload onclick onfocus onmouseover onmessage"
     " onhashchange onpageshow onpopstate throw fetch image import getscript reflect insertadjacenthtml"
     " createcontextualfragment __definegetter__ __definesetter__ __lookupgetter__ href this"
@@ -86,7 +87,7 @@ _REACH_WORDS = words(
 # a call of what attacks call, as a statement or operand
 _CALL = re.compile(
     r"(?:alert|prompt|confirm|msgbox)(?:[\t\n\x00]*+(?:/\*[^*]{0,20}\*/)?(?:\(|`|\?\.\(|&lpar;|\.(?:call|apply|bind)\b)"
-    r"|\)(?:(?<=[(,]alert\))\s*+\(|(?<=(?:find|some|then|sort)\(alert\))|(?<=map\(alert\))|(?<=filter\(alert\))"
+    r"|\)(?:(?<=[(,=]alert\))\s*+\(|(?<=(?:find|some|then|sort)\(alert\))|(?<=map\(alert\))|(?<=filter\(alert\))"
     r"|(?<=foreach\(alert\)))|[,;](?:(?<==alert[,;])|(?<==prompt[,;])))"
 )
 # what attacks reach for: by its first word, which is no part of a longer one ...
@@ -105,11 +106,11 @@ _REACH = re.compile(
     r"|throw\s*+(?:onerror|/|1|~|alert)|fetch\s*+\(\s*+['\"`]\s*+(?:https?:)?//[^)]{0,120}(?:cookie|localstorage)"
     r"|new\s+image\s*+\(?\s*+\)?\s*+\.src|import\s*+\(\s*+['\"`](?:data:|https?:|//)"
     r"|reflect\.(?:apply|construct|get|set)\s*+\(|insertadjacenthtml\s*+\(|createcontextualfragment"
-    r"|__(?:define|lookup)[gs]etter__)"
+    r"|__(?:define|lookup)[gs]etter__|new\s++function`|\$event\.(?:path|view|target)\b)"
 )
 # ... or by a mark
 _REACH_MARK = re.compile(
-    r"\[['\"`]constructor['\"`]\]\s*+\(\s*+['\"`\\]|\.constructor\s*+\.\s*+constructor|\.srcdoc\s*+="
+    r"\A[^\[\n]{0,30}['\"]\]\s*+[(`]|=~\[\]|\[['\"`]constructor['\"`]\]\s*+\(\s*+['\"`\\]|\.constructor\s*+\.\s*+constructor|\.srcdoc\s*+="
     r"|\$\.getscript\s*+\(|\[\s*+\]\s*+\[\s*+[('\"`!]|(?:\[\]|!\[\]|\(\))\s*+\[[^\]]{1,20}\+"
     r"|\\u\{?0*6[1-9a-f]\}?\w+\s*+\("
 )
@@ -129,6 +130,8 @@ def find(reading: Reading) -> Sequence[Hit]:
         _attributes(hits, text, lowered)
     if runs:
         _urls(hits, reading)
+    if text[0] in "'\"" and "<" in text:
+        _search(hits, "xss.breakout", _CLOSED, lowered)
     if not words.isdisjoint(_REACH_WORDS):
         _search(hits, "xss.script", _REACH, lowered)
     if "[" in text or "\\" in text or not words.isdisjoint(_MARK_WORDS):
