@@ -83,7 +83,7 @@ _WORKED_OUT = re.compile(
     r"|(?:^|[;|&\n`(])\s{0,4}\$'(?:[^'\\]|\\.){1,60}'|\$\(\(\s{0,4}\d{1,9}\s{0,4}[*+-]\s{0,4}\d{1,9}\s{0,4}\)\)"
 )
 _FED = re.compile(r"(?<![<\s])<<<(?=[\"'$(\w])|(?<=[\w)] )<<<\s*+[\"'$(\w]|(?<=\s)<<<\s*+[\"'$(]")
-_SHELLSHOCK = re.compile(r"\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
+_SHELLSHOCK = re.compile(r"(?<!\w)(?<!function )\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
 _INCLUDE = re.compile(r"<!--\s*+#\s*+(?:exec|include|echo|config|set|printenv|fsize|flastmod|if)\b")
 _QUOTED_IN = re.compile(r"\w[^'\"]*['\"]|['\"]\w+['\"]\w")  # quotes within a word, not around it
 _PLAIN_WORD = re.compile(r"[a-z_]\w*")
@@ -349,7 +349,7 @@ def _is_listed(text: str, at: int) -> bool:
 def _is_way_out(text: str, at: int, mark: str) -> bool:
     """Whether a bare word behind a separator is a command: little stands before it, and the list does not go on."""
     before = text[max(0, at - _LINE) : at].strip()
-    if mark == "&" and before and " " not in text[at : at + 2]:
+    if mark == "&" and before and (" " not in text[at : at + 2] or " " in before):
         return False
     if before.isalpha() and _is_listed(text, at):
         return False

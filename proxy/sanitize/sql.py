@@ -240,7 +240,7 @@ def _quoted(hits: list[AnyHit], stream: Tokens, start: int, reading: Reading) ->
         hits.append(_hit(stream, "sql.fragment", at, at + 1, start))
     if ";" in shape:
         _stacked(hits, stream, at, start)
-    _anywhere(hits, stream, reading)
+    _anywhere(hits, stream, reading, behind_quote=True)
 
 
 def _tails(hits: list[AnyHit], stream: Tokens, at: int, table: Mapping[str, _Patterns], start: int) -> None:
@@ -288,9 +288,9 @@ def _is_probe(stream: Tokens) -> bool:
         return not _PROBING.isdisjoint(words)
     if "M" in stream.shape:
         return second == "limit"
-    return (
-        first == words[-1] or "not" in words or words[-1] in ("true", "false") or second in ("||", "&&", "xor", "div")
-    )
+    if words[-1] in ("true", "false"):
+        return not first.isalpha() or first in ("or", "and")
+    return first == words[-1] or "not" in words or second in ("||", "&&", "xor", "div")
 
 
 def _opens(text: str, at: int) -> bool:
@@ -302,14 +302,15 @@ def _opens(text: str, at: int) -> bool:
     return at + 1 < len(text) and text[at + 1].isalnum()
 
 
-def _anywhere(hits: list[AnyHit], stream: Tokens, reading: Reading) -> None:
+def _anywhere(hits: list[AnyHit], stream: Tokens, reading: Reading, *, behind_quote: bool = False) -> None:
     shape = stream.shape
     letters, table = (_LETTERS, _WHERE_IT_STANDS) if reading.level == 1 else (_MORE_LETTERS, _ANYWHERE)
     if letters.search(shape) is None:
         return
     for letter in dict.fromkeys(letters.findall(shape)):
         for rule, pattern in table[letter]:
-            if (found := pattern.search(shape)) is not None:
+            found = pattern.search(shape)
+            if found is not None and not (behind_quote and shape.startswith("Es")):  # as in prose
                 hits.append(_hit(stream, rule, found.start(), found.end()))
     if "E" in shape and not reading.words.isdisjoint(_CATALOGUE_WORDS):
         _catalogue(hits, stream, shape.index("E"))
