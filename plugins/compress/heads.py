@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from plugins.compress.tags import Style, clients_form, of_coded
 from proxy.api import Headers
@@ -15,6 +15,7 @@ DIGESTS = OF_THE_BYTES - {"accept-ranges", "content-length"}
 IDENTITY = "identity"
 _FIELD = "Accept-Encoding"
 _FIELD_OF_VARY = "Vary"
+_VARIES = (_FIELD_OF_VARY.encode(), _FIELD.encode())
 
 
 def vary(headers: Headers, values: Sequence[str]) -> None:
@@ -34,15 +35,21 @@ def vary(headers: Headers, values: Sequence[str]) -> None:
         headers.add("Vary", _FIELD)
 
 
-def recoded(headers: Headers, tag: str | None, coding: str, style: Style) -> None:
-    """The fields of an answer whose content goes out in another coding than it came in.
+def recoded(headers: Headers, fields: Mapping[str, Sequence[str]], coding: str, style: Style) -> None:
+    """The fields of an answer whose content goes out in another coding than it came in, Vary among them.
 
-    :param tag: the value of ETag, if there is one.
+    :param fields: the values of Vary and ETag as far as there are any.
     """
-    fields = [] if coding == IDENTITY else [("Content-Encoding", coding)]
-    if tag is not None:
-        fields.append(("ETag", of_coded(tag, coding, style)))
-    headers.swap(_OF_THE_CODING, fields)
+    named = fields.get("vary")
+    if named:
+        vary(headers, named)
+    more = [] if named else [_VARIES]
+    if coding != IDENTITY:
+        more.append((b"Content-Encoding", coding.encode()))
+    tags = fields.get("etag")
+    if tags:
+        more.append((b"ETag", of_coded(tags[0], coding, style).encode("latin-1")))
+    headers.swap(_OF_THE_CODING, more)
 
 
 def unchanged(headers: Headers, asked: list[str], coding: str, style: Style) -> bool:

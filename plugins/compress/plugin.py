@@ -46,7 +46,6 @@ from proxy.api import (
 )
 
 _LOOKED_AT = frozenset({"cache-control", "content-encoding", "content-length", "content-type", "etag", "vary"})
-_ASKED = frozenset({"accept-encoding", "cache-control"})
 _CONDITIONS = frozenset({"if-match", "if-none-match", "if-range"})
 _ENTITY_CONDITIONS = ("if-match", "if-none-match")
 _NO_CONTENT = frozenset({204, 205})
@@ -90,6 +89,8 @@ class Compress(Plugin[Config]):
         self._kinds = Kinds(config)
         self._off = PathSet(config.off)
         self._limits = Limits(size=config.decode.size, ratio=config.decode.ratio)
+        self._least = max(config.min_size, 1)
+        self._decodes = config.requests == "decode"
         self._asks = {"pass": None, "identity": IDENTITY, "recode": ", ".join(installed())}[config.upstream]
 
     async def stop(self) -> None:
@@ -108,14 +109,14 @@ class Compress(Plugin[Config]):
         request = exchange.request
         conditional = request.headers.any_of(_CONDITIONS)
         asks = self._asks is not None and not self._off.covers(request.target)
-        if conditional or asks or self.config.requests == "decode":
+        if conditional or asks or self._decodes:
             exchange[_CLIENTS] = request
             exchange.request = request = request.copy()
         if conditional:
             self._translate(request.headers)
         if asks and self._asks is not None:
             request.headers["Accept-Encoding"] = self._asks
-        if self.config.requests == "decode":
+        if self._decodes:
             self._decode_request(request)
         return None
 
@@ -155,8 +156,9 @@ class Compress(Plugin[Config]):
         kind = self._kind(fields)
         if kind is None or self._off.covers(request.target):
             return None
-        vary(response.headers, fields.get("vary", ()))
-        if response.status == 206 or forbids(fields.get("cache-control", ())):
+        says = fields.get("cache-control")
+        if response.status == 206 or (says and forbids(says)):
+            vary(response.headers, fields.get("vary", ()))
             return None
         exchange.recoder = self._recoder
         return self._recode(request, response, kind, fields)
@@ -175,8 +177,9 @@ class Compress(Plugin[Config]):
         had = applied(response.headers) if "content-encoding" in fields else ()
         wanted = self._target(request, response, fields, had)
         if wanted is None:
+            vary(response.headers, fields.get("vary", ()))
             return None
-        recoded(response.headers, fields["etag"][0] if "etag" in fields else None, wanted, self.config.etag)
+        recoded(response.headers, fields, wanted, self.config.etag)
         if request.method == "HEAD" and not response.body.data:
             return None
         body = source = response.body
@@ -202,10 +205,10 @@ class Compress(Plugin[Config]):
 
     def _target(self, request: Request, response: Response, fields: Fields, had: tuple[str, ...]) -> str | None:
         """The coding that an answer is to be brought into from those that it has; None where it is left alone."""
-        asked = request.headers.picked(_ASKED)
-        if forbids(asked.get("cache-control", ())):
+        says = request.headers.getall("cache-control")
+        if says and forbids(says):
             return None
-        accepts = asked.get("accept-encoding", ())
+        accepts = request.headers.getall("accept-encoding")
         wanted = choose(accepts, self._offered)
         if had:
             applies = can_decode(had) and had != (wanted,) and self._may_recode(accepts, had)
@@ -241,10 +244,10 @@ class Compress(Plugin[Config]):
 
     def _is_small(self, request: Request, response: Response, fields: Fields) -> bool:
         size = response.body.size
-        if request.method == "HEAD" and not size:
+        if not size and request.method == "HEAD":
             told = fields.get("content-length", ("",))[0]
             size = int(told) if told.isdecimal() else None
-        return size is not None and size < max(self.config.min_size, 1)
+        return size is not None and size < self._least
 
     def _decoded(self, body: Body, codings: tuple[str, ...]) -> Body:
         data = body.data
