@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from operator import itemgetter
 from typing import Generic, TypeVar, cast
 
@@ -76,6 +75,19 @@ class Rows(Generic[T]):
         return made
 
 
+class Keys(tuple[str, ...]):
+    """The lower-case names of a row."""
+
+    def __init__(self, _: Iterable[str]) -> None:
+        self.parts: dict[frozenset[str], tuple[list[tuple[int, str]], list[int]]] = {}
+
+    def parted(self, names: frozenset[str]) -> tuple[list[tuple[int, str]], list[int]]:
+        """Where those among `names` stand, and where all others do; remembered as long as the row."""
+        there = [(at, key) for at, key in enumerate(self) if key in names]
+        self.parts[names] = parts = there, [at for at, key in enumerate(self) if key not in names]
+        return parts
+
+
 class Row:
     """The names of a row of fields: as they were written, and in lower case."""
 
@@ -83,17 +95,10 @@ class Row:
 
     def __init__(self, raw: tuple[bytes, ...]) -> None:
         self.names = tuple([name.decode("latin-1") for name in raw])
-        self.keys = tuple([name.lower() for name in self.names])
+        self.keys = Keys([name.lower() for name in self.names])
 
 
 _rows = Rows(Row)
-
-
-@lru_cache(maxsize=256)
-def _parted(names: frozenset[str], keys: tuple[str, ...]) -> tuple[list[tuple[int, str]], list[int]]:
-    """Where fields of some names stand in a row, and where all others do."""
-    found = [(at, key) for at, key in enumerate(keys) if key in names]
-    return found, [at for at, key in enumerate(keys) if key not in names]
 
 
 class Headers:
@@ -214,18 +219,13 @@ class Headers:
         return not names.isdisjoint(self._seen())
 
     def picked(self, names: frozenset[str]) -> dict[str, list[str]]:
-        """Every value of those of these lower-case names that are there, in order. Leaves unread fields unread.
-
-        Meant for answers: where such names stand is remembered for rows that come again and again.
-        """
-        places, wire = _parted(names, tuple(self._seen()))[0], self.wire
+        """Every value of those of these lower-case names that are there, in order. Leaves unread fields unread."""
+        keys, wire = self._keys or self._seen(), self.wire
+        row = keys if type(keys) is Keys else Keys(keys)
         found: dict[str, list[str]] = {}
-        for at, key in places:
+        for at, key in (row.parts.get(names) or row.parted(names))[0]:
             value = self._pairs[at][1] if wire is None else wire[at][1].decode("latin-1")
-            if key in found:
-                found[key].append(value)
-            else:
-                found[key] = [value]
+            found.setdefault(key, []).append(value)
         return found
 
     def swap(self, names: frozenset[str], fields: list[tuple[bytes, bytes]]) -> None:
@@ -233,11 +233,12 @@ class Headers:
 
         The engine made them itself: nothing is checked, and none of them is one of `ENDS`.
         """
-        wire = self.wire
+        wire, keys = self.wire, self._keys
         if wire is None:
             self.remove_all(names)
         else:
-            self.wire = [wire[at] for at in _parted(names, tuple(self._seen()))[1]]
+            row = keys if type(keys) is Keys else _rows.of(wire).keys
+            self.wire = [wire[at] for at in (row.parts.get(names) or row.parted(names))[1]]
             self.dated = self.dated and "date" not in names
         self.more(fields)
 

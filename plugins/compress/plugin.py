@@ -46,6 +46,7 @@ from proxy.api import (
 )
 
 _LOOKED_AT = frozenset({"cache-control", "content-encoding", "content-length", "content-type", "etag", "vary"})
+_ASKED = frozenset({"accept-encoding", "cache-control"})
 _CONDITIONS = frozenset({"if-match", "if-none-match", "if-range"})
 _ENTITY_CONDITIONS = ("if-match", "if-none-match")
 _NO_CONTENT = frozenset({204, 205})
@@ -153,8 +154,9 @@ class Compress(Plugin[Config]):
             self._unchanged(request, response)
             return None
         fields = response.headers.picked(_LOOKED_AT)
-        kind = self._kind(fields)
-        if kind is None or self._off.covers(request.target):
+        types = fields.get("content-type")
+        kind = self._kinds.find(types[0]) if types else None
+        if kind is None or (self.config.off and self._off.covers(request.target)):
             return None
         says = fields.get("cache-control")
         if response.status == 206 or (says and forbids(says)):
@@ -183,10 +185,8 @@ class Compress(Plugin[Config]):
         if request.method == "HEAD" and not response.body.data:
             return None
         body = source = response.body
-        if source.data is None:
+        if source.data is None or source.trailers:
             source.on_end(lambda: _drop_digests(source))
-        else:
-            _drop_digests(source)
         if had:
             body = self._decoded(body, had)
         coder = kind.coders.get(wanted)
@@ -205,15 +205,16 @@ class Compress(Plugin[Config]):
 
     def _target(self, request: Request, response: Response, fields: Fields, had: tuple[str, ...]) -> str | None:
         """The coding that an answer is to be brought into from those that it has; None where it is left alone."""
-        says = request.headers.getall("cache-control")
+        asked = request.headers.picked(_ASKED)
+        accepts, says = asked.get("accept-encoding", ()), asked.get("cache-control")
         if says and forbids(says):
             return None
-        accepts = request.headers.getall("accept-encoding")
         wanted = choose(accepts, self._offered)
         if had:
             applies = can_decode(had) and had != (wanted,) and self._may_recode(accepts, had)
         else:
-            applies = wanted != IDENTITY and not self._is_small(request, response, fields)
+            size = response.body.size or self._told(request, response, fields)
+            applies = wanted != IDENTITY and (size is None or size >= self._least)
         return wanted if applies else None
 
     async def _apart(self, response: Response, body: Body, data: bytes, coder: Coder) -> None:
@@ -242,12 +243,13 @@ class Compress(Plugin[Config]):
         """Whether a body that is coded already is undone: always by `recode`, else for clients that cannot take it."""
         return self.config.upstream == "recode" or any(choose(accepts, (one,)) != one for one in had)
 
-    def _is_small(self, request: Request, response: Response, fields: Fields) -> bool:
-        size = response.body.size
-        if not size and request.method == "HEAD":
-            told = fields.get("content-length", ("",))[0]
-            size = int(told) if told.isdecimal() else None
-        return size is not None and size < self._least
+    @staticmethod
+    def _told(request: Request, response: Response, fields: Fields) -> int | None:
+        """How long an answer is of which nothing is here; None where nobody says."""
+        told = fields.get("content-length")
+        if request.method == "HEAD":
+            return int(told[0]) if told and told[0].isdecimal() else None
+        return response.body.size
 
     def _decoded(self, body: Body, codings: tuple[str, ...]) -> Body:
         data = body.data

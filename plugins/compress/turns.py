@@ -56,7 +56,8 @@ class Turns:
             return work()
         finally:
             self._spent += self._clock() - start
-            self._arm()
+            if not self._armed:
+                self._arm()
 
     def later(self, work: Work) -> Later[Any]:
         """Do it when those before it have been done; who leaves gives up the place.
@@ -65,13 +66,13 @@ class Turns:
         """
         later: Later[Any] = Later()
         self._line.append((work, later))
-        self._arm()
+        if not self._armed:
+            self._arm()
         return later
 
     def _arm(self) -> None:
-        if not self._armed:
-            self._armed = True
-            asyncio.get_running_loop().call_soon(self._turn)
+        self._armed = True
+        asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
         """The loop turns: do what the budget still has room for, and begin a new one."""
@@ -80,7 +81,7 @@ class Turns:
         self._before = self._spent = self._spent - before
         for later, result, error in done:
             _tell(later, result, error)
-        if self._spent:  # only once the loop has turned again is it known that it looked for news
+        if self._spent and not self._armed:  # only once the loop has turned again is it known that it looked for news
             self._arm()
 
     def _work(self) -> list[_Done]:
