@@ -19,10 +19,24 @@ from proxy.sanitize.rules import FAMILIES, RULES, AnyHit, Hit, Rule
 _ODD = re.compile(r"[^\w .,:@+-]|\.\.|--|__|prototype|wp-config|id_rsa|@@|document\.|\+.*\+", re.DOTALL)
 _SPOKEN = re.compile(
     r"select|union|\b(?:order|group)\s++by\b|waitfor|having|\d\s++limit\s++\d|\bis\s++null|into\s++@|shutdown|regexp|powershell|invoke-|start-process|\bexec"
-    r"|\b(?:x?or|and|table|set|like|database|between|not|div|in|wmic)\b",
+    r"|\b(?:x?or|and|table|set|like|database|between|not|div|mod|in|wmic)\b",
     re.IGNORECASE,
 )
-_COMMANDS = (" ", "ls ", "cat ", "rm ", "ps ", "ping ", "uname ", "netstat ", "wget ", "curl ", "nslookup ", "xterm ")
+_COMMANDS = (
+    " ",
+    "ls ",
+    "cat ",
+    "rm ",
+    "ps ",
+    "ping ",
+    "uname ",
+    "netstat ",
+    "wget ",
+    "curl ",
+    "nslookup ",
+    "xterm ",
+    "openssl ",
+)
 _Find: TypeAlias = Callable[[Reading], Iterable[AnyHit]]
 _DETECTORS: tuple[tuple[frozenset[str], _Find], ...] = (
     (frozenset({"sql"}), sql.find),
@@ -72,7 +86,7 @@ def is_plain(text: str) -> bool:
     if _ODD.search(text) is not None:
         return False
     if " " not in text and "+" not in text:
-        return not text.endswith((".ini", ".config", ".log", ".env")) and text[:1] != "."
+        return not text.endswith((".ini", ".config", ".log", ".env", ".bak")) and text[:1] != "."
     return _SPOKEN.search(text) is None and not text.startswith(_COMMANDS)
 
 

@@ -14,8 +14,9 @@ _SLASH = r"(?:[/\\]|0x2f|0x5c|%2f|%5c|%c0%af|%c1%9c|\u2215|\u2216)"
 _UP = re.compile(rf"(?i)(?:^|(?<=[/\\=:;,?&\"'\s|(]))(?:\.|0x2e){{2,4}}[\x00;?]?{_SLASH}++(?:\.{_SLASH}++)*+")
 _UPS = re.compile(r"\.\.(?:[/\\]|$)")
 _DISGUISED = re.compile(
-    rf"(?i)(?:0x2e){{2}}|\.\.(?:[\x01-\x1f\x7f-\x9f\xff][/\\]|(?:;|\x00|0x2f|0x5c|\?){_SLASH}?|[/\\]\./|/\.\\|/[\\/]|\\/)|\.\.\./\./"
-    r"|\.{3,6}[/\\]{2,}|/%5c\.\.|\.\\\.[/\\]|\./\\\.|(?<!\.)\.{3,8}[/\\]\.{3,8}[/\\]|^/\w+\.\./|^\\\\[.?]\\"
+    rf"(?i)(?:0x2e){{2}}|\.\.(?:[\x01-\x1f\x7f-\x9f\xff]{{1,2}}[/\\]|(?:;|\x00|0x2f|0x5c|\?){_SLASH}?"
+    r"|[/\\]\./|/\.\\|/[\\/]|\\/)|\.\.\./\./|\.{3,6}[/\\]{2,}|/%5c\.\.|\.\\\.[/\\]|\./\\\."
+    r"|(?<!\.)\.{3,8}[/\\]\.{3,8}[/\\]|^/\w+\.\./|^\\\\[.?]\\"
 )
 _FILES = listed(
     "etc/passwd etc/shadow etc/group etc/gshadow etc/hosts etc/hostname etc/issue etc/motd etc/fstab etc/services"
@@ -33,6 +34,8 @@ _FILES = listed(
     " sys/class/ var/www/html/ var/lib/mysql var/lib/mlocate"
     " root/. boot/grub tomcat-users nginx.conf shadow.bak dev/random dev/urandom dev/null dev/zero"
     " dev/tcp dev/fd/ dev/stdin /lampp pagefile.sys ntuser.dat"
+    " autoexec.bat sys/kernel/ run/secrets/ dev/mem usr/etc/ .gitconfig .netrc .npmrc .pgpass .my.cnf .ssh/ .aws/"
+    " .docker/config .kube/config .bashrc .git/ .svn/ .hg/hgrc .bzr/ my.ini unattend. filezilla"
     " autoexec.bat config.sys .ds_store windows/iis windows/windowsupdate /.env"
 )
 _FILE_WORDS = words(
@@ -43,7 +46,8 @@ _FILE_WORDS = words(
     " mysql_history netrc npmrc dockerenv ini repair panther debug system32 inf wp asax inetpub xampp id_rsa id_dsa"
     " authorized_keys localconfig psa cpanel access_log error_log tcp fd stdin lampp sys dat iis windowsupdate env"
     " proc apache2 logs php4 php5 init conf etc www lib class"
-    " root boot grub tomcat random urandom null zero bak autoexec ds_store"
+    " root boot grub tomcat random urandom null zero bak autoexec ds_store kernel secrets mem"
+    " gitconfig pgpass my aws docker kube git svn hg bzr unattend filezilla usr"
 )
 
 
@@ -59,7 +63,7 @@ def _any_of(files: tuple[str, ...]) -> re.Pattern[str]:
 _FILE = _any_of(_FILES)
 _MANY = 16  # mentions of files that are looked at
 _SETTINGS = re.compile(
-    r"[\s'\"|<>;(&=]{0,3}+(?:\w{1,16}=)?+(?:file:/*+)?(?:/etc/[\w.*?\[-]{2}|/[a-z]{0,3}[?*\[][a-z?*\[\]]{0,8}/(?:passwd|shadow|group|hosts)$|\.env(?:\.\w{1,12})?$|//[.?]/|//(?:[\w-]+\.[\w.-]+|[\w.-]+/[a-z]\$)/)"
+    r"[\s'\"|<>;(&=]{0,3}+(?:\w{1,16}=)?+(?:file:/*+)?(?:/etc/[\w.*?\[-]{2}|/proc/[\w*?]|/[a-z]{0,3}[?*\[][a-z?*\[\]]{0,8}/(?:passwd|shadow|group|hosts)$|\.env(?:\.\w{1,12})?$|//[.?]/)"
 )
 _GOAL = re.compile(  # what a short climb is after: nothing, or what no page links to
     r"(?i)(?:[./\\]{0,8}+|(?:\w{1,16}/){0,3}+(?:(?:db-?)?config(?:uration)?\.(?:php|inc|ya?ml|py|ini|asp)|settings\.(?:py|php|ini)"
@@ -67,11 +71,12 @@ _GOAL = re.compile(  # what a short climb is after: nothing, or what no page lin
     r"|parameters\.ya?ml|secrets?\.\w{1,5}|credentials?(?:\.\w{1,5})?|[\w-]{1,30}\.(?:pem|key|p12|pfx|sql|sqlite3?|bak)"
     r"|passwd|shadow|master\.key|web\.xml|server\.xml|local_settings\.py|\.env\S{0,16}|\.git\S{0,30}|\.ht\w{1,10}))"
 )
+_SHARE = re.compile(r"\\\\(?:[\w-]++\.[\w.-]++|[\w.-]++\\[A-Za-z]\$)(?:\\|$)")  # of a host that is no mere name
 _SAME_FOLDER = re.compile(r"/(?:\./|/)++")
 _WRAPPER = re.compile(
     r"(?:^|[=\s\"'/\\(:,;])(?:php://(?:filter|input|fd|memory|temp|stdin)|expect://|phar://|zip://\S|zlib:"
     r"|compress\.\w+://|glob://|ogg://|data:(?://)?text/plain[;,]|gopher://|dict://|netdoc:/|jar:(?:http|file)|ssh2\."
-    r"|rar://|ldaps?://)|(?:^|=)[\x00-\x20'\"]{0,2}file:/{1,3}(?!/)[\w~.%]"
+    r"|rar://|ldaps?://|tftp://)|(?:^|=)[\x00-\x20'\"]{0,2}file:/{1,3}(?!/)[\w~.%]"
 )
 _BEFORE = re.compile(r"^(?:[\w-]{1,16}=|[\x00-\x20'\"|<>;(&]{0,3}+(?:file:/*+)?(?:[a-zA-Z]:)?)$")
 _WORDS_BEHIND = re.compile(r"[ \n]\w{2,}")
@@ -91,7 +96,9 @@ def find(reading: Reading) -> Sequence[Hit]:
         if found is not None and not _is_dots(text, found):
             hits.append(Hit("path.encoded", found.start(), found.end()))
         _climbs(hits, text)
-    if known or text.startswith("\\\\"):
+    if text.startswith("\\\\") and (share := _SHARE.match(text)) is not None:
+        hits.append(Hit("path.file", 0, share.end()))
+    if known:
         _files(hits, reading)
     if ":" in text or "ssh2" in reading.words:
         _wrappers(hits, reading.lowered)

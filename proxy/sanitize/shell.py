@@ -17,7 +17,9 @@ from proxy.sanitize.rules import Hit
 from proxy.sanitize.shell_words import ALL, CODE_WORDS, OBJECT_WORDS, PIPE_WORDS, SPOKEN_OF, TOOLS, WORDS
 from proxy.sanitize.wordlists import words
 
-_SEPARATOR = r"\|\|?|&&?|;|[\n\r](?![\n\r])|\x00|`|\$\(|<\(|>\(|\$\{IFS\}|%0[aA]|\{(?=[a-z/]+,)"
+_SEPARATOR = (
+    r"\|[|&]?|&&?|;\s?(?:do|then|else)\s|;|[\n\r](?![\n\r])|\x00|`|\$\(|<\(|>\(|\$\{IFS\}|%0[aA]|\{(?=[a-z/]+,)"
+)
 _NOISE = r"(?:[\s\"'({!\\@]|\$\{?IFS\}?(?:\$9)?|\$[@*]|%0[aAdD]){0,40}+"
 _WORD = (
     r"(?:[\w./~?*\[\]:%-]|\\[^\n]|''|\"\"|'[\w/.]{1,12}'|\"[\w/.]{1,12}\"|\$[@*!9]|\$\{[@*x]\}|\$u|``|\$\(\)|\^){1,80}+"
@@ -49,7 +51,7 @@ _INTERPRETER = re.compile(
     r"|certutil\s++-urlcache|bitsadmin\s++/|mshta\s++(?:https?:|vbscript:|javascript:)|regsvr32\s++/|wmic\s++(?:process|os\b|/)"
     r"|rundll32(?:\.exe)?\s++\S{1,80},|[|&;]\s*+net1?\s++(?:user|localgroup|view|share|use|start|group|accounts)\b"
     r"|(?<![\w-])(?:invoke-(?:expression|command|webrequest)\s|iex\s*+\(|start-process\s|new-object\s++(?:system\.)?net\.)"
-    r"|proxycommand="
+    r"|proxycommand=|(?:[;|&]|\$\()\s*+(?:(?:get|set|invoke|start|stop|new|remove)-[a-z]{3,20}\b|iex\b|\.\s++/|source\s++/|for\s++/f\b)"
 )
 _CODE = re.compile(
     r"(?:system|passthru|shell_exec|popen|proc_open|pcntl_exec|assert|create_function"
@@ -79,7 +81,7 @@ _WHOLE = re.compile(  # commands that nobody writes down but to have them carrie
 _USED = re.compile(r"\$\{?([A-Za-z_]\w{0,15}+)")
 _ASSIGNED = re.compile(r"[^\s;&|]{1,60}+[;&|]++")
 _WORKED_OUT = re.compile(
-    r"\$\{(?:HOME|PATH|PWD|SHELL|USER|IFS)(?::\d|[#%/])|%[A-Za-z]\w{1,30}:~-?\d"
+    r"\$\{(?:HOME|PATH|PWD|SHELL|USER|IFS)(?::\d|[#%/])|[;|&`(]\s?\$\{?(?:SHELL|BASH|0)\b|%[A-Za-z]\w{1,30}:~-?\d"
     r"|(?:^|[;|&\n`(])\s{0,4}\$'(?:[^'\\]|\\.){1,60}'|\$\(\(\s{0,4}\d{1,9}\s{0,4}[*+-]\s{0,4}\d{1,9}\s{0,4}\)\)"
 )
 _FED = re.compile(r"(?<![<\s])<<<(?=[\"'$(\w])|(?<=[\w)] )<<<\s*+[\"'$(\w]|(?<=\s)<<<\s*+[\"'$(]")
@@ -89,7 +91,7 @@ _QUOTED_IN = re.compile(r"\w[^'\"]*['\"]|['\"]\w+['\"]\w")  # quotes within a wo
 _PLAIN_WORD = re.compile(r"[a-z_]\w*")
 _SPLIT = re.compile(
     r"\^(?<=\w\^)\w|[;|&]\s?\w?(?:'\w{1,6}'|\"\w{1,6}\")\w?|''(?<=\w'')\w|\"\"(?<=\w\"\")\w|\\(?<=\w\\)\w|\$\{?IFS|\$[@*]|\$\{[@*]\}|/\?{2,}/"
-    r"|/s?bin/\w*[?*\[]|\w\$\(\)\w|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
+    r"|/s?bin/\w*[?*\[]|\w\$\(\)\w|\w``\w|\w\$\{\w{1,8}\}\w|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
 )
 _JOINED = re.compile(r"\w\s?\.\s?\w|\w\s?\(|[@#$?]\w|[\[<]")
 _SPLITS = re.compile(r"['\"\\$?*{^]")
@@ -160,7 +162,7 @@ def _patterns(hits: list[Hit], reading: Reading) -> None:
         _search(hits, "shell.code", _OBJECTS, reading.lowered)
     if "$" in text:
         _variables(hits, text)
-    if "$'" in text or "$((" in text or "${" in text or ":~" in text:
+    if "$" in text or ":~" in text:
         _search(hits, "shell.disguise", _WORKED_OUT, text)
     if "<<<" in text:
         _search(hits, "shell.pipe", _FED, text)

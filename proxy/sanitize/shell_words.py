@@ -16,7 +16,8 @@ NAMES = words(
     " dmesg lscpu df du stat strings diff rev ipconfig.exe net.exe ver vol attrib icacls systemctl service openssl"
     " uniq expr fold md5sum sha1sum sha256sum cksum sendmail mailx logname nsenter lsblk blkid vmstat iostat journalctl"
     " hostnamectl mshta command"
-    " wall lynx w3m fetch vi vim nano ed tee mkfifo mknod killall pkill reboot shutdown poweroff halt set export"
+    " findstr calc.exe wall lynx w3m fetch vi vim nano ed tee mkfifo mknod killall pkill reboot shutdown poweroff halt"
+    " set export"
     " unset setenv type net echo sleep timeout dd tar gzip gunzip zip unzip zcat bzip2 finger w ss ip route last"
 )
 # of them (and besides), those that are ordinary words or names of parameters
@@ -40,7 +41,7 @@ CODE_WORDS = words(
     " call_user_func_array eval exec phpinfo file_get_contents file_put_contents __import__"
 )
 PIPE_WORDS = words(
-    "find xterm socat openssl lua node checkpoint use exec"
+    "get set stop remove source for tmp findstr find xterm socat openssl lua node checkpoint use exec"
     " sh bash zsh ksh csh dash nc ncat mkfifo base64 python python2 python3 perl ruby php powershell cmd comspec"
     " certutil tcp udp bitsadmin mshta regsvr32 wmic rundll32 net invoke iex start new proxycommand oproxycommand"
 )

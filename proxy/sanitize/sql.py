@@ -34,12 +34,12 @@ _STRONG = words(
 )
 _LINKING = words("or xor and div having order group limit like where case mod is in not regexp from")
 _BEGINS = re.compile(
-    r"[^\w;|&]{0,40}+(?:[\w.@]{1,60}+(?:[^\w;|&]|/\*(?:[^*!][^*]{0,40}|)\*/){0,40}+)?(?:[0-9]{5}+)?(?:x?or|and|div|having|order|group|limit|like"
+    r"[^\w;|&]{0,40}+(?:[\w.@]{1,60}+(?:/\*(?:[^*!][^*]{0,40}|)\*/|[^\w;|&]){0,40}+)?(?:[0-9]{5}+)?(?:x?or|and|div|having|order|group|limit|like"
     r"|where|case|mod|is|in|not|regexp|from|\|\||&&)(?![a-z])"
-    r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s*+(?:--|=\s*+[0-9])|-?[0-9]++(?:=-?|[*/+-]\()[0-9]|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
+    r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s*+(?:--|=\s*+[0-9])|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
 )
 _GOES_ON = re.compile(
-    r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
+    r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|collate|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
 )
 _VALUE = re.compile(r"([\w.@-]{0,40}+)[\s)]{0,8}+")
 _QUOTES = re.compile(r"(['\"`])[\s()=<>!&|^*+%/-]{0,12}+\1[\s()=<>!&|^*+%/'\"`-]{0,12}+")  # and nothing else
@@ -64,12 +64,13 @@ _PROBING = words("if iif elt make_set nullif ifnull ascii ord substr substring l
 _CHARACTERS = words("char chr nchar unhex")
 _CHANGES = {"drop": "drop", "truncate": "drop", "create": "create", "alter": "alter"}
 _SPOKEN = {  # verbs that prose has as well, and what must follow them
-    "call": re.compile(r"X[fF]"), "set": re.compile(r"T[wv](?:o|a)"), "copy": re.compile(r"Tw[rwl(]"),
+    "call": re.compile(r"X[fFZ]"), "set": re.compile(r"T[wv](?:o|a)"), "copy": re.compile(r"Tw[rwl(]"),
     "update": re.compile(r"Tw(?:l?w)?T"), "prepare": re.compile(r"Tw[rs]"), "rename": re.compile(r"Tww[wl]"),
 }  # fmt: skip
 _OBJECTS = {verb: frozenset(objects.split()) for verb, objects in _VERBS.items()}
 _VERB_WORDS = frozenset(_VERBS) | _ANY_OBJECT | {"shutdown", "if", "case", "do"}
 _CATALOGUE_WORDS = frozenset(part for name in CATALOGUE for part in name.replace("$", ".").split("."))
+_OPERATORS = frozenset("Loal")
 _WHOLE_BEGINS = frozenset("TwX-anNosfvL")  # of shapes
 _ENDED = re.compile(r";\s*+(?:--|#|/\*)")
 _Patterns: TypeAlias = Sequence[tuple[str, re.Pattern[str]]]
@@ -147,7 +148,7 @@ def _is_strong(text: str, words: AbstractSet[str]) -> bool:
     return (
         text.startswith("@@")
         or ("if" in words and "(" in text)
-        or (text.endswith("()") and not words.isdisjoint(_KNOWLEDGE))
+        or (text.rstrip("#-; ").endswith("()") and not words.isdisjoint(_KNOWLEDGE))
     )
 
 
@@ -235,6 +236,8 @@ def _bare(hits: list[AnyHit], stream: Tokens, reading: Reading) -> None:
 def _quoted(hits: list[AnyHit], stream: Tokens, start: int, reading: Reading) -> None:
     shape = stream.shape
     at = len(shape) - len(shape.lstrip(")}"))
+    while shape[at : at + 1] in ("c", "C") and at + 1 < len(shape):
+        at += 1  # a line's comment, and a line behind it
     _tails(hits, stream, at, _BEHIND_QUOTE, start)
     if reading.level > 1 and shape[at : at + 1] in ("L", "o"):
         hits.append(_hit(stream, "sql.fragment", at, at + 1, start))
@@ -248,10 +251,12 @@ def _tails(hits: list[AnyHit], stream: Tokens, at: int, table: Mapping[str, _Pat
     first = shape[at : at + 1]
     for rule, pattern in table.get(first, ()):
         found = pattern.match(shape, at)
-        if found is not None and (
-            at or table is _BEHIND_QUOTE or rule != "sql.clause" or "n" in found[0]
-        ):  # else prose
+        if found is not None and (at or table is _BEHIND_QUOTE or rule != "sql.clause" or "yn" in found[0]):
             hits.append(_hit(stream, rule, found.start(), found.end(), start))
+    if table is _BEHIND_VALUE and first in _OPERATORS and shape[at - 1 : at] == ")" and "(" not in shape[:at]:
+        found = shapes.UNOPENED.match(shape, at)
+        if found is not None:
+            hits.append(_hit(stream, "sql.boolean", at, found.end(), start))
     if first == "L" and "o" in shape:
         _same(hits, stream, at, start)
 
@@ -278,7 +283,7 @@ def _whole(hits: list[AnyHit], stream: Tokens) -> None:
 
 def _is_probe(stream: Tokens) -> bool:
     """Whether a short expression has no sense but to try a database: `user()`, `@@version`, `1=1`, `0||1`."""
-    words = [word for word in map(stream.name, range(len(stream.shape))) if word not in _SIGNS]
+    words = [word for word in map(stream.name, range(len(stream.shape))) if word not in _SIGNS and word[0] not in "-#/"]
     first, second = words[0], words[1] if len(words) > 1 else ""
     if stream.shape[0] == "v" or "v" in stream.shape:
         return any(word.startswith("@@") for word in words)
@@ -342,11 +347,10 @@ def _is_statement(stream: Tokens, at: int) -> bool:
     if verb in _SPOKEN:
         return _SPOKEN[verb].match(stream.shape, at) is not None
     if verb in _ANY_OBJECT:
-        return (
-            stream.shape[at + 1 : at + 2] in ("w", "f", "F", "v", "s", "d", "(")
-            and stream.shape[at + 2 : at + 3] != "w"
+        return stream.shape[at + 1 : at + 2] in ("w", "f", "F", "v", "s", "d", "(") and (
+            stream.shape[at + 2 : at + 3] != "w" or stream.shape[at + 1] == "v"
         )
-    return verb != "shutdown" or stream.shape[at + 1 : at + 2] in ("", "c", ";") or follows == "with"
+    return verb != "shutdown" or stream.shape[at + 1 : at + 2] in ("", "c", ";", "L") or follows == "with"
 
 
 def _hit(stream: Tokens, rule: str, first: int, end: int, start: int | None = None) -> LateHit:

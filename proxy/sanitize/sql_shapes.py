@@ -24,11 +24,11 @@ STRICT = re.compile(
 # a string that goes on by an operator: `'+(select`, `'='`, `'||'a`
 OPERATOR = re.compile(
     r"(?:[oaL]|aa|aL)[N(a!]*+(?:s(?:$|[oaLc;)s])|f\(|Z\(|K|\(*+E[^w]|v|n(?:[aoLc;)s]|$)|w(?:[aL]s|c))|N?o{1,2}\(*+(?:s|f\(|E)"
-    r"|o\([ns]"
+    r"|N?o\([ns]"
 )
 # a WHERE that is always or never true, and operands that stand where a closed string or parenthesis was
 ALWAYS = re.compile(r"R[N(]*+(?:non|sos)\)*+(?:[LcVPf;,(Ga]|$)|\A[?wn(]?a?,?f\(non,|Rwo?s?\)*+c|V[N(a]*+(?:non|sos)")
-OPERAND = re.compile(r"(?:lw|w?w?\))?(?:R[N(]*+(?:non|sos)|[,;]?f\((?:no|n,|f\(|\(*E)|\(non\)a)")
+OPERAND = re.compile(r"lw(?:L|c|$)|(?:lw|w?w?\))?(?:R[N(]*+(?:non|sos)|[,;]?f\((?:no|n,|f\(|\(*E)|\(non\)a)")
 CLAUSE = re.compile(
     r"Gy[(]*+(?:[nsvfKZ]|w(?:$|[,cMV])|E)|V[N(a]*+(?:[nsv]\)*+(?:[oLc]|$)|[wf]\(|wo)|M[nf](?:$|[,c;IMPUo])|P[fFwA]\(|I[wO]s|IOs"
 )
@@ -51,7 +51,7 @@ FILE = re.compile(r"I[O](?:s|$)")
 # a value that is a statement from its start on, or an operand that only a database understands
 WHOLE = re.compile(
     r"\A(?:Tdl[aw]|wo[ns]L(?:non|sos)|TI(?:w|F\([^()]{0,60}+\))(?:q\(|E)|TrwR|TwTwo|Tv[wfF]|Xws|XF\([sv]|[-a]?nN?o\(*+(?:s(?:$|[aLc])|E)|[-a]?nN?o\(++n\)|sos$"
-    r"|na\(++non\)|nI(?:v|s)|a?sos[c;]"
+    r"|na\(++non\)|nI(?:v|s)|a?sos[c;]|[nw]o[ns];?c|[nw]a++n;?c|nLa*+(?:f\(\)|w);?c|nLn[La]++n;?c|nof\(n"
     r"|f\([^()]{0,12}\)Lf?[s(]|nc$|nr[wf]{1,3}c$|noNn$)"
 )
 # the same, when the words agree (see sql.py)
@@ -64,5 +64,7 @@ STATEMENT = re.compile(r"E[d(a]*+[^;]{1,40}?r[w(]|\AT[wIr]|\AX[wf]")
 
 PREFIX = re.compile(r"[-+~!N(a?]*+(?:nw?|s|v|w|)\)*+,?+")
 SAME = re.compile(rf"L{_START}[wv]\)*+o{_START}[wv]\)*+(?:$|[c;L])")
+# behind a parenthesis that the text did not open
+UNOPENED = re.compile(r"[Loa][N(a!]*+[ns]\)*+;?c|L(?:[N(a!]*+n\)*+(?:[oaLc;)]|$)|[N(a!]++n)|lw(?:L|c|$)")
 CLOSED = re.compile(r"\)+c$|\)*+;+c$|(?<=\))c$")
 QUOTED_END = re.compile(r"\)*+;*+c$")

@@ -39,7 +39,7 @@ _KINDS = {
     " backup restore rename attach pragma handler dbcc set begin",
     "X": "exec execute call",
     "x": "exists any some",
-    "l": "as on using join",
+    "l": "as on using join collate",
     "q": "values",
 }
 _WAITING = (
