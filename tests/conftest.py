@@ -6,6 +6,7 @@ time: how long an example takes says more about what else the machine does.
 
 from __future__ import annotations
 
+import gc
 import shutil
 
 import pytest
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left = [item for item in items if item.get_closest_marker("browser")]
     items[:] = [item for item in items if item not in left]
     config.hook.pytest_deselected(items=left)
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests are objects that stay; a reload collects garbage, and would look at all of them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
