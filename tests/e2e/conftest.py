@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import signal
@@ -9,10 +10,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+
+from proxy.cli.main import main
 
 COMMAND = Path(sys.executable).with_name("passerelle")
 READY = "passerelle listening on "
@@ -84,6 +87,14 @@ class Process:
 
 
 Run = Callable[..., Process]
+
+
+def command(*arguments: str) -> tuple[int, str]:
+    """Run the command in this process, where loading the code is paid once: its exit code, and what it says."""
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        code = main(arguments)
+    return code, said.getvalue()
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.e2e.conftest import command
+
 Run = Callable[..., Any]
 
 CONFIG = """
@@ -88,6 +90,7 @@ def test_whatever_becomes_of_an_exchange_has_a_line(run: Run, write: Callable[..
     assert status(f"{url}/hello") == 200
     assert status(f"{url}/quiet") == 200
     assert status(f"{url}/none%0d%0a") in (400, 404)
+    assert status(f"{url}/none") == 404
     assert status(f"{url}/nobody") == 502
     assert said(url, b"GET / HTTP/1.1\r\nHost: a\r\nBad Field: x\r\n\r\n").startswith(b"HTTP/1.1 400")
     with connected(url) as sock:
@@ -97,28 +100,20 @@ def test_whatever_becomes_of_an_exchange_has_a_line(run: Run, write: Callable[..
     gateway.send(signal.SIGTERM)
     assert gateway.ended() == 0
     told = lines(tmp_path / "access.log")
-    app, hello, missing, nobody, malformed, left = told
+    app, hello, missing, none, nobody, malformed, left = told
     assert (app["target"], app["status"], app["upstream_status"], app["route"]) == ("/users?token=***", 200, 200, "app")
     assert (app["client"], app["attempts"], app["reason"]) == ("127.0.0.1", 1, None)
     assert 0 < app["upstream_ms"] <= app["first_byte_ms"] <= app["duration_ms"]
     assert app["revision"]
     assert (hello["route"], hello["upstream"], hello["upstream_ms"], hello["bytes_out"]) == ("hello", None, None, 5)
     assert (missing["route"], missing["target"]) == (None, "/none%0d%0a")
+    assert (none["status"], none["reason"], none["route"], none["attempts"]) == (404, "no_route", None, 0)
     assert (nobody["status"], nobody["reason"], nobody["upstream_status"]) == (502, "connection_refused", None)
     assert nobody["endpoint"] == "http://127.0.0.1:1"
     assert (malformed["status"], malformed["reason"], malformed["method"]) == (400, "bad_request", None)
     assert (left["status"], left["reason"], left["route"]) == (499, "client_left", "slow")
     assert {line["revision"] for line in told} == {app["revision"]}
     assert len({line["request_id"] for line in told}) == len(told)
-
-
-def test_a_request_without_a_route_has_a_line(run: Run, write: Callable[..., Path], tmp_path: Path) -> None:
-    gateway = run("serve", "-c", str(write()))
-    assert status(f"{gateway.ready()}/none") == 404
-    gateway.send(signal.SIGTERM)
-    assert gateway.ended() == 0
-    (line,) = lines(tmp_path / "access.log")
-    assert (line["status"], line["reason"], line["route"], line["attempts"]) == (404, "no_route", None, 0)
 
 
 def test_a_tunnel_has_a_line_when_it_is_over(run: Run, write: Callable[..., Path], tmp_path: Path) -> None:
@@ -209,9 +204,9 @@ def test_a_log_that_cannot_be_written_stops_nothing(run: Run, write: Callable[..
     assert gateway.ended() == 0
 
 
-def test_what_belongs_to_the_process_is_refused_on_a_route(run: Run, write: Callable[..., Path]) -> None:
+def test_what_belongs_to_the_process_is_refused_on_a_route(write: Callable[..., Path]) -> None:
     file = write()
     file.write_text(file.read_text().replace("access_log: false", "access_log: {file: other.log}"))
-    check = run("check", str(file))
-    assert check.ended() == 1
-    assert any("belongs to the whole process and cannot differ by route" in line for line in check.told)
+    code, told = command("check", str(file))
+    assert code == 1
+    assert "belongs to the whole process and cannot differ by route" in told

@@ -39,8 +39,11 @@ ELSEWHERE = {
     "proxy.build.explanation",
     "proxy.build.trial",
     "proxy.cli.demo",
+    "proxy.frontend.pem",
     "proxy.frontend.preface",
+    "proxy.frontend.proxy_protocol",
     "proxy.frontend.tls",
+    "proxy.frontend.x509",
     "proxy.sanitize",
     "proxy.server.openapi",
     "proxy.server.sample",
@@ -54,5 +57,5 @@ def test_what_is_not_configured_is_not_imported() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stderr
     imported = set(done.stdout.split())
-    assert {"plugins.request_id", "proxy.engine"} <= imported
+    assert {"plugins.request_id", "proxy.engine", "proxy.frontend.listener"} <= imported
     assert imported & ELSEWHERE == set()

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.e2e.conftest import command
+
 Run = Callable[..., Any]
 
 
@@ -21,25 +25,27 @@ def test_a_gateway_is_shown_and_its_refused_reload(run: Run, config: Path, upstr
     config.write_text(config.read_text().replace("status: 200", "status: 2000"))
     gateway.send(signal.SIGHUP)
     gateway.line("is served on")
-    shown = run("status", "--admin", admin)
-    assert shown.ended() == 0
-    assert "last reload  REFUSED (signal)" in shown.told
-    assert any("gateway.yaml:5:" in line for line in shown.told)
+    code, told = command("status", "--admin", admin)
+    assert code == 0
+    assert "last reload  REFUSED (signal)" in told.splitlines()
+    assert "gateway.yaml:5:" in told
 
 
-def test_the_token_of_the_file_goes_to_the_listener_of_the_file(run: Run, config: Path) -> None:
+def test_the_token_of_the_file_goes_to_the_listener_of_the_file(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config.write_text(config.read_text().replace("admin: {", "admin: {token: s3cret, "))
     gateway = run("serve", "-c", str(config))
     admin = gateway.admin()
     gateway.ready()
-    refused = run("status", "--admin", admin, "-c", str(config))
-    assert refused.ended() == 1
-    assert refused.told == [f"passerelle: {admin}: a token is needed; set PASSERELLE_ADMIN_TOKEN"]
+    refused = command("status", "--admin", admin, "-c", str(config))
+    assert refused == (1, f"passerelle: {admin}: a token is needed; set PASSERELLE_ADMIN_TOKEN\n")
     config.write_text(config.read_text().replace("s3cret, listen: http://127.0.0.1:0", f"s3cret, listen: {admin}"))
-    assert run("status", "-c", str(config)).ended() == 0
-    shown = run("status", "--admin", admin, "--json", env={"PASSERELLE_ADMIN_TOKEN": "s3cret"})
-    assert shown.ended() == 0
-    assert json.loads("\n".join(shown.told))["ready"] is True
+    assert command("status", "-c", str(config))[0] == 0
+    monkeypatch.setenv("PASSERELLE_ADMIN_TOKEN", "s3cret")
+    code, told = command("status", "--admin", admin, "--json")
+    assert code == 0
+    assert json.loads(told)["ready"] is True
 
 
 def test_one_that_drains_is_not_ready(run: Run, config: Path) -> None:
@@ -49,6 +55,6 @@ def test_one_that_drains_is_not_ready(run: Run, config: Path) -> None:
     gateway.ready()
     gateway.send(signal.SIGTERM)
     gateway.line("told to end")
-    shown = run("status", "--admin", admin)
+    shown = run("status", "--admin", admin)  # a process of its own: its exit code is what a script looks at
     assert shown.ended() == 1
     assert any(": draining for " in line for line in shown.told)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks.webhooks import Webhook as Oracle
 
-from tests.e2e.conftest import COMMAND, Process, Run
+from tests.e2e.conftest import COMMAND, Process, Run, command
 from tests.e2e.receiver import PATIENCE, SECRET, Receiver, Traffic, configured, endpoint, get, receiving, until
 
 FULL = "SOAK_SECONDS" in os.environ
@@ -22,7 +22,8 @@ KILLS, EVENTS = (50, 200) if FULL else (2, 20)
 SAFE = 0.025  # seconds after its publishing that an event is safe, with what a client needs to notice an answer
 
 
-def command(*arguments: str) -> tuple[int, str]:
+def ran(*arguments: str) -> tuple[int, str]:
+    """What the command says, as a process of its own."""
     done = subprocess.run([str(COMMAND), *arguments], check=False, capture_output=True, text=True, timeout=PATIENCE)
     return done.returncode, done.stdout + done.stderr
 
@@ -38,7 +39,7 @@ def test_operators_look_test_and_replay(run: Run, tmp_path: Path) -> None:
         admin = gateway.admin()
         gateway.ready()
         where = "--admin", admin
-        code, told = command("webhooks", "test", "ops", *where)
+        code, told = ran("webhooks", "test", "ops", *where)
         assert (code, "answered 204" in told) == (0, True)
         event = receiver.got[0].id
         assert command("webhooks", "replay", event, *where) == (0, "1 deliveries are due again\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -73,22 +71,3 @@ async def test_both_forms_name_the_right_place_of_a_warning(make: Make, pki: Pki
     for tls, place in ((f"{{{more}}}", 1), (f"{{certificate: a.pem, key: a.key, {more}}}", 1)):
         (warning,) = make(TEXT.format(tls=tls)).warnings
         assert f"listen[1].tls.certificates[{place}].certificate: " in warning.render()
-
-
-def test_tls_is_loaded_by_those_who_have_it_only() -> None:
-    code = (
-        "import sys, asyncio\n"
-        "from proxy.registry import Registry\n"
-        "from proxy.server.gateway import Gateway\n"
-        "from proxy.settings import load_text\n"
-        "text = 'listen: http://127.0.0.1:0\\nadmin: false\\nroutes: [{name: a, plugins: {respond: {body: a}}}]'\n"
-        "async def main():\n"
-        "    gateway = Gateway(load_text(text, {}), Registry.installed())\n"
-        "    await gateway.start()\n"
-        "    await gateway.stop()\n"
-        "asyncio.run(main())\n"
-        "names = ('tls', 'pem', 'x509', 'preface', 'proxy_protocol')\n"
-        "assert not [name for name in names if f'proxy.frontend.{name}' in sys.modules]\n"
-        "assert 'proxy.frontend.listener' in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
