@@ -20,6 +20,7 @@ from proxy.sanitize.wordlists import words
 _SEPARATOR = (
     r"\|[|&]?|&&?|;\s?(?:do|then|else)\s|;|[\n\r](?![\n\r])|\x00|`|\$\(|<\(|>\(|\$\{IFS\}|%0[aA]|\{(?=[a-z/]+,)"
 )
+_SEPARATES = re.compile(r"[|&;\n\r\x00`$<>{%]")  # without which there is none
 _NOISE = r"(?:[\s\"'({!\\@]|\$\{?IFS\}?(?:\$9)?|\$[@*]|%0[aAdD]){0,40}+"
 _WORD = (
     r"(?:[\w./~?*\[\]:%-]|\\[^\n]|''|\"\"|'[\w/.]{1,12}'|\"[\w/.]{1,12}\"|\$[@*!9]|\$\{[@*x]\}|\$u|``|\$\(\)|\^){1,80}+"
@@ -116,8 +117,10 @@ def find(reading: Reading) -> Sequence[Hit]:
     else:
         hidden = not words.isdisjoint(ALL) or _is_hidden(text)
     if hidden:
-        _lines(hits, text)
-        _commands(hits, text, reading.level)
+        if " " in text or "\t" in text or "bin" in text or _SPLITS.search(text) is not None:
+            _lines(hits, text)
+        if _SEPARATES.search(text) is not None:
+            _commands(hits, text, reading.level)
     _patterns(hits, reading)
     return hits
 

@@ -43,7 +43,6 @@ _GOES_ON = re.compile(
 )
 _VALUE = re.compile(r"([\w.@-]{0,40}+)[\s)]{0,8}+")
 _QUOTES = re.compile(r"(['\"`])[\s()=<>!&|^*+%/-]{0,12}+\1[\s()=<>!&|^*+%/'\"`-]{0,12}+")  # and nothing else
-_TWICE = ("unionon", "ununion", "selselect")
 _BROKEN = re.compile(r"(?i)(?<=[a-z])/\*\*/(?=[a-z])|(?<=un)union(?=ion)|(?<=uni)union(?=on)|(?<=sel)select(?=ect)")
 _PREFIXES = words("n x b e q u& nq")  # of strings
 _WORD = re.compile(r"[a-z_][a-z0-9_]*+")
@@ -112,7 +111,7 @@ _BEHIND_QUOTE: Mapping[str, _Patterns] = {
 def find(reading: Reading) -> Sequence[AnyHit]:
     """What in a text looks injected; a rule may be told several times."""
     hits = _find(reading)
-    if not hits and ("/**/" in reading.text or any(word in reading.lowered for word in _TWICE)):
+    if not hits and ("/**/" in reading.text or "union" in reading.lowered or "selselect" in reading.lowered):
         return _find_mended(reading)
     return hits
 
@@ -153,16 +152,11 @@ def _is_strong(text: str, words: AbstractSet[str]) -> bool:
 
 
 def _may_begin(text: str, words: AbstractSet[str]) -> bool:
-    if not words.isdisjoint(_LINKING):
+    if not words.isdisjoint(_LINKING) or "||" in text or "&&" in text or "--" in text:
         return True
-    return (
-        "||" in text
-        or "&&" in text
-        or "--" in text
-        or (("=" in text) and (text[1:2] == "=" or text[2:3] == "=" or "'='" in text or '"="' in text))
-        or (text[-1] == ")" and text[0].isdigit())
-        or (")" in text and ("--" in text or "#" in text or "/*" in text))
-    )
+    if "=" in text and ("=" in text[1:3] or "'='" in text or '"="' in text):
+        return True
+    return ")" in text and (text[0].isdigit() or "#" in text or "/*" in text)
 
 
 def _begun(hits: list[AnyHit], reading: Reading, quotes: Sequence[int], *, strong: bool) -> None:

@@ -136,7 +136,7 @@ def find(reading: Reading) -> Sequence[Hit]:
         _search(hits, "xss.script", _REACH, lowered)
     if "[" in text or "\\" in text or not words.isdisjoint(_MARK_WORDS):
         _search(hits, "xss.script", _REACH_MARK, lowered)
-    if not words.isdisjoint(_CALLED):
+    if not words.isdisjoint(_CALLED) and not (hits and hits[-1].rule == "xss.script"):
         _calls(hits, lowered)
     return hits
 
@@ -226,8 +226,9 @@ def _is_script_url(value: str) -> bool:
 
 def _attributes(hits: list[Hit], text: str, lowered: str) -> None:
     """What is added to the element whose attribute's value the text would be."""
-    for at in sorted([at for at in (text.find('"'), text.find("'"), text.find("`")) if at >= 0]):
-        _added(hits, lowered, at + 1)
+    if "'" in text or '"' in text or "`" in text:
+        for at in sorted([at for at in (text.find('"'), text.find("'"), text.find("`")) if at >= 0]):
+            _added(hits, lowered, at + 1)
     if text[0] != "<":
         _added(hits, lowered, 0, needs_code=True)
 
