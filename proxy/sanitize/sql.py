@@ -45,7 +45,7 @@ _VALUE = re.compile(r"([\w.@-]{0,40}+)[\s)]{0,8}+")
 _QUOTES = re.compile(r"(['\"`])[\s()=<>!&|^*+%/-]{0,12}+\1[\s()=<>!&|^*+%/'\"`-]{0,12}+")  # and nothing else
 _BROKEN = re.compile(r"(?i)(?<=[a-z])/\*\*/(?=[a-z])|(?<=un)union(?=ion)|(?<=uni)union(?=on)|(?<=sel)select(?=ect)")
 _PREFIXES = words("n x b e q u& nq")  # of strings
-_WORD = re.compile(r"[a-z_][a-z0-9_]*+")
+_IN_WORD = re.compile(r"[a-z0-9_]")
 _LONG = 1024  # characters from which on a text is not read as a whole
 _BEFORE, _WINDOW, _OVERLAP = 24, 800, 200  # characters before a word that matters, from it on, and of these seen again
 _NEAR = 400  # characters in which what continues a value must show itself
@@ -111,7 +111,8 @@ _BEHIND_QUOTE: Mapping[str, _Patterns] = {
 def find(reading: Reading) -> Sequence[AnyHit]:
     """What in a text looks injected; a rule may be told several times."""
     hits = _find(reading)
-    if not hits and ("/**/" in reading.text or "union" in reading.lowered or "selselect" in reading.lowered):
+    lowered = reading.lowered
+    if not hits and ("/**/" in lowered or "unionon" in lowered or "ununion" in lowered or "selselect" in lowered):
         return _find_mended(reading)
     return hits
 
@@ -200,17 +201,31 @@ def _odd_quotes(hits: list[AnyHit], text: str) -> None:
 
 def _windows(hits: list[AnyHit], reading: Reading) -> None:
     """What a long text holds anywhere: around the words that matter, so that no quote before hides or makes them."""
-    done, lowered = 0, reading.lowered
-    for found in _WORD.finditer(lowered):
-        at = found.start()
-        if at < done or found[0] not in _STRONG:
-            continue
+    lowered, done = reading.lowered, 0
+    places = dict.fromkeys(reading.words & _STRONG, -1)
+    while places:
+        for word, place in places.items():
+            if place < done:
+                places[word] = _next(lowered, word, done)
+        at = min(places.values())
+        if at == len(lowered):
+            return
         near = lowered[max(at - _BEFORE, 0) : at]
         begin = at - len(near) + max(near.rfind("'"), near.rfind('"'), near.rfind("`")) + 1
         done = at + _WINDOW - _OVERLAP
         inside: list[AnyHit] = []
         _anywhere(inside, Tokens("?" + lowered[begin : at + _WINDOW]), reading)
         hits += [Hit(one.rule, max(one.start + begin - 1, 0), one.end + begin - 1) for one in inside]
+
+
+def _next(lowered: str, word: str, at: int) -> int:
+    """Where a word stands next that is no part of another; the text's end when nowhere."""
+    while (at := lowered.find(word, at)) >= 0:
+        end = at + len(word)
+        if not (at and (lowered[at - 1].isalpha() or lowered[at - 1] == "_")) and not _IN_WORD.match(lowered, end):
+            return at
+        at = end
+    return len(lowered)
 
 
 def _bare(hits: list[AnyHit], stream: Tokens, reading: Reading) -> None:

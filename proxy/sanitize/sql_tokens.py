@@ -7,6 +7,7 @@ somebody asks, for most texts are read and forgotten.
 from __future__ import annotations
 
 import re
+import string
 from typing import TypeVar
 
 from proxy.sanitize.sql_words import FUNCTIONS, KINDS
@@ -47,7 +48,6 @@ _BY_START = {
     **dict.fromkeys("`[abcdefghijklmnopqrstuvwxyz_", "w"),
     "@": "v",
 }
-_known = _BY_TEXT.get
 
 
 class Tokens:
@@ -63,7 +63,8 @@ class Tokens:
         self._lowered = lowered
         self._start = start
         self._texts: list[str] = _TOKEN.findall(lowered, start)
-        self._kinds = kinds = [_known(text) or _kind(text) for text in self._texts]
+        known = _BY_TEXT.get
+        self._kinds = kinds = [known(text) or _kind(text) for text in self._texts]
         if "" in kinds:
             self._call_across_comments()
         self.shape = "".join(kinds)
@@ -134,3 +135,6 @@ def _comment(text: str) -> str:
     if text[0] == "/" and text.endswith("*/") and len(text) > 3:
         return ""
     return "c" if _NOTHING.fullmatch(text) else "C"
+
+
+_BY_TEXT |= {mark: _kind(mark) for mark in string.printable if not mark.isspace() and mark not in _BY_TEXT}
