@@ -30,7 +30,8 @@ _STEADY: Mapping[str, int] = {"gzip": 9, "deflate": 9, "br": 4, "zstd": 4}
 _PIECE = 32768  # bytes; what comes in larger pieces comes fast, and a stream of it may be long
 
 _ZLIB: Mapping[str, int] = {"gzip": 31, "deflate": 15}  # window bits as zlib has them, of the largest window
-_FULL = 16384  # bytes of a body that needs that window
+_AHEAD = 262  # bytes that zlib keeps of its window for what it has not looked at yet
+_FULL = 16384 - _AHEAD  # bytes of the longest body that can do with a smaller one
 _WINDOW = 18  # bits of the largest window of br and zstd
 _STREAM = 16  # bits of that of bodies of unknown length, which may be many and go on for long: they hold it in memory
 _SMALLEST_WINDOW = 10
@@ -131,7 +132,7 @@ class Coder:
         if self.name == "zstd":
             library = _library("zstandard")
             return _Zstd(self._context(window).compressobj(), library.COMPRESSOBJ_FLUSH_BLOCK)
-        less = max(15 - window, 0)
+        less = 0 if size is None else max(15 - _window(size + _AHEAD), 0)
         return _Zlib(self.level, self._bits - less, min(8, 9 - less))
 
     def _context(self, window: int) -> Any:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import calendar
 import gzip
+import pydoc
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import brotli
 import pytest
@@ -49,6 +52,29 @@ def test_a_context_is_used_again() -> None:
     coder = Coder("zstd", 3)
     assert {coder.whole(TEXT) for _ in range(3)} == {coder.whole(TEXT)}
     assert len(coder._contexts) == 1
+
+
+def json_of_a_schema() -> bytes:
+    return (Path(__file__).parents[4] / "config" / "schema.json").read_bytes()
+
+
+def html_of_a_module() -> bytes:
+    return pydoc.HTMLDoc().docmodule(calendar).encode()
+
+
+@pytest.mark.parametrize("body", [json_of_a_schema, html_of_a_module])
+@pytest.mark.parametrize("name", ["gzip", "br", "zstd"])
+def test_seven_bytes_in_ten_are_saved_at_the_usual_levels(body: Callable[[], bytes], name: str) -> None:
+    data = body()[:65536]
+    assert len(data) > 20_000
+    assert len(Coder(name, LEVELS[name]).whole(data)) < len(data) * 0.3
+
+
+@pytest.mark.parametrize("size", [1024, 4096, 16_384, 16_385, 65_536, 262_144])
+def test_gzip_gets_no_longer_than_zlib_makes_it_with_all_its_memory(size: int) -> None:
+    data = (json_of_a_schema() * 10)[:size]
+    whole = zlib.compressobj(5, zlib.DEFLATED, 31, 8)
+    assert len(Coder("gzip", 5).whole(data)) <= len(whole.compress(data) + whole.flush())
 
 
 def test_what_gzip_makes_tells_no_time() -> None:
