@@ -28,7 +28,7 @@ Command: TypeAlias = tuple[Part, ...]
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 TIMEOUT = 0.05  # seconds for an operation
-_CONNECTING = 1.0  # seconds; nobody waits so long, the breaker opens after TIMEOUT
+_CONNECTING = 1.0  # seconds at least; nobody waits so long, the breaker opens after TIMEOUT
 _BATCH = 64  # operations that go out together
 _WAITING = 2048  # operations that wait in one lane
 _WAITING_BYTES = 32 * 1024 * 1024
@@ -183,7 +183,7 @@ class Lane:
             self._connection = self._link.connection()
             slow = asyncio.get_running_loop().call_later(self._link.timeout, self._link.breaker.trip)
             try:
-                async with asyncio.timeout(_CONNECTING):
+                async with asyncio.timeout(self._link.connecting):
                     await connect(self._connection)
             finally:
                 slow.cancel()
@@ -210,6 +210,7 @@ class Link:
     :param spawn: runs something in the background.
     :param timeout: seconds for an operation.
     :ivar breaker: tells whether it is held for unreachable.
+    :ivar connecting: seconds for a connection; who waits long for an operation waits as long for that.
     """
 
     def __init__(
@@ -222,6 +223,7 @@ class Link:
         randomness: random.Random | None = None,
     ) -> None:
         self.timeout = timeout
+        self.connecting = max(_CONNECTING, timeout)
         self.spawn = spawn
         self.breaker = Breaker(clock, randomness)
         self._url = url
@@ -238,7 +240,11 @@ class Link:
             from redis.asyncio.connection import ConnectionPool
 
             self._pool = ConnectionPool.from_url(
-                self._url, protocol=2, socket_timeout=None, socket_connect_timeout=_CONNECTING, decode_responses=False
+                self._url,
+                protocol=2,
+                socket_timeout=None,
+                socket_connect_timeout=self.connecting,
+                decode_responses=False,
             )
         return self._pool.connection_class(**self._pool.connection_kwargs)
 
