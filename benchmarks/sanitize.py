@@ -24,11 +24,14 @@ from proxy.api import Headers, Request
 
 _SERIES = 300
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/132.0.0.0 Safari/537.36"
-_SUSPICIOUS = (
+PLAIN, SEARCH = "/api/products/42?page=2&sort=name&size=20", "/search?q=red+shoes&lang=en"
+SUSPICIOUS = (
     "O'Brien & Sons (Dublin)",
     "it's 5 o'clock -- late; call me",
     "1' OR '1'='1",
     "<img src=x onerror=alert(1)>",
+    "../../etc/passwd",
+    "; cat /etc/passwd",
 )
 
 
@@ -69,14 +72,14 @@ def microseconds(work: Callable[[], object], rounds: int = 20) -> float:
 def costs() -> str:
     """What looking costs, as a table in Markdown."""
     plugin = Sanitize(Config())
-    plain = _request("/api/products/42?page=2&sort=name&size=20")
-    search = _request("/search?q=red+shoes&lang=en")
-    document = _document()
+    plain = request(PLAIN)
+    search = request(SEARCH)
+    data = document()
     rows = [
         ("a plain request: target, User-Agent, Referer, Cookie", microseconds(lambda: plugin._look(plain))),
         ("one with `q=red+shoes`", microseconds(lambda: plugin._look(search))),
-        *((f"one with `{text}`", _suspicious(plugin, text)) for text in _SUSPICIOUS),
-        ("a JSON body of 10 KB", microseconds(lambda: _body(plugin, document), 1)),
+        *((f"one with `{text}`", _suspicious(plugin, text)) for text in SUSPICIOUS),
+        ("a JSON body of 10 KB", microseconds(lambda: _body(plugin, data), 1)),
     ]
     rows.append(("for comparison, Python's `sum(range(1000))`", microseconds(lambda: sum(range(1000)))))
     lines = ["| what | processor time |", "|---|---|"]
@@ -84,16 +87,18 @@ def costs() -> str:
 
 
 def _suspicious(plugin: Sanitize, text: str) -> float:
-    request = _request("/search?q=" + quote(text))
-    return microseconds(lambda: plugin._look(request))
+    odd = request("/search?q=" + quote(text))
+    return microseconds(lambda: plugin._look(odd))
 
 
-def _request(target: str) -> Request:
+def request(target: str) -> Request:
+    """What a browser sends for a target."""
     fields = {"User-Agent": _AGENT, "Referer": "https://example.com/", "Cookie": "session=0123456789abcdef"}
     return Request("GET", target, host="example.com", headers=Headers(fields))
 
 
-def _document() -> bytes:
+def document() -> bytes:
+    """A list of goods in JSON, 10 KB, some of whose names hold what filters trip over."""
     names = (
         "Red shoes",
         "Blue hat, large",

@@ -38,6 +38,10 @@ _BEGINS = re.compile(
     r"|where|case|mod|is|in|not|regexp|from|\|\||&&)(?![a-z])"
     r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s*+(?:--|=\s*+[0-9])|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
 )
+_TIGHT = re.compile(  # what nobody writes between two words
+    r"-?[0-9.]{1,12}+(?:e[0-9]{1,3}+)?\s{0,4}+(?:x?or|and)(?:[@'\"!~]|\({1,4}+[0-9'\"@]|[-+][0-9]"
+    r"|\s{1,4}+(?:\.[0-9]|0x[0-9]|@@|[nxb]'|_[a-z0-9]{3,8}'))"
+)
 _GOES_ON = re.compile(
     r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|collate|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
 )
@@ -54,6 +58,8 @@ _VERBS = {
     "insert": "into", "delete": "from", "truncate": "table", "load": "data", "merge": "into", "replace": "into",
     "create": "table database function user or procedure view trigger login alias temp extension role",
     "alter": "table user database login system session", "attach": "database", "backup": "database log",
+    "show": "tables databases schemas columns grants processlist variables", "flush": "tables privileges logs hosts",
+    "lock": "tables table",
     "begin": "declare execute dbms_lock.sleep dbms_pipe.receive_message user_lock.sleep", "restore": "database",
 }  # fmt: skip
 _ANY_OBJECT = words("update declare grant revoke copy set prepare rename handler dbcc pragma exec execute call")
@@ -63,11 +69,12 @@ _PROBING = words("if iif elt make_set nullif ifnull ascii ord substr substring l
 _CHARACTERS = words("char chr nchar unhex")
 _CHANGES = {"drop": "drop", "truncate": "drop", "create": "create", "alter": "alter"}
 _SPOKEN = {  # verbs that prose has as well, and what must follow them
-    "call": re.compile(r"X[fFZ]"), "set": re.compile(r"T[wv](?:o|a)"), "copy": re.compile(r"Tw[rwl(]"),
+    "call": re.compile(r"X[fFZ]"), "set": re.compile(r"T[wv]w?(?:o|a)"), "copy": re.compile(r"Tw[rwl(]"),
     "update": re.compile(r"Tw(?:l?w)?T"), "prepare": re.compile(r"Tw[rs]"), "rename": re.compile(r"Tww[wl]"),
 }  # fmt: skip
 _OBJECTS = {verb: frozenset(objects.split()) for verb, objects in _VERBS.items()}
-_VERB_WORDS = frozenset(_VERBS) | _ANY_OBJECT | {"shutdown", "if", "case", "do"}
+_ALONE = words("shutdown commit rollback vacuum")
+_VERB_WORDS = frozenset(_VERBS) | _ANY_OBJECT | _ALONE | {"if", "case", "do"}
 _CATALOGUE_WORDS = frozenset(part for name in CATALOGUE for part in name.replace("$", ".").split("."))
 _OPERATORS = frozenset("Loal")
 _WHOLE_BEGINS = frozenset("TwX-anNosfvL")  # of shapes
@@ -168,6 +175,9 @@ def _begun(hits: list[AnyHit], reading: Reading, quotes: Sequence[int], *, stron
         lowered = lowered[:_LONG]
     if quotes and _is_closed(text, lowered, quotes[0]):
         return
+    tight = _TIGHT.match(lowered)
+    if tight is not None:
+        hits.append(Hit("sql.boolean", tight.start(), tight.end()))
     if strong or (
         ";" in text and (not reading.words.isdisjoint(_VERB_WORDS) or _ENDED.search(text, 0, _LONG) is not None)
     ):
@@ -359,7 +369,7 @@ def _is_statement(stream: Tokens, at: int) -> bool:
         return stream.shape[at + 1 : at + 2] in ("w", "f", "F", "v", "s", "d", "(") and (
             stream.shape[at + 2 : at + 3] != "w" or stream.shape[at + 1] == "v"
         )
-    return verb != "shutdown" or stream.shape[at + 1 : at + 2] in ("", "c", ";", "L") or follows == "with"
+    return verb not in _ALONE or stream.shape[at + 1 : at + 2] in ("", "c", ";", "L") or follows == "with"
 
 
 def _hit(stream: Tokens, rule: str, first: int, end: int, start: int | None = None) -> LateHit:

@@ -18,7 +18,7 @@ CONDITION = re.compile(
 # a condition behind a number or word, where prose may stand as well: `1 or 1=1`, `x and sleep(5)`
 STRICT = re.compile(
     rf"L{_START}(?:{_OPERAND}o{_START}[nsvfx(]|v\)*+a[nsvf(]|f\(|Z\(|x\(|K|\(E|E[^rw]|[nsv]\)*+c|[ns]\)+[(]*+[nLo]"
-    rf"|w\)*+o(?:[svfZ]|\(E|N*n(?:$|[c)L]))|F\([^()]{{0,12}}+(?:\([^()]{{0,12}}\)[^()]{{0,6}})?\)+o{_START}[nsvf(]"
+    rf"|F\(f\(|w\)*+o(?:[svfZ]|\([nsE]|N*n(?:$|[c)L]))|F\([^()]{{0,12}}+(?:\([^()]{{0,12}}\)[^()]{{0,6}})?\)+o{_START}[nsvf(]"
     r"|n\)*+o?\)*+(?:Vn|ao))"
 )
 # a string that goes on by an operator: `'+(select`, `'='`, `'||'a`
@@ -35,7 +35,7 @@ CLAUSE = re.compile(
 STACK = re.compile(
     r"\)*+;[;{(]*+(?:E[d(a]*+(?:[nsvfZKFaE(]|w(?:[,r(c]|$))|W[Dwnf]?|X[wfFsv]?|T|Z\(|f\([sfn]|K|U|w?Z\(|wE|(?:wv?o?)?X)"
 )
-UNION = re.compile(r"Ud*+\(*+q\(|Ud*+\(*+E[d(]*+(?:[nsvfZKEa(F]|w(?:[,c)(oa]|r|$)|c|$)")
+UNION = re.compile(r"Ud*+\(*+q\(|Ud*+\(*+E[d(]*+(?:[nsvfZKEa(F]|w(?:[,c)(oa?]|r|$)|\{w|c|$)")
 SUBSELECT = re.compile(
     r"(?:[LoaN,(fZFx;]|\A)\(?E[d(]*+(?:[nsv](?:[,)oaLrc]|$)|f\(|F\(|Z\(|K|a[r,)]|w(?:r|,))|\(+E[d]*+(?:f\(|Z\(|K[wn(]"
     r"|ar|[vw]r[wf])"

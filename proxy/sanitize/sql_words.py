@@ -36,7 +36,7 @@ _KINDS = {
     "W": "waitfor",
     "D": "delay",
     "T": "insert update delete drop create alter truncate declare shutdown merge load copy grant revoke prepare replace"
-    " backup restore rename attach pragma handler dbcc set begin",
+    " backup restore rename attach pragma handler dbcc set begin show flush lock commit rollback vacuum",
     "X": "exec execute call",
     "x": "exists any some",
     "l": "as on using join collate",

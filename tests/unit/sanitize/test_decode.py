@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from urllib.parse import unquote_to_bytes
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.sanitize import from_bytes, readings, unquoted
 
@@ -87,3 +91,10 @@ def test_targets_are_unquoted_by_one_round() -> None:
     assert unquoted("na\u00c3\u00afve") == ("naïve", False)
     assert unquoted("%c0%af") == ("/", True)
     assert unquoted("\u00c3%a9") == ("é", False)
+
+
+@given(st.text(st.sampled_from("%0123456789abcdefABCDEF=+_ \n\r.u"), max_size=24))
+def test_escapes_are_undone_as_everybody_undoes_them(text: str) -> None:
+    """Whatever stands between them, and what is no escape stays (RFC 3986 section 2.1)."""
+    if "%u" not in text:
+        assert unquoted(text)[0] == from_bytes(unquote_to_bytes(text))[0]
