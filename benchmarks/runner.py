@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 class Effort:
     """How much to measure: `runs` of each peer, each cut to `seconds` when given, after `warm_up` seconds of each."""
 
-    runs: int = 5
+    runs: int = 7
     seconds: int | None = None
     warm_up: int = 1
 
