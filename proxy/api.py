@@ -84,7 +84,7 @@ from proxy.store import (
     StoredEvent,
     StoreUnavailable,
 )
-from proxy.waiting import Later
+from proxy.waiting import Failed, Later
 
 __all__ = [
     "Accepted",
@@ -125,6 +125,7 @@ __all__ = [
     "EventBus",
     "EventClass",
     "Exchange",
+    "Failed",
     "Fault",
     "Filter",
     "GatewayError",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 from proxy.errors import GatewayError
@@ -41,12 +42,12 @@ class Suspension:
         first, resume = pending
         if type(first) is Later:
             x.task = first
-            first.then(lambda result: self._came(x, first, result, resume))
+            first.then(partial(self._came, x, first, resume))
             return
         x.task = self._spawn(self._drive(x, pending))
         x.task.add_done_callback(lambda task: self._waited(x, task, first))
 
-    def _came(self, x: Exchange, later: Later[Any], result: Any, resume: Callable[[Exchange, Any], Pending]) -> None:
+    def _came(self, x: Exchange, later: Later[Any], resume: Callable[[Exchange, Any], Pending], result: Any) -> None:
         """What came later is here; where nobody waits for it any more, the exchange ends here."""
         x.task = None
         if later.dropped:

@@ -47,15 +47,12 @@ class Later(Generic[T]):
         self._taker: Callable[[T | Failed], None] | None = None
         self.dropped = False
 
-    def give(self, result: T) -> None:
-        """Here is what the hook would have returned."""
-        self._tell(result)
-
     def fail(self, error: BaseException) -> None:
         """Here is what the hook would have raised."""
-        self._tell(Failed(error))
+        self.give(Failed(error))
 
-    def _tell(self, result: T | Failed) -> None:
+    def give(self, result: T | Failed) -> None:
+        """Here is what the hook would have returned."""
         taker, self._taker = self._taker, None
         if taker is not None:
             taker(result)
@@ -72,7 +69,7 @@ class Later(Generic[T]):
     def cancel(self) -> None:
         """Nobody waits any more: the taker is told at once that nothing will come."""
         self.dropped = True
-        self._tell(Failed(asyncio.CancelledError()))
+        self.give(Failed(asyncio.CancelledError()))
 
     def __await__(self) -> Generator[Any, None, T]:
         future: asyncio.Future[T | Failed] = asyncio.get_running_loop().create_future()

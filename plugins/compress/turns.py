@@ -17,7 +17,7 @@ from collections.abc import Callable
 from time import thread_time
 from typing import Any, TypeAlias
 
-from proxy.api import Later
+from proxy.api import Failed, Later
 
 BUDGET = 0.0012  # seconds of a turn after which no other work is begun; a single one takes less than one millisecond
 _AT_ONCE = BUDGET / 2  # of them, for what has just come: the rest is for those in line
@@ -28,7 +28,7 @@ _TOGETHER = 8  # answers that go out together; those who wait for the eighth wai
 log = logging.getLogger("passerelle.plugin.compress")
 
 Work: TypeAlias = Callable[[], Any]
-_Done: TypeAlias = "tuple[Later[Any], Any, Exception | None]"
+_Done: TypeAlias = "tuple[Later[Any], Any]"
 
 
 class Turns:
@@ -85,9 +85,7 @@ class Turns:
             self._work(before + BUDGET)
         self._before = self._spent = self._spent - before
         if full or not self._line:
-            done, self._done = self._done, []
-            for later, result, error in done:
-                _tell(later, result, error)
+            self._tell()
         if (self._spent or self._line or self._done) and not self._armed:
             self._arm()  # what was spent counts until the loop has turned again: only then has it looked for news
 
@@ -98,18 +96,16 @@ class Turns:
                 continue
             start = self._clock()
             try:
-                self._done.append((later, work(), None))
+                self._done.append((later, work()))
             except Exception as error:  # it is told to who waits for it
-                self._done.append((later, None, error))
+                self._done.append((later, Failed(error)))
             self._spent += self._clock() - start
 
-
-def _tell(later: Later[Any], result: Any, error: Exception | None) -> None:
-    """One that cannot be told does not keep the others waiting."""
-    try:
-        if error is None:
-            later.give(result)
-        else:
-            later.fail(error)
-    except Exception as raised:
-        log.error("who waited for a coded body failed", exc_info=raised)
+    def _tell(self) -> None:
+        """Whoever is done goes on; one that cannot does not keep the others waiting."""
+        done, self._done = self._done, []
+        for later, result in done:
+            try:
+                later.give(result)
+            except Exception as raised:
+                log.error("who waited for a coded body failed", exc_info=raised)
