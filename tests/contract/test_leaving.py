@@ -16,7 +16,7 @@ from proxy.testing import Conversation, GatewayKit, running
 
 GET = b"GET /a HTTP/1.1\r\nHost: example.test\r\n\r\n"
 HALF = b"POST /a HTTP/1.1\r\nHost: example.test\r\nContent-Length: 100\r\n\r\nhalf"
-PATIENCE = 5.0
+PATIENCE = 20.0
 
 
 class Gate(Plugin[PluginConfig]):

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.conftest import Run
+from tests.e2e.crew import PLUGIN, get, kept, pids, status, until, who
 from tests.e2e.test_supervision import serving
-from tests.e2e.test_workers import PLUGIN, get, kept, pids, status, until, who
 
 REQUESTS = 'passerelle_requests_total{route="app",status="200"}'
 

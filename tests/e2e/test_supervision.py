@@ -16,8 +16,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.e2e.conftest import Process
-from tests.e2e.test_workers import Crew, Run, admin_request, code, get, pids, status, until, who, written
+from tests.e2e.conftest import Process, Run
+from tests.e2e.crew import Crew, admin_request, code, get, gone, pids, status, until, who, written
 
 
 @pytest.fixture
@@ -37,24 +37,6 @@ def crew(two: Crew) -> Iterator[Crew]:
     """Two workers; what the test changes in their file is undone."""
     yield two
     two.restore()
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended, its parent having taken note or not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return not running(pid)
-    return state == "Z"
-
-
-def running(pid: int) -> bool:
-    """What can be known of a process where there is no /proc."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def children(gateway: Process) -> list[int]:

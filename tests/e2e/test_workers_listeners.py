@@ -19,9 +19,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.e2e.conftest import Process, Run
+from tests.e2e.crew import PLUGIN, pids, status, until, who
 from tests.e2e.test_supervision import until_replaced
 from tests.e2e.test_websockets import SERVER
-from tests.e2e.test_workers import PLUGIN, pids, status, until, who
 from tests.unit.frontend.pki import Pki
 
 PLAIN = "http://127.0.0.1:0"

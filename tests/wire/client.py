@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 
 from tests.wire import strict
 
-PATIENCE = 5.0  # seconds until a missing answer is a failure
+PATIENCE = 20.0  # seconds until a missing answer is a failure
 
 
 class Client:

@@ -16,7 +16,7 @@ from proxy.cache import Cache, Caches
 from proxy.clock import Clock
 from tests.unit.cache.texts import Texts
 
-PATIENCE = 5.0  # seconds for what should take a moment
+PATIENCE = 20.0  # seconds for what should take a moment
 
 
 class Server:
