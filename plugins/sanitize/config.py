@@ -56,8 +56,8 @@ class Config(PluginConfig):
     """Header fields whose values are looked at."""
     max_body: Size = 64 * 1024
     """The most bytes of a body that are held to be looked at, and that a coded one (Content-Encoding) may stand for;
-    only forms, JSON, XML and GraphQL ever are. Looking takes
-    the event loop some milliseconds for an honest body of this size, a tenth of a second for one made to be slow."""
+    only forms, JSON, XML and GraphQL ever are. Looking takes some milliseconds for an honest body of this size, one or
+    two tenths of a second for one made to be slow."""
     over_limit: Literal["pass", "refuse"] = "pass"
     """What becomes of a body that is larger, or whose coding cannot be undone: it goes on unread, or is answered by 413
     (too large), 400 (not what its Content-Encoding says) or 415 (a coding that is not known here)."""
