@@ -17,6 +17,8 @@ from urllib.parse import quote_plus
 from plugins.sanitize.values import Value, of_pairs
 from proxy.sanitize import from_bytes, is_plain, unquoted
 
+AT_ONCE = 32  # values that are looked at in one turn of the event loop
+PAUSE = Value("", "", "")  # none, but so much was done to find the next one that others shall have their turn
 DEPTH = 64  # levels of JSON that are followed
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _WRITTEN = re.compile(r'"[A-Za-z0-9]*+"|"((?:[^"\\]++|\\.)*+)"', re.DOTALL)  # empty for what is surely plain
@@ -104,7 +106,12 @@ def _json(text: str, overlong: bool, is_harmless: Callable[[str], bool]) -> Iter
         return
     if overlong:
         yield Value("json", "", "", overlong)
-    odd = _odd(text, is_harmless)
+    odd: set[str] = set()
+    for count, string in enumerate(_strings(text), 1):
+        if "$" in string or not is_harmless(string):
+            odd.add(string)
+        if count % AT_ONCE == 0:
+            yield PAUSE
     if not odd:
         return
     if isinstance(document, dict) and isinstance(document.get("query"), str) and _GRAPHQL.match(document["query"]):
@@ -113,12 +120,10 @@ def _json(text: str, overlong: bool, is_harmless: Callable[[str], bool]) -> Iter
     yield from _nodes(document, "", DEPTH, odd)
 
 
-def _odd(text: str, is_harmless: Callable[[str], bool]) -> set[str]:
-    """The strings and names of a document that are not cleared. Most documents are cleared whole by that: it is what
-    makes them cheap, for taking one apart costs more than reading it."""
-    return {
-        string for string in map(_unescaped, set(_WRITTEN.findall(text))) if "$" in string or not is_harmless(string)
-    }
+def _strings(text: str) -> Iterator[str]:
+    """The strings and names of a document, each once, but for those that are surely plain. Most documents are cleared
+    whole by them: it is what makes them cheap, for taking one apart costs more than reading it."""
+    return map(_unescaped, set(_WRITTEN.findall(text)))
 
 
 def _unescaped(written: str) -> str:

@@ -49,18 +49,25 @@ class Judge:
         families = {RULES[name].family for name, mode in self._modes.items() if mode != "off"}
         self._families: Collection[str] = FAMILIES if families == set(FAMILIES) else families
 
-    def look(self, values: Iterable[Value]) -> list[Found]:
-        """What is found in values: everything, but when that is very much, no more than decides."""
-        found: list[Found] = []
+    def look(self, values: Iterable[Value], before: list[Found] | None = None) -> list[Found]:
+        """What is found in values: everything, but when that is very much, no more than decides.
+
+        :param before: what was found in others of the request; more is added to it.
+        """
+        found: list[Found] = [] if before is None else before
         for value in values:
             if not is_plain(value.text) or value.overlong or (value.is_name and "$" in value.text):
                 if len(found) < _MANY:
                     self._add(found, value, self._families)
-                elif not self._decisive or self.score(found) >= self.threshold:
+                elif self.is_decided(found):
                     break
                 else:
                     self._add(found, value, self._decisive)
         return found
+
+    def is_decided(self, found: list[Found]) -> bool:
+        """Whether so much was found that nothing more is looked for."""
+        return len(found) >= _MANY and (not self._decisive or self.score(found) >= self.threshold)
 
     def clears(self, text: str) -> bool:
         """Whether nothing is found in a text that is no name, wherever it stands."""

@@ -16,6 +16,7 @@ is looked at decoded, and goes on as it came unless it was mended.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Iterable, Iterator
@@ -149,8 +150,22 @@ class Sanitize(Plugin[Config]):
         data = await self._uploads.read(exchange.request)
         if data is not None:
             content_type = exchange.request.headers.get("content-type") or ""
-            found += self._judge.look(bodies.values(kind, data, content_type, self._judge.clears))
+            found += await self._look_through(bodies.values(kind, data, content_type, self._judge.clears))
         return self._decide(exchange, found, kind, data) if found else None
+
+    async def _look_through(self, values: Iterable[Value]) -> list[Found]:
+        """What is found in a body; between some values and the next the event loop turns to others."""
+        found: list[Found] = []
+        some: list[Value] = []
+        for value in values:
+            some.append(value)
+            if len(some) == bodies.AT_ONCE or value is bodies.PAUSE:
+                self._judge.look(some, found)
+                some.clear()
+                if self._judge.is_decided(found):
+                    return found
+                await asyncio.sleep(0)
+        return self._judge.look(some, found)
 
     def _decide(self, exchange: Exchange, found: list[Found], kind: str = "", data: bytes | None = None) -> Answer:
         exchange[FINDINGS] = tuple(found)

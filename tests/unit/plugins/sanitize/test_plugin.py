@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -117,6 +118,38 @@ async def test_a_large_body_is_refused_where_that_is_said() -> None:
     assert done.response.status == 413
     done = await drive(sanitize(max_body="10B"), request=post(b'"' + b"x" * 20 + b'"'))
     assert done.response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", json.dumps([f"it's {number} o'clock" for number in range(400)])),
+        ("application/x-www-form-urlencoded", "&".join(f"a=it's+{number}+o'clock" for number in range(400))),
+    ],
+    ids=["json", "form"],
+)
+async def test_others_have_their_turn_while_a_body_is_looked_at(kind: str, body: str) -> None:
+    """One with hundreds of odd values would hold the event loop for a tenth of a second."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    done = await drive(sanitize(mode="block"), request=post(body.encode(), kind))
+    task.cancel()
+    assert done.response.status == 200
+    assert turns >= 10
+
+
+@pytest.mark.parametrize("last", ["1' or '1'='1", "fine"])
+async def test_what_stands_behind_many_values_is_found(last: str) -> None:
+    body = json.dumps([*(f"it's {number} o'clock" for number in range(200)), last])
+    done = await drive(sanitize(mode="block"), request=post(body.encode()))
+    assert done.response.status == (200 if last == "fine" else 403)
 
 
 async def test_bodies_of_other_types_are_not_read() -> None:
