@@ -4,7 +4,7 @@ One answer takes less than a millisecond, but thirty-two that arrive together wo
 other connection would wait for them. So a turn of the loop has a budget. What comes first is coded at once; what is
 over the budget waits in line for the turns that follow, each of which has asked the system for news before.
 
-While others wait in line, what was coded goes out by eights: coding sweeps the interpreter out of the processor's
+While others wait in line, what was coded goes out by sixteens: coding sweeps the interpreter out of the processor's
 caches, and so do the system's calls; what comes after them is quicker in a row.
 """
 
@@ -23,7 +23,7 @@ BUDGET = 0.0012  # seconds of a turn after which no other work is begun; a singl
 _AT_ONCE = BUDGET / 2  # of them, for what has just come: the rest is for those in line
 _LITTLE = 4096  # bytes: an event, say, which need not stand in line
 _FOR_LITTLE = BUDGET / 4
-_TOGETHER = 8  # answers that go out together; those who wait for the eighth wait for three turns more
+_TOGETHER = 16  # answers that go out together, while as many and more wait in line
 
 log = logging.getLogger("passerelle.plugin.compress")
 

@@ -73,7 +73,7 @@ async def test_many_that_come_together_are_coded_a_few_in_each_turn(number: int)
         assert max(loop.in_each().values()) * TAKES < 0.002
         assert len(loop.in_each()) >= number // 2
         turns = sorted(loop.in_each())
-        assert turns[-1] - turns[0] <= len(turns) + number // 8  # those without work tell who waited, eight each
+        assert turns[-1] - turns[0] <= len(turns) + number // 8  # those without work tell who waited
 
 
 async def test_a_turn_takes_as_many_small_ones_as_have_room() -> None:
@@ -142,7 +142,7 @@ async def test_one_that_cannot_be_told_does_not_keep_the_others(caplog: pytest.L
         assert "not now" in caplog.text
 
 
-async def test_who_waits_is_told_by_eights_and_the_last_with_those_that_are_left() -> None:
+async def test_who_waits_is_told_by_sixteens_and_the_last_with_those_that_are_left() -> None:
     told: list[tuple[int, int]] = []
 
     def tell(number: int, _: object) -> None:
@@ -150,15 +150,15 @@ async def test_who_waits_is_told_by_eights_and_the_last_with_those_that_are_left
 
     async with Turning() as loop:
         await loop.code("first")
-        for number in range(20):
+        for number in range(40):
             loop.turns.later(loop.job(number)).then(partial(tell, number))
-        while len(told) < 20:
+        while len(told) < 40:
             await asyncio.sleep(0)
     groups = list(Counter(turn for turn, _ in told).values())
-    assert [number for _, number in told] == list(range(20))
-    assert groups[0] >= 8
+    assert [number for _, number in told] == list(range(40))
+    assert groups[0] >= 16
     assert len(groups) <= 3
-    assert not {turn for turn, _ in told[:8]} & {turn for turn, _ in loop.work}  # a turn does the one or the other
+    assert not {turn for turn, _ in told[:16]} & {turn for turn, _ in loop.work}  # a turn does the one or the other
 
 
 async def test_one_that_left_when_it_was_coded_already_is_not_told() -> None:
