@@ -23,7 +23,7 @@ BUDGET = 0.0012  # seconds of a turn after which no other work is begun; a singl
 _AT_ONCE = BUDGET / 2  # of them, for what has just come: the rest is for those in line
 _LITTLE = 4096  # bytes: an event, say, which need not stand in line
 _FOR_LITTLE = BUDGET / 4
-_TOGETHER = 16  # answers that go out together, while as many and more wait in line
+_TOGETHER = 16  # answers that go out together; fewer once nobody is left in line
 
 log = logging.getLogger("passerelle.plugin.compress")
 
