@@ -11,7 +11,7 @@ with an incident's id and without a word about the rule; `request.blocked` and t
 refused.
 
 A body is held only when its type is one that is looked at, and up to `max_body`; all others flow. One that is coded
-is looked at decoded, and goes on as it came unless it was mended.
+is looked at decoded, and goes on as it came unless it was mended. Between its values others have their turn.
 """
 
 from __future__ import annotations

@@ -16,12 +16,14 @@ NAMES = words(
     " dmesg lscpu df du stat strings diff rev ipconfig.exe net.exe ver vol attrib icacls systemctl service openssl"
     " uniq expr fold md5sum sha1sum sha256sum cksum sendmail mailx logname nsenter lsblk blkid vmstat iostat journalctl"
     " hostnamectl mshta command"
+    " rsync ssh-keygen netsh vssadmin bcdedit gpresult readlink wc comm dirname sc rd tree"
     " findstr calc.exe wall lynx w3m fetch vi vim nano ed tee mkfifo mknod killall pkill reboot shutdown poweroff halt"
     " set export"
     " unset setenv type net echo sleep timeout dd tar gzip gunzip zip unzip zcat bzip2 finger w ss ip route last"
 )
 # of them (and besides), those that are ordinary words or names of parameters
 WORDS = words(
+    "wc comm dirname basename sc rd md tree route git at tr "
     "id cat dir set type net echo sleep timeout w last ip route service mount export fetch stat strings ping touch"
     " reg wall rev who date find sort more less head tail time kill test make at host top man cut split join history"
     " users groups start env ed su ver vol sh node finger print copy move del cd which file link look read wait clear"

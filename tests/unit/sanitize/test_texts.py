@@ -21,7 +21,7 @@ def refused(text: str) -> bool:
     return score(inspect(text)) >= 5
 
 
-@pytest.mark.parametrize(("name", "missed"), [("sql", 90), ("xss", 14), ("command", 47), ("path", 25)])
+@pytest.mark.parametrize(("name", "missed"), [("sql", 90), ("xss", 14), ("command", 54), ("path", 28)])
 def test_attacks_are_found(name: str, missed: int) -> None:
     left = [text for text in texts(name) if not refused(text)]
     assert len(left) <= missed, left
