@@ -103,3 +103,32 @@ async def test_chunked_and_coded_is_looked_at_as_well() -> None:
 async def test_a_place_outside_of_an_unread_body_still_counts() -> None:
     async with gateway(mode="block") as kit:
         assert (await kit.request("POST", "/?id=1'+or+'1'='1", fields("compress"), b"x")).status == 403
+
+
+BY_ROUTE = """
+listen: [http://127.0.0.1:0]
+upstreams: {app: {targets: ["${UPSTREAM}"]}}
+plugins:
+  - sanitize: {mode: observe}
+routes:
+  - name: api
+    match: {path: /api/*}
+    upstream: app
+    plugins: {sanitize: {mode: block, exclude: [{rule: sql, where: query, field: q}]}}
+  - name: site
+    upstream: app
+"""
+
+
+async def test_modes_and_exclusions_are_those_of_the_route() -> None:
+    """As narrow as route, field and rule: neither another route's, nor another field's, nor another rule's."""
+    async with running(BY_ROUTE, plugins=[Sanitize]) as kit:
+        kit.upstream.reply(*[Response(200)] * 8)
+        wanted = {
+            "/api/a?q=1'+or+'1'='1": 200,
+            "/api/a?r=1'+or+'1'='1": 403,
+            "/api/a?q=<script>alert(1)</script>": 403,
+            "/a?r=1'+or+'1'='1": 200,
+        }
+        assert {target: (await kit.request("GET", target)).status for target in wanted} == wanted
+        assert [seen.headers.get("x-sanitize") is None for seen in kit.upstream.seen] == [True, False]
