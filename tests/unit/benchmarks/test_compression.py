@@ -55,6 +55,8 @@ def test_claims_are_held_against_them(findings: Findings) -> None:
     assert load.startswith("met: 64 KiB")
     findings.load["passerelle"] = [sample(80)]
     assert findings.verdicts()[-1].startswith("MISSED: 64 KiB")
+    findings.load["passerelle"] = [replace(sample(100), cpu_seconds=0.6)]  # as many, and for more of the processor
+    assert findings.verdicts()[-1].startswith("MISSED: 64 KiB")
     findings.load.clear()
     assert findings.verdicts()[-1] == "not judged: no load"
 
