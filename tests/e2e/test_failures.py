@@ -33,7 +33,7 @@ def gateway(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def _nothing_is_left(gateway: Gateway) -> Iterator[None]:
     """After each test no exchange runs and no connection to an upstream is busy."""
     yield
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while (left := busy(gateway)) and time.monotonic() < deadline:
         continue
     assert left == 0
@@ -53,7 +53,7 @@ def left_count(gateway: Gateway) -> float:
 
 def wait_for_left(gateway: Gateway, count: float) -> None:
     """The gateway has counted that many clients that left."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while left_count(gateway) != count and time.monotonic() < deadline:
         continue
     assert left_count(gateway) == count
