@@ -3,6 +3,7 @@
 Two gateways that differ in one setting stand before one origin, without TLS and with it: one keeps its connections, the
 other makes a new one for each request (`pool: {max_requests: 1}`). They take turns under 1, 10 and 100 clients that
 each wait for their answer before they ask again, so the mean latency is the clients' time over the answers they got.
+nginx stands beside them in the same two ways: what connections cost differs from machine to machine.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ _HERE = Path(__file__).parent
 _PLOT = _HERE.parent / "docs" / "pooling.svg"
 _TABLE = _HERE / "pooling.md"
 _POOLS = {"pooled": "{max_connections: 200}", "new": "{max_connections: 200, max_requests: 1}"}
+_NGINX = {"pooled": ("keepalive 200; keepalive_requests 100000000;", ""), "new": ("", "close")}
+_SUBJECT = "passerelle"
+PROXIES = (_SUBJECT, "nginx")
 SCHEMES = ("http", "https")
 CLIENTS = (1, 10, 100)
 CLAIM = 0.5  # share of the mean latency that pooling saves, at least
@@ -42,17 +46,19 @@ Say = Callable[[str], None]
 
 @dataclass(slots=True)
 class Case:
-    """One number of clients over one scheme: the runs of both ways, in the order in which they were made."""
+    """One number of clients of one proxy over one scheme: the runs of both ways, in the order they were made in."""
 
     scheme: str
     clients: int
+    proxy: str = _SUBJECT
     runs: dict[str, list[Sample]] = field(default_factory=lambda: {way: [] for way in _POOLS})
 
     @property
     def name(self) -> str:
         """For people."""
         what = "TLS" if self.scheme == "https" else "plain"
-        return f"{what}, {self.clients} client{'' if self.clients == 1 else 's'}"
+        who = "" if self.proxy == _SUBJECT else f"{self.proxy}: "
+        return f"{who}{what}, {self.clients} client{'' if self.clients == 1 else 's'}"
 
     def mean(self, way: str) -> Spread | None:
         """Milliseconds, by the law that clients in a closed loop obey: time = clients / rate."""
@@ -78,13 +84,15 @@ class Case:
         saved = self.saved()
         if saved is None:
             return f"not judged: {self.name}: no figures"
+        if self.proxy != _SUBJECT:
+            return f"for comparison: {self.name}: {saved.median:.0%} less"
         met = saved.median >= CLAIM
         return f"{'met' if met else 'MISSED'}: {self.name}: {saved.median:.0%} less, claimed are {CLAIM:.0%}"
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[dict[tuple[str, str], tuple[Child, int]]]:
-    """Origin and gateways for the length of the block; yields process and port by scheme and way.
+def running(directory: Path) -> Iterator[dict[tuple[str, str, str], tuple[Child, int]]]:
+    """Origin and gateways for the length of the block; yields process and port by proxy, scheme and way.
 
     Raises:
         NotReady: when one of them does not answer in time.
@@ -100,7 +108,8 @@ def running(directory: Path) -> Iterator[dict[tuple[str, str], tuple[Child, int]
         wait_for(origin, plain, "/json", len(SMALL_BODY))
         targets = {"http": f"http://127.0.0.1:{plain}", "https": f"https://127.0.0.1:{tls}"}
         yield {
-            (scheme, way): stack.enter_context(_gateway(directory, targets[scheme], way, ca))
+            (proxy, scheme, way): stack.enter_context(start(directory, targets[scheme], way, ca))
+            for proxy, start in ((_SUBJECT, _gateway), ("nginx", _nginx))
             for scheme in SCHEMES
             for way in _POOLS
         }
@@ -130,6 +139,21 @@ def _gateway(directory: Path, target: str, way: str, ca: Path) -> Iterator[tuple
         yield child, port
 
 
+@contextmanager
+def _nginx(directory: Path, target: str, way: str, ca: Path) -> Iterator[tuple[Child, int]]:
+    scheme, _, authority = target.partition("://")
+    port, name = free_port(), f"nginx-{scheme}-{way}"
+    keepalive, connection = _NGINX[way]
+    values = {"PORT": port, "DIR": directory, "NAME": name, "TARGET": authority, "SCHEME": scheme, "CA": ca}
+    text = fill("pooling-nginx.conf", **values, KEEPALIVE=keepalive, CONNECTION=connection)
+    config = directory / f"{name}.conf"
+    config.write_text(text, encoding="utf-8")
+    argv = ["nginx", "-p", str(directory), "-c", str(config)]
+    with Child(argv, core=PROXY_CORE, log=directory / f"{name}.log") as child:
+        wait_for(child, port, "/json", len(SMALL_BODY))
+        yield child, port
+
+
 def measure(runs: int, seconds: int, say: Say) -> list[Case]:
     """Measure every case, both ways by turns.
 
@@ -137,14 +161,14 @@ def measure(runs: int, seconds: int, say: Say) -> list[Case]:
         NotReady: when origin or gateway do not come up.
         RunFailed: when the load breaks off, or an answer is not what was asked for.
     """
-    cases = [Case(scheme, clients) for scheme in SCHEMES for clients in CLIENTS]
+    cases = [Case(scheme, clients, proxy) for proxy in PROXIES for scheme in SCHEMES for clients in CLIENTS]
     with tempfile.TemporaryDirectory(prefix="passerelle-pooling-") as name, running(Path(name)) as gateways:
         for case in cases:
             for way in _POOLS:
-                _run(case, way, gateways[case.scheme, way], 1)  # warm-up, thrown away
+                _run(case, way, gateways[case.proxy, case.scheme, way], 1)  # warm-up, thrown away
             for turn in range(runs):
                 for way in sorted(_POOLS, reverse=bool(turn % 2)):
-                    case.runs[way].append(_run(case, way, gateways[case.scheme, way], seconds))
+                    case.runs[way].append(_run(case, way, gateways[case.proxy, case.scheme, way], seconds))
             say(case.verdict())
     return cases
 
@@ -179,7 +203,7 @@ def plot(cases: Sequence[Case]) -> str:
             if saved is not None:
                 least, most = 100 * (1 - saved.high), 100 * (1 - saved.low)
                 left = Spread(100 * (1 - saved.median), least, most, saved.count)
-                bars.append(Bar(f"{case.name}: {what}", left, ours))
+                bars.append(Bar(f"{case.name}: {what}", left, ours and case.proxy == _SUBJECT))
     title = "Latency with kept connections to the upstream"
     return bar_chart(title, "in % of the latency with a new connection for each request; less is better", bars)
 
@@ -189,8 +213,8 @@ def report(cases: Sequence[Case], runs: int, seconds: int) -> str:
     about = (
         f"Written by `python -m benchmarks.pooling`, {runs} alternating runs of {seconds} s. Mean and 99th percentile "
         "of the latency of a small answer, with kept connections to the upstream and with a new one for each request "
-        "(`pool: {max_requests: 1}`), all else being equal. Medians; `less` is what pooling saves, round by round, "
-        "with its spread."
+        "(`pool: {max_requests: 1}`), all else being equal; then the same of nginx before the same origin. "
+        "Medians; `less` is what pooling saves, round by round, with its spread."
     )
     machine = f"{processor()}; {placement()}; origin: nginx"
     verdicts = "\n".join(f"- {case.verdict()}" for case in cases)

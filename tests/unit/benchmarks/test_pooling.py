@@ -43,6 +43,7 @@ def test_the_claim_is_held_against_the_median(case: Case) -> None:
     case.runs["new"] = [sample(900, 40)]
     assert case.verdict().startswith("MISSED: ")
     assert Case("http", 1).verdict() == "not judged: plain, 1 client: no figures"
+    assert Case("https", 10, "nginx", case.runs).verdict() == "for comparison: nginx: TLS, 10 clients: 10% less"
 
 
 def test_the_table_and_the_page(case: Case) -> None:
