@@ -1,4 +1,4 @@
-"""Take bodies apart into values, by their types, and put values into them that were mended.
+"""Take bodies apart into values, by their types.
 
 A body that cannot be read as what it says it is, gives its whole text as one value: the application may be more
 lenient.
@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from email.message import Message
 from typing import Any
-from urllib.parse import quote_plus
 
 from plugins.sanitize.values import Value, of_pairs
-from proxy.sanitize import from_bytes, is_plain, unquoted
+from proxy.sanitize import from_bytes, is_plain
 
 AT_ONCE = 32  # values that are looked at in one turn of the event loop
 PAUSE = Value("", "", "")  # none, but so much was done to find the next one that others shall have their turn
 DEPTH = 64  # levels of JSON that are followed
-_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _WRITTEN = re.compile(r'"[A-Za-z0-9]*+"|"((?:[^"\\]++|\\.)*+)"', re.DOTALL)  # empty for what is surely plain
 _GRAPHQL = re.compile(r"\s*+(?:query|mutation|subscription|fragment|\{)")
 _LITERAL = re.compile(r'"""(.*?)"""|"((?:[^"\\\n]++|\\.)*+)"', re.DOTALL)
@@ -58,44 +56,6 @@ def values(kind: str, data: bytes, content_type: str, is_harmless: Callable[[str
             yield from _graphql(text)
         else:
             yield from _xml(text, overlong)
-
-
-def mended(kind: str, data: bytes, changes: Mapping[str, str]) -> bytes:
-    """A body with texts replaced; every other byte stays.
-
-    :param changes: what takes the place of which text.
-    """
-    if kind == "form":
-        return mended_pairs(data.decode("latin-1"), changes).encode("latin-1")
-    if kind == "json":
-        text = data.decode("utf-8", "replace")
-        return _STRING.sub(lambda found: _changed(found[0], changes), text).encode()
-    text = data.decode("utf-8", "surrogateescape")
-    for old, new in sorted(changes.items(), key=lambda change: -len(change[0])):
-        text = text.replace(old, new)
-    return text.encode("utf-8", "surrogateescape")
-
-
-def mended_pairs(text: str, changes: Mapping[str, str]) -> str:
-    """A query or form with names and values replaced; every pair that is not concerned stays as it was written."""
-    pairs = []
-    for pair in text.split("&"):
-        name, equals, value = pair.partition("=")
-        pairs.append(_replaced(name, changes) + equals + _replaced(value, changes))
-    return "&".join(pairs)
-
-
-def _replaced(written: str, changes: Mapping[str, str]) -> str:
-    new = changes.get(unquoted(written.replace("+", " "))[0])
-    return written if new is None else quote_plus(new)
-
-
-def _changed(written: str, changes: Mapping[str, str]) -> str:
-    try:
-        new = changes.get(json.loads(written, strict=False))
-    except ValueError:
-        return written
-    return written if new is None else json.dumps(new, ensure_ascii=False)
 
 
 def _json(text: str, overlong: bool, is_harmless: Callable[[str], bool]) -> Iterator[Value]:

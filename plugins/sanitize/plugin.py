@@ -22,7 +22,7 @@ import re
 from collections.abc import Awaitable, Iterable, Iterator
 from typing import ClassVar
 
-from plugins.sanitize import bodies
+from plugins.sanitize import bodies, mending
 from plugins.sanitize.commands import COMMAND
 from plugins.sanitize.config import Config
 from plugins.sanitize.judge import Found, Judge
@@ -232,9 +232,9 @@ def _refusal(exchange: Exchange) -> Response:
 def _mend(request: Request, changes: dict[str, str], kind: str, data: bytes | None) -> None:
     path, mark, query = request.target.partition("?")
     if mark:
-        request.target = path + mark + bodies.mended_pairs(query, changes)
+        request.target = path + mark + mending.mended_pairs(query, changes)
     if kind and data is not None:
-        new = bodies.mended(kind, data, changes)
+        new = mending.mended(kind, data, changes)
         if new != data:
             _replace(request, new)
 
