@@ -111,7 +111,9 @@ def as_name(text: str) -> str:
 
 
 def examine(text: str, paranoia: int, families: Collection[str] = FAMILIES) -> tuple[Finding, ...]:
-    """`inspect` of a text that is not plain."""
+    """`inspect` of a text that is not plain; nothing is found in an empty one."""
+    if not text:
+        return ()
     found: dict[str, Finding] = {}
     finds: Iterable[_Find] = _ALL_OF_THEM if families is FAMILIES else _of(families)
     read = None if is_literal(text) else readings(text)

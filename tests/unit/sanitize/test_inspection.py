@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from proxy.sanitize import FAMILIES, RULES, inspect, is_plain, is_safe, score
+from proxy.sanitize import FAMILIES, RULES, examine, inspect, is_plain, is_safe, score
 from tests.unit.sanitize.families import rules
 
 FULL = "SOAK_SECONDS" in os.environ  # the full form is started by make soak
@@ -108,6 +108,10 @@ def test_plain_values_are_cleared_by_one_look(text: str) -> None:
 )
 def test_others_get_a_second_one(text: str) -> None:
     assert not is_plain(text)
+
+
+def test_nothing_is_found_in_an_empty_text() -> None:
+    assert examine("", 3) == ()
 
 
 def test_only_families_that_are_asked_for_are_told() -> None:

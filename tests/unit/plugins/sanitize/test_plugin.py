@@ -95,6 +95,14 @@ async def test_attacks_are_refused_wherever_they_stand(request_: Request) -> Non
     assert done.response.status == 403
 
 
+@pytest.mark.parametrize(("mode", "status"), [("observe", 200), ("block", 403), ("clean", 403)])
+async def test_overlong_bytes_that_spell_nothing_are_told_without_a_text(mode: str, status: int) -> None:
+    done = await drive(sanitize(mode=mode), request=post(b'{"a":"\xc0\xaf"}'))
+    assert done.response.status == status
+    told = {event.rule for event in done.events if isinstance(event, RequestBlocked)}
+    assert told == {"encoding.overlong"}
+
+
 async def test_bodies_reach_the_upstream_whole() -> None:
     done = await drive(sanitize(mode="block"), request=post(b'{"a": "O\'Brien"}'))
     assert done.forwarded is not None
