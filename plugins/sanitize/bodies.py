@@ -13,6 +13,7 @@ from collections.abc import Set as AbstractSet
 from email.message import Message
 from typing import Any
 
+from plugins.sanitize import graphql
 from plugins.sanitize.values import Value, of_pairs
 from proxy.sanitize import from_bytes, is_plain
 
@@ -20,8 +21,6 @@ AT_ONCE = 32  # values that are looked at in one turn of the event loop
 PAUSE = Value("", "", "")  # none, but so much was done to find the next one that others shall have their turn
 DEPTH = 64  # levels of JSON that are followed
 _WRITTEN = re.compile(r'"[A-Za-z0-9]*+"|"((?:[^"\\]++|\\.)*+)"', re.DOTALL)  # empty for what is surely plain
-_GRAPHQL = re.compile(r"\s*+(?:query|mutation|subscription|fragment|\{)")
-_LITERAL = re.compile(r'"""(.*?)"""|"((?:[^"\\\n]++|\\.)*+)"', re.DOTALL)
 _XML_TEXT = re.compile(r">([^<]++)|=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
 
 
@@ -53,14 +52,14 @@ def values(kind: str, data: bytes, content_type: str, is_harmless: Callable[[str
         if kind == "json":
             yield from _json(text, overlong, is_harmless)
         elif kind == "graphql":
-            yield from _graphql(text)
+            yield from graphql.values(text, overlong)
         else:
             yield from _xml(text, overlong)
 
 
 def _json(text: str, overlong: bool, is_harmless: Callable[[str], bool]) -> Iterator[Value]:
     try:
-        document = json.loads(text, strict=False)
+        document = json.loads(text, strict=False, object_pairs_hook=tuple)  # whoever names twice, means twice
     except (ValueError, RecursionError):
         yield Value("json", "", text, overlong)
         return
@@ -74,10 +73,12 @@ def _json(text: str, overlong: bool, is_harmless: Callable[[str], bool]) -> Iter
             yield PAUSE
     if not odd:
         return
-    if isinstance(document, dict) and isinstance(document.get("query"), str) and _GRAPHQL.match(document["query"]):
-        yield from _graphql(document["query"])
-        document = {name: value for name, value in document.items() if name != "query"}
-    yield from _nodes(document, "", DEPTH, odd)
+    if isinstance(document, tuple):
+        for name, item in document:
+            found = graphql.literals(item) if name == "query" and isinstance(item, str) and item in odd else None
+            yield from _nodes(((name, item),), "", DEPTH, odd) if found is None else found
+    else:
+        yield from _nodes(document, "", DEPTH, odd)
 
 
 def _strings(text: str) -> Iterator[str]:
@@ -93,13 +94,14 @@ def _unescaped(written: str) -> str:
 
 
 def _nodes(node: Any, way: str, depth: int, odd: AbstractSet[str]) -> Iterator[Value]:
+    """The odd strings and names of a document whose objects are tuples of pairs."""
     if isinstance(node, str):
         if node in odd:
             yield Value("json", way, node)
     elif depth == 0:
-        yield Value("json", way, _flat(node))
-    elif isinstance(node, dict):
-        for name, item in node.items():
+        yield from _below(node, way, odd)
+    elif isinstance(node, tuple):
+        for name, item in node:
             field = f"{way}.{name}" if way else name
             if name in odd:
                 yield Value("json", field, name, is_name=True)
@@ -111,24 +113,21 @@ def _nodes(node: Any, way: str, depth: int, odd: AbstractSet[str]) -> Iterator[V
                 yield from _nodes(item, f"{way}[]", depth - 1, odd)
 
 
-def _flat(node: Any) -> str:
-    """Every string below a node, one after the other; without recursion, however deep it is."""
-    texts, waiting = [], [node]
+def _below(node: Any, way: str, odd: AbstractSet[str]) -> Iterator[Value]:
+    """What is odd below a node, all of it by the node's way; without recursion, however deep it is."""
+    waiting = [node]
     while waiting:
         now = waiting.pop()
         if isinstance(now, str):
-            texts.append(now)
-        elif isinstance(now, dict):
-            waiting += [*now, *now.values()]
+            if now in odd:
+                yield Value("json", way, now)
+        elif isinstance(now, tuple):
+            for name, item in now:
+                if name in odd:
+                    yield Value("json", way, name, is_name=True)
+                waiting.append(item)
         elif isinstance(now, list):
             waiting += now
-    return "\n".join(texts)
-
-
-def _graphql(text: str) -> Iterator[Value]:
-    """The literals of a GraphQL document; its own grammar would look like much that is looked for."""
-    for found in _LITERAL.finditer(text):
-        yield Value("graphql", "", found[1] or found[2] or "")
 
 
 def _xml(text: str, overlong: bool) -> Iterator[Value]:

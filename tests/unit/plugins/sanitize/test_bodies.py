@@ -63,6 +63,20 @@ def test_json_deeper_than_is_followed_is_looked_at_as_text() -> None:
         assert any("<script>" in text for _, text, _ in seen("json", data))
 
 
+def test_names_below_what_is_followed_are_names() -> None:
+    data = b'{"a":' * 70 + b'{"$ne": ["x\'y", 1]}' + b"}" * 70
+    assert [(text, is_name) for _, text, is_name in seen("json", data)] == [("$ne", True), ("x'y", False)]
+
+
+def test_whoever_names_twice_is_heard_twice() -> None:
+    assert seen("json", b'{"a": "x\'y", "a": "x", "b": {"c": "<", "c": 1}}') == [
+        ("a", "x'y", False),
+        ("b.c", "<", False),
+    ]
+    twice = b'{"query": "{ a(b: \\"x\'y\\") }", "query": "{ a }<"}'
+    assert [text for _, text, _ in seen("json", twice)] == ["x'y", "{ a }<"]
+
+
 def test_graphql_gives_its_literals_and_variables() -> None:
     document: dict[str, object] = {"query": '{ user(id: "1\' or 1=1") { name } }'}
     document["variables"] = {"x": "a'b", "y": [{"z": "1' or 1=1"}]}
