@@ -13,15 +13,15 @@ from collections.abc import Set as AbstractSet
 from email.message import Message
 from typing import Any
 
-from plugins.sanitize import graphql
-from plugins.sanitize.values import Value, of_pairs
+from plugins.sanitize import graphql, xml
+from plugins.sanitize.values import PAUSE, Value, of_pairs
 from proxy.sanitize import from_bytes, is_plain
 
+__all__ = ["AT_ONCE", "PAUSE", "kind_of", "values"]
+
 AT_ONCE = 32  # values that are looked at in one turn of the event loop
-PAUSE = Value("", "", "")  # none, but so much was done to find the next one that others shall have their turn
 DEPTH = 64  # levels of JSON that are followed
 _WRITTEN = re.compile(r'"[A-Za-z0-9]*+"|"((?:[^"\\]++|\\.)*+)"', re.DOTALL)  # empty for what is surely plain
-_XML_TEXT = re.compile(r">([^<]++)|=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
 
 
 def kind_of(content_type: str) -> str:
@@ -54,7 +54,7 @@ def values(kind: str, data: bytes, content_type: str, is_harmless: Callable[[str
         elif kind == "graphql":
             yield from graphql.values(text, overlong)
         else:
-            yield from _xml(text, overlong)
+            yield from xml.values(text, overlong)
 
 
 def _json(text: str, overlong: bool, is_harmless: Callable[[str], bool]) -> Iterator[Value]:
@@ -128,14 +128,6 @@ def _below(node: Any, way: str, odd: AbstractSet[str]) -> Iterator[Value]:
                 waiting.append(item)
         elif isinstance(now, list):
             waiting += now
-
-
-def _xml(text: str, overlong: bool) -> Iterator[Value]:
-    yield Value("xml", "document", text, overlong)
-    for found in _XML_TEXT.finditer(text):
-        value = found[1] or found[2] or found[3] or ""
-        if not value.isspace():
-            yield Value("xml", "", value)
 
 
 def _parts(data: bytes, content_type: str) -> Iterator[Value]:

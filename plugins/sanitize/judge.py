@@ -92,6 +92,8 @@ class Judge:
         return changes
 
     def _add(self, found: list[Found], value: Value, families: Collection[str]) -> None:
+        if value.families:
+            families = value.families.intersection(families)
         findings = self._findings(as_name(value.text) if value.is_name else value.text, families)
         for finding in findings:
             rule = finding.rule

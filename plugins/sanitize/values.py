@@ -16,6 +16,7 @@ class Value(NamedTuple):
     :ivar text: as the application will see it.
     :ivar overlong: whether its bytes were UTF-8 longer than it may be.
     :ivar is_name: whether it is a name itself: a key, a parameter's name, a file's name.
+    :ivar families: the families of rules that it is for; empty for all.
     """
 
     where: str
@@ -23,6 +24,10 @@ class Value(NamedTuple):
     text: str
     overlong: bool = False
     is_name: bool = False
+    families: frozenset[str] = frozenset()
+
+
+PAUSE = Value("", "", "")  # none, but so much was done to find the next one that others shall have their turn
 
 
 def of_path(path: str) -> Iterator[Value]:

@@ -49,7 +49,7 @@ _ENTITY = re.compile(
     r"<!entity\s|<!doctype\s++[^>\[]{0,100}(?:\[|\bsystem\b|\bpublic\b\s++[\"'][^\"']{0,100}[\"']\s++[\"'](?!http://www\.w3))|<!doctype\s++\w++\s++system|<!(?:element|attlist|notation)\s++\w++\s"
 )
 _INCLUDE = re.compile(
-    r"<xi:include|xmlns:xi\s*+=|http://www\.w3\.org/2001/xinclude|<xsl:(?:include|import|value-of|stylesheet|variable)|xsi:schemalocation\s*+=\s*+['\"][^'\"]{0,100}(?:http|file)[^w]"
+    r"<xi:include|xmlns:xi\s*+=|http://www\.w3\.org/2001/xinclude|<xsl:(?:include|import|value-of|stylesheet|variable)|xsi:(?:nonamespace)?schemalocation\s*+=\s*+['\"][^'\"]{0,100}(?:file|ftp):"
 )
 _LOOKUP = re.compile(r"\$\{[^${}]*+\}")
 _LOOKUP_TEXT = re.compile(

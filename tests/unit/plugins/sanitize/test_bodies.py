@@ -88,11 +88,6 @@ def test_graphql_gives_its_literals_and_variables() -> None:
     assert seen("graphql", b'query { a(b: """x "y" z""") }') == [("", 'x "y" z', False)]
 
 
-def test_xml_gives_the_document_texts_and_attributes() -> None:
-    texts = [text for _, text, _ in seen("xml", b'<a b="1 or 2"> <c>x &amp; y</c></a>')]
-    assert texts == ['<a b="1 or 2"> <c>x &amp; y</c></a>', "1 or 2", "x &amp; y"]
-
-
 MULTIPART = (
     b'--XX\r\nContent-Disposition: form-data; name="t"\r\n\r\n1\' or 1=1\r\n'
     b'--XX\r\nContent-Disposition: form-data; name="f"; filename="../x.php"\r\n'

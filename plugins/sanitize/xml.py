@@ -1,0 +1,50 @@
+"""Take XML apart into what an application will read of it.
+
+A document is made of what scripts and markup look like, so as a whole it is shown only to the detectors of entities,
+inclusions and encodings; the others see its texts, attributes, comments and instructions, each for itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+
+from plugins.sanitize.values import PAUSE, Value
+
+_AT_ONCE = 512  # tokens of which none was shown before others have their turn
+_OF_DOCUMENTS = frozenset({"xml", "encoding"})
+_TOKEN = re.compile(
+    r"<!\[CDATA\[(?P<cdata>(?:[^\]]++|\](?!\]>))*+)(?:\]\](?=>)|\Z)"
+    r"|<!--(?P<comment>(?:[^-]++|-(?!->))*+)(?:--(?=>)|\Z)"
+    r"|(?P<instruction><\?(?!xml\b)(?:[^?]++|\?(?!>))*+)(?:\?(?=>)|\Z)"
+    r"|(?:>|\A)(?P<text>[^<]++)|=\s*+(?:\"(?P<double>[^\"]*+)\"|'(?P<single>[^']*+)')|(?P<tag><)"
+)
+
+
+def values(text: str, overlong: bool) -> Iterator[Value]:
+    """The values of a document (XML 1.0), with references undone; a text that comments or CDATA sections cut into
+    pieces is one, as it is to most applications. A text without a tag is one value."""
+    yield Value("xml", "document", text, overlong, families=_OF_DOCUMENTS)
+    pieces: list[str] = []
+    for count, found in enumerate(_TOKEN.finditer(text), 1):
+        kind, said = found.lastgroup or "", found[found.lastgroup or 0]
+        if kind == "cdata" or kind == "text":
+            pieces.append(said if kind == "cdata" else unescape(said))
+        elif kind in ("comment", "instruction"):
+            yield from _shown(said)
+        else:
+            if pieces:
+                yield from _shown("".join(pieces))
+                pieces.clear()
+            if kind != "tag":
+                yield from _shown(unescape(said))
+        if count % _AT_ONCE == 0:
+            yield PAUSE
+    yield from _shown("".join(pieces))
+
+
+def _shown(text: str) -> Iterator[Value]:
+    text = text.strip()
+    if text:
+        yield Value("xml", "", text)
