@@ -91,8 +91,10 @@ _SIGNS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u560a\u560d\u0085\u2028${#@]|\|\||
 _FILTER = re.compile(r"[*()|&!]\s*+[()*|&!\x00]|=\*|(?i:\(objectclass=)")  # without which there is no filter
 _HEAD = 400  # characters in which a filter or a header field must show itself
 _INSIDE = 300  # characters of an expression that are looked at
+_CLOSING = {"{{": "}}", "{%": "%}", "<%": "%>"}
+_EXPRESSION_MOST = 2048  # characters of an expression that is closed
 _OVERLAP = 24  # characters of them that are looked at again with the next one
-_LOOKED_AT = 8192  # characters of expressions that are looked at in a text
+_LOOKED_AT = 65536  # characters of expressions that are looked at in a text
 _LOOKED_UP = 4096  # characters of look-ups that are followed
 
 
@@ -134,29 +136,29 @@ def _controls(text: str) -> Iterator[Hit]:
     at = text.find("\0")
     if at >= 0:
         yield Hit("encoding.null", at, at + 1)
-    if _BREAK.search(text) is not None:
-        yield from _breaks(text)
+    yield from _breaks(text)
     yield from _search("encoding.control", _UNPRINTABLE, text)
 
 
 def _filters(text: str) -> Iterator[Hit]:
     """A filter goes on behind a short value; in a line of code or prose, parentheses mean something else."""
     found = _LDAP_START.match(text) or _LDAP.search(text.lower())
-    if found is not None and found.start() < 60 and " " not in text[: found.start()].strip() and "\n" not in text:
+    if found is not None and found.start() < 80 and " " not in text[: found.start()].strip() and "\n" not in text:
         yield Hit("ldap.filter", found.start(), found.end())
 
 
 def _breaks(text: str) -> Iterator[Hit]:
     """A line break is text's own; a header field behind the first one, in a value without spaces, is not."""
-    found = _FIELD.search(text[:_HEAD])
+    first = _BREAK.search(text)
+    if first is None:
+        return
+    found = _FIELD.search(text, first.start(), first.start() + _HEAD)
     if found is not None:
         before = text[: found.start()]
-        if " " not in before.strip() and before.count("\n") < 2 and len(before) < 200 and not _is_letter(text, found):
+        if " " not in before.strip() and before.count("\n") < 2 and not _is_letter(text, found):
             yield Hit("header.split", found.start(), found.end())
             return
-    found = _BREAK.search(text)
-    if found is not None:
-        yield Hit("header.break", found.start(), found.end())
+    yield Hit("header.break", first.start(), first.end())
 
 
 def _is_letter(text: str, found: re.Match[str]) -> bool:
@@ -173,8 +175,7 @@ def _templates(reading: Reading) -> Iterator[Hit]:
     for mark in _EXPRESSION.finditer(text):
         shown = shown or mark
         at = mark.start()
-        line = reading.lowered.find("\n", at, at + _INSIDE)
-        end = line if line >= 0 else at + _INSIDE
+        end = _end_of_expression(reading.lowered, at, mark[0])
         begin = max(at, seen - _OVERLAP)
         computes = _COMPUTES.search(reading.lowered, begin, end)
         seen, left = end, left - (end - begin)
@@ -185,6 +186,15 @@ def _templates(reading: Reading) -> Iterator[Hit]:
             break
     if shown is not None and shown[0] in ("{{", "{%", "<%"):
         yield Hit("template.mark", shown.start(), shown.end())
+
+
+def _end_of_expression(lowered: str, at: int, mark: str) -> int:
+    """How far behind a mark is looked: to what closes it where that comes soon, else to the line's end."""
+    closing = lowered.find(_CLOSING[mark], at, at + _EXPRESSION_MOST) if mark in _CLOSING else -1
+    if closing >= 0:
+        return closing + 2
+    line = lowered.find("\n", at, at + _INSIDE)
+    return line if line >= 0 else at + _INSIDE
 
 
 def _looked_up(text: str) -> str:

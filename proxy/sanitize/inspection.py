@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from proxy.sanitize import injections, paths, shell, sql, xss
 from proxy.sanitize.decode import Readings, is_literal, readings
+from proxy.sanitize.padding import folded
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import FAMILIES, RULES, AnyHit, Hit, Rule
 
@@ -118,7 +119,7 @@ def examine(text: str, paranoia: int, families: Collection[str] = FAMILIES) -> t
     finds: Iterable[_Find] = _ALL_OF_THEM if families is FAMILIES else _of(families)
     read = None if is_literal(text) else readings(text)
     counted = _COUNTED[paranoia] if read is None else _COUNTED_DECODED[paranoia]
-    for form in (text,) if read is None else read.forms:
+    for form in _unpadded((text,) if read is None else read.forms):
         reading = Reading(form, paranoia)
         for find in finds:
             for hit in find(reading):
@@ -130,6 +131,12 @@ def examine(text: str, paranoia: int, families: Collection[str] = FAMILIES) -> t
     if families is FAMILIES:
         return tuple(found.values())
     return tuple([one for one in found.values() if one.rule.family in families])
+
+
+def _unpadded(forms: tuple[str, ...]) -> tuple[str, ...]:
+    """Readings of a text, and these without what only fills them."""
+    short = [fold for form in forms if (fold := folded(form)) != form]
+    return (*forms, *short) if short else forms
 
 
 def _of(families: Collection[str]) -> list[_Find]:

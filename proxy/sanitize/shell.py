@@ -89,6 +89,7 @@ _FED = re.compile(r"(?<![<\s])<<<(?=[\"'$(\w])|(?<=[\w)] )<<<\s*+[\"'$(\w]|(?<=\
 _SHELLSHOCK = re.compile(r"(?<!\w)(?<!function )\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
 _INCLUDE = re.compile(r"<!--\s*+#\s*+(?:exec|include|echo|config|set|printenv|fsize|flastmod|if)\b")
 _QUOTED_IN = re.compile(r"\w[^'\"]*['\"]|['\"]\w+['\"]\w")  # quotes within a word, not around it
+_SPOKEN_WORD = re.compile(r"[^\W\d_]{2,}+")
 _PLAIN_WORD = re.compile(r"[a-z_]\w*")
 _SPLIT = re.compile(
     r"\^(?<=\w\^)\w|[;|&]\s?\w?(?:'\w{1,6}'|\"\w{1,6}\")\w?|''(?<=\w'')\w|\"\"(?<=\w\"\")\w|\\(?<=\w\\)\w|\$\{?IFS|\$[@*]|\$\{[@*]\}|/\?{2,}/"
@@ -337,7 +338,7 @@ def _is_bare(text: str, at: int) -> bool:
 
 def _is_prose(text: str, at: int) -> bool:
     head = text[: min(at, _LINE)]  # whatever is longer has words enough, or none at all
-    return head.count(" ") + head.count("\n") >= _PROSE
+    return head.count(" ") + head.count("\n") >= _PROSE and len(_SPOKEN_WORD.findall(head)) >= _PROSE
 
 
 def _is_first_line(text: str, at: int) -> bool:
