@@ -6,14 +6,26 @@ User-Agent, are remembered when they were found harmless.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from plugins.sanitize.config import Config, Exclusion, Mode
 from plugins.sanitize.opinion import opinion
 from plugins.sanitize.values import Value
-from proxy.sanitize import FAMILIES, RULES, Finding, Rule, as_name, clean_filename, clean_text, examine, is_plain
+from proxy.sanitize import (
+    FAMILIES,
+    RULES,
+    Finding,
+    Rule,
+    as_name,
+    clean_filename,
+    clean_text,
+    examine,
+    is_plain,
+    strip_controls,
+)
 
+MENDABLE = frozenset({"query", "form", "json"})  # paths, headers, cookies and documents are refused or let be
 _OVERLONG = RULES["encoding.overlong"]
 _MANY = 64  # findings that are collected for the log; from then on only what may change the answer is looked for
 
@@ -81,15 +93,22 @@ class Judge:
         """The anomaly score of what is to be refused."""
         return sum(one.rule.score for one in found if one.mode == "block")
 
-    def mend(self, found: Iterable[Found]) -> dict[str, str]:
-        """What takes the place of which text, of those that are to be cleaned and become harmless by it."""
-        changes = {}
-        for one in found:
-            if one.mode == "clean":
-                new = _cleaned(one.value)
-                if new != one.value.text and not self.look([one.value._replace(text=new, overlong=False)]):
-                    changes[one.value.text] = new
-        return changes
+    def refuses(self, left: Iterable[Found]) -> bool:
+        """Whether what is left when all was mended that can be, is too much: it counts as if it was to be blocked."""
+        return sum(one.rule.score for one in left if one.mode in ("block", "clean")) >= self.threshold
+
+    def mend(self, found: Iterable[Found]) -> dict[Value, str]:
+        """What takes the place of which values, of those that are to be cleaned and become harmless by it."""
+        wanted = dict.fromkeys(one.value for one in found if one.mode == "clean" and one.value.where in MENDABLE)
+        return {value: new for value in wanted if (new := self._mended(value)) is not None}
+
+    def _mended(self, value: Value) -> str | None:
+        """The text with the least taken out that makes it harmless; None when nothing does."""
+        for new in _cleaned(value):
+            left = self.look([value._replace(text=new, overlong=False)])
+            if new != value.text and all(one.mode == "observe" for one in left):
+                return new
+        return None
 
     def _add(self, found: list[Found], value: Value, families: Collection[str]) -> None:
         if value.families:
@@ -124,7 +143,9 @@ def _agrees(exclusion: Exclusion, rule: Rule, value: Value) -> bool:
     return name.endswith("*") and value.field.startswith(name[:-1])
 
 
-def _cleaned(value: Value) -> str:
+def _cleaned(value: Value) -> Iterator[str]:
     if value.is_name and value.where == "form" and value.text != value.field:
-        return clean_filename(value.text)
-    return clean_text(value.text)
+        yield clean_filename(value.text)
+        return
+    yield strip_controls(value.text)  # enough where markup may stay
+    yield clean_text(value.text)

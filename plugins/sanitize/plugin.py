@@ -22,10 +22,11 @@ import re
 from collections.abc import Awaitable, Iterable, Iterator
 from typing import ClassVar
 
-from plugins.sanitize import bodies, mending
+from plugins.sanitize import bodies
 from plugins.sanitize.commands import COMMAND
 from plugins.sanitize.config import Config
 from plugins.sanitize.judge import Found, Judge
+from plugins.sanitize.mending import Changes, mended, mended_target
 from plugins.sanitize.uploads import Uploads
 from plugins.sanitize.values import Value, of_cookies, of_pairs, of_path
 from proxy.api import (
@@ -151,7 +152,9 @@ class Sanitize(Plugin[Config]):
         if data is not None:
             content_type = exchange.request.headers.get("content-type") or ""
             found += await self._look_through(bodies.values(kind, data, content_type, self._judge.clears))
-        return self._decide(exchange, found, kind, data) if found else None
+            if changes := Changes(self._judge.mend(found)):
+                return await self._mend(exchange, found, changes, (kind, data, content_type))
+        return self._decide(exchange, found) if found else None
 
     async def _look_through(self, values: Iterable[Value]) -> list[Found]:
         """What is found in a body; between some values and the next the event loop turns to others."""
@@ -167,20 +170,45 @@ class Sanitize(Plugin[Config]):
                 await asyncio.sleep(0)
         return self._judge.look(some, found)
 
-    def _decide(self, exchange: Exchange, found: list[Found], kind: str = "", data: bytes | None = None) -> Answer:
+    def _decide(self, exchange: Exchange, found: list[Found]) -> Answer:
+        """Refuse, or mend the query and let go on; no body is changed by this."""
+        changes = Changes(self._judge.mend(found))
+        if not changes:
+            return self._conclude(exchange, found, refused=self._judge.refuses(found))
+        target = mended_target(exchange.request.target, changes)
+        left = self._left_outside(found, target)
+        refused = self._judge.refuses(_unmended(found, changes)) or self._judge.refuses(left)
+        if not refused:
+            exchange.request.target = target
+        return self._conclude(exchange, found, refused=refused)
+
+    async def _mend(
+        self, exchange: Exchange, found: list[Found], changes: Changes, body: tuple[str, bytes, str]
+    ) -> Answer:
+        """Mend query and body, and take them apart again: what is still found then is refused."""
+        request, (kind, data, content_type) = exchange.request, body
+        target, new = mended_target(request.target, changes), mended(kind, data, content_type, changes)
+        left = self._left_outside(found, target)
+        left += await self._look_through(bodies.values(kind, new, content_type, self._judge.clears))
+        refused = self._judge.refuses(_unmended(found, changes)) or self._judge.refuses(left)
+        if not refused:
+            request.target = target
+            if new != data:
+                _replace(request, new)
+        return self._conclude(exchange, found, refused=refused)
+
+    def _left_outside(self, found: list[Found], target: str) -> list[Found]:
+        """What is left outside of the body when the target is this one."""
+        left = [one for one in found if one.value.where in ("path", "header", "cookie")]
+        if "query" in self._parts:
+            self._judge.look(of_pairs("query", target.partition("?")[2]), left)
+        return left
+
+    def _conclude(self, exchange: Exchange, found: list[Found], *, refused: bool) -> Answer:
         exchange[FINDINGS] = tuple(found)
-        changes = self._judge.mend(found)
-        unmended = [
-            one._replace(mode="block") for one in found if one.mode == "clean" and one.value.text not in changes
-        ]
-        refused = (
-            self._judge.score([*(one for one in found if one.mode == "block"), *unmended]) >= self._judge.threshold
-        )
         self._tell(exchange, found, refused=refused)
         if refused:
             return _refusal(exchange)
-        if changes:
-            _mend(exchange.request, changes, kind, data)
         if self._header is not None:
             exchange.request.headers[self._header] = _told(found)
         return None
@@ -201,6 +229,10 @@ def _is_plain(target: str) -> bool:
     if _PLAIN.fullmatch(target) is None or _SUSPECT.search(target) is not None:
         return False
     return ("+" not in target and "%" not in target) or _SPOKEN.search(target) is None
+
+
+def _unmended(found: Iterable[Found], changes: Changes) -> list[Found]:
+    return [one for one in found if one.mode == "block" or one.value not in changes.made]
 
 
 def _place(value: Value) -> str:
@@ -227,16 +259,6 @@ def _refusal(exchange: Exchange) -> Response:
         "incident": exchange.id,
     }
     return Response.json(403, problem, {"content-type": "application/problem+json", "cache-control": "no-store"})
-
-
-def _mend(request: Request, changes: dict[str, str], kind: str, data: bytes | None) -> None:
-    path, mark, query = request.target.partition("?")
-    if mark:
-        request.target = path + mark + mending.mended_pairs(query, changes)
-    if kind and data is not None:
-        new = mending.mended(kind, data, changes)
-        if new != data:
-            _replace(request, new)
 
 
 def _replace(request: Request, data: bytes) -> None:

@@ -55,7 +55,7 @@ def test_no_text_makes_it_fail_and_what_was_mended_is_harmless(text: str) -> Non
 @given(st.binary(max_size=60), st.sampled_from(["json", "form", "multipart", "xml", "graphql"]))
 def test_no_body_makes_it_fail(data: bytes, kind: str) -> None:
     found = judge().look(bodies.values(kind, data, "multipart/form-data; boundary=x"))
-    mending.mended(kind, data, judge().mend(found))
+    mending.mended(kind, data, "multipart/form-data; boundary=x", mending.Changes(judge().mend(found)))
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from plugins.sanitize.mending import mended, mended_pairs
+import json
+
+import pytest
+
+from plugins.sanitize.mending import Changes, mended, mended_pairs, mended_target
+from plugins.sanitize.values import Value
 
 MULTIPART = (
     b'--XX\r\nContent-Disposition: form-data; name="t"\r\n\r\n1\' or 1=1\r\n'
@@ -10,16 +15,52 @@ MULTIPART = (
 )
 
 
-def test_json_is_mended_without_another_byte_changed() -> None:
-    data = b'{ "a" : "<b>\\u0000x", "n": 1.50e3, "a": "keep \\u00e9" }'
-    assert mended("json", data, {"<b>\0x": "<b>x</b>"}) == b'{ "a" : "<b>x</b>", "n": 1.50e3, "a": "keep \\u00e9" }'
+TYPE = "multipart/form-data; boundary=XX"
+
+
+def test_json_is_mended_at_its_place_without_another_byte_changed() -> None:
+    data = b'{ "a" : "<b>\\u0000x", "n": 1.50e3, "k": ["<b>\\u0000x", {"a": "<b>\\u0000x"}], "b": "\\u00e9\xe9" }'
+    changes = Changes({Value("json", "a", "<b>\0x"): "<b>x</b>", Value("json", "k[].a", "<b>\0x"): "é"})
+    assert mended("json", data, "", changes) == (
+        b'{ "a" : "<b>x</b>", "n": 1.50e3, "k": ["<b>\\u0000x", {"a": "\xc3\xa9"}], "b": "\\u00e9\xe9" }'
+    )
+    assert len(changes.made) == 2
+
+
+def test_names_of_json_are_mended_and_what_stands_below_them_keeps_its_way() -> None:
+    changes = Changes({Value("json", "a.b\0", "b\0", is_name=True): "b", Value("json", "a.b\0[]", "\0"): ""})
+    assert mended("json", b'{"a":{"b\\u0000":["\\u0000","x"]},"b\\u0000":1}', "", changes) == (
+        b'{"a":{"b":["","x"]},"b\\u0000":1}'
+    )
+
+
+@pytest.mark.parametrize("data", [b'{"a": "x\0",', b"]]}", b'{"a"}', b"[" * 50_000 + b'"x"', b'"\\u12"'])
+def test_what_is_no_json_makes_it_not_fail(data: bytes) -> None:
+    assert mended("json", data, "", Changes({Value("json", "", "none"): ""})) == data
 
 
 def test_forms_are_mended_pair_by_pair() -> None:
-    assert mended_pairs("a=%00x+y&b=%7e&c", {"\0x y": "x y"}) == "a=x+y&b=%7e&c"
-    assert mended("form", b"a=1&b=%00", {"\0": ""}) == b"a=1&b="
+    changes = Changes({Value("query", "a", "\0x y"): "x y", Value("query", "n\0", "n\0", is_name=True): "n"})
+    assert mended_pairs("query", "a=%00x+y&b=%00x+y&c&n%00=%7e", changes) == "a=x+y&b=%00x+y&c&n=%7e"
+    assert mended_target("/%00?a=%00x+y", changes) == "/%00?a=x+y"
+    assert mended("form", b"a=1&b=%00", "", Changes({Value("form", "b", "\0"): ""})) == b"a=1&b="
 
 
-def test_file_names_are_mended_in_multipart_bodies() -> None:
-    assert b'filename="x.php"' in mended("multipart", MULTIPART, {"../x.php": "x.php"})
-    assert b"\x89PNG" in mended("multipart", MULTIPART, {"../x.php": "x.php"})
+def test_file_names_and_fields_are_mended_in_their_part_only() -> None:
+    file = Value("form", "f", "../x.php", is_name=True)
+    assert mended("multipart", MULTIPART, TYPE, Changes({file: "x.php"})) == MULTIPART.replace(b"../x.php", b"x.php")
+    field = Value("form", "t", "1' or 1=1")
+    assert mended("multipart", MULTIPART, TYPE, Changes({field: "1"})) == MULTIPART.replace(b"1' or 1=1", b"1")
+
+
+def test_parts_in_other_codings_are_left_and_not_told_as_made() -> None:
+    data = MULTIPART.replace(b'name="t"\r\n', b'name="t"\r\nContent-Type: text/plain; charset=utf-7\r\n')
+    changes = Changes({Value("form", "t", "1' or 1=1"): "1"})
+    assert mended("multipart", data, TYPE, changes) == data
+    assert not changes.made
+
+
+@pytest.mark.parametrize("kind", ["xml", "graphql"])
+def test_documents_stay(kind: str) -> None:
+    data = json.dumps("<a>\0</a>").encode()
+    assert mended(kind, data, "", Changes({Value(kind, "", "\0"): ""})) == data
