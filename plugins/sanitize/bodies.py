@@ -10,10 +10,9 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from email.message import Message
 from typing import Any
 
-from plugins.sanitize import graphql, xml
+from plugins.sanitize import graphql, multipart, xml
 from plugins.sanitize.values import PAUSE, Value, of_pairs
 from proxy.sanitize import from_bytes, is_plain
 
@@ -46,7 +45,7 @@ def values(kind: str, data: bytes, content_type: str, is_harmless: Callable[[str
     if kind == "form":
         yield from of_pairs("form", data.decode("latin-1"))
     elif kind == "multipart":
-        yield from _parts(data, content_type)
+        yield from multipart.values(data, content_type)
     else:
         text, overlong = from_bytes(data)
         if kind == "json":
@@ -128,42 +127,3 @@ def _below(node: Any, way: str, odd: AbstractSet[str]) -> Iterator[Value]:
                 waiting.append(item)
         elif isinstance(now, list):
             waiting += now
-
-
-def _parts(data: bytes, content_type: str) -> Iterator[Value]:
-    """The fields of a multipart form (RFC 7578): values of those without a file name, and the names of files."""
-    boundary = _parameters("content-type", content_type).get_param("boundary")
-    if not isinstance(boundary, str) or not boundary:
-        yield Value("form", "", *from_bytes(data))
-        return
-    for part in (b"\r\n" + data).split(b"\r\n--" + boundary.encode("latin-1", "replace"))[1:]:
-        head, _, content = part.partition(b"\r\n\r\n")
-        if b"content-disposition" not in head.lower():
-            continue  # it is no field
-        disposition = _disposition(head.decode("utf-8", "replace"))
-        name, file = _said(disposition, "name"), _said(disposition, "filename")
-        if name and not name.isalnum():
-            yield Value("form", name, name, is_name=True)
-        if file:
-            yield Value("form", name, file, is_name=True)
-        elif content:
-            yield Value("form", name, *from_bytes(content))
-
-
-def _disposition(head: str) -> Message:
-    for line in head.split("\r\n"):
-        field, _, value = line.partition(":")
-        if field.strip().lower() == "content-disposition":
-            return _parameters("content-disposition", value.strip())
-    return Message()
-
-
-def _parameters(name: str, value: str) -> Message:
-    message = Message()
-    message[name] = value.replace("\r", " ").replace("\n", " ")
-    return message
-
-
-def _said(disposition: Message, name: str) -> str:
-    value = disposition.get_param(name, "", "content-disposition")
-    return value[2] if isinstance(value, tuple) else str(value or "")
