@@ -44,7 +44,9 @@ _LDAP = re.compile(
     r"\*\s*+\)+\s*+(?:[(&|%\x00*]|$)|\)(?:\s*+\(\s*+(?:[&|!]|[a-z][\w-]{0,30}\s*+[~<>]?=)|\(\|?\)|\(\*|\)\x00|%00)"
     r"|\(\s*+[&|!]\s*+\(|\(objectclass=|\|\s*+\(\s*+\w{1,24}=\*"
 )
-_LDAP_START = re.compile(r"\s*+[*()|&]{2,6}\s*+['\"]?$|\(\w{1,24}=\*\)$|\*\(|\w{0,20}\)(?:\)\)++$|\s*+\(&\))|\(\*\*")
+_LDAP_START = re.compile(
+    r"\s*+[*()|&]{2,6}\s*+['\"]?$|\(\w{1,24}=\*\)$|\*\((?![\w .,'-]++\)\Z)|\w{0,20}\)(?:\)\)++$|\s*+\(&\))|\(\*\*"
+)
 _ENTITY = re.compile(
     r"<!entity\s|<!doctype\s++[^>\[]{0,100}(?:\[|\bsystem\b|\bpublic\b\s++[\"'][^\"']{0,100}[\"']\s++[\"'](?!http://www\.w3))|<!doctype\s++\w++\s++system|<!(?:element|attlist|notation)\s++\w++\s"
 )
@@ -103,7 +105,11 @@ def find(reading: Reading) -> Iterable[Hit]:
     text = reading.text
     if _SIGNS.search(text) is not None or not reading.words.isdisjoint(_SIGN_WORDS):
         return _found(reading)
-    return _filters(text[:_HEAD]) if ("(" in text or ")" in text) and _FILTER.search(text, 0, _HEAD) else ()
+    return (
+        _filters(text[:_HEAD], reading.lowered[:_HEAD])
+        if ("(" in text or ")" in text) and _FILTER.search(text, 0, _HEAD)
+        else ()
+    )
 
 
 def _found(reading: Reading) -> Iterator[Hit]:
@@ -117,7 +123,7 @@ def _found(reading: Reading) -> Iterator[Hit]:
     if _MARK.search(text) is not None:
         yield from _templates(reading)
     if ("(" in text or ")" in text) and _FILTER.search(text, 0, _HEAD) is not None:
-        yield from _filters(text[:_HEAD])
+        yield from _filters(text[:_HEAD], reading.lowered[:_HEAD])
     if "<!" in text:
         yield from _search("xml.entity", _ENTITY, reading.lowered)
     if not words.isdisjoint(_INCLUDE_WORDS):
@@ -140,9 +146,9 @@ def _controls(text: str) -> Iterator[Hit]:
     yield from _search("encoding.control", _UNPRINTABLE, text)
 
 
-def _filters(text: str) -> Iterator[Hit]:
+def _filters(text: str, lowered: str) -> Iterator[Hit]:
     """A filter goes on behind a short value; in a line of code or prose, parentheses mean something else."""
-    found = _LDAP_START.match(text) or _LDAP.search(text.lower())
+    found = _LDAP_START.match(text) or _LDAP.search(lowered)
     if found is not None and found.start() < 80 and " " not in text[: found.start()].strip() and "\n" not in text:
         yield Hit("ldap.filter", found.start(), found.end())
 

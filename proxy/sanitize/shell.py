@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from html.entities import html5
 from itertools import islice
 
 from proxy.sanitize.reading import Reading
@@ -235,6 +236,8 @@ def _rule(text: str, found: re.Match[str], command: tuple[int, bool, bool, str])
     at, mark = found.start(), found[1]
     if disguised:
         return "shell.disguise"
+    if mark == "&" and text[end : end + 1] == ";" and _is_reference(text, at, end):
+        return "shell.word"
     if mark == "`" and (text.startswith("``", at) or text[at - 1 : at] == "`" or not _is_bare(text, at)):
         return "shell.word"  # code in Markdown stands in backticks
     if mark in ("\n", "\r") and not _is_first_line(text, at):
@@ -253,6 +256,11 @@ def _rule(text: str, found: re.Match[str], command: tuple[int, bool, bool, str])
     if _END.match(text, end) and _is_way_out(text, at, mark):
         return "shell.command"
     return "shell.word"
+
+
+def _is_reference(text: str, at: int, end: int) -> bool:
+    """Whether `&name;` is HTML's, or stands between blanks as XML's do."""
+    return text[at + 1 : end + 1] in html5 or not (text[max(at - 1, 0) : at].strip() or text[end + 1 : end + 2].strip())
 
 
 def _command(text: str, word: str, end: int) -> tuple[int, bool, bool, str] | None:

@@ -32,16 +32,21 @@ _STRONG = words(
     " dbms_session ctxsys st_latfromgeohash st_longfromgeohash name_const nvl ascii substring substr mid concat"
     " group_concat convert char chr current_user"
 )
-_LINKING = words("or xor and div having order group limit like where case mod is in not regexp from")
+_LINKING = words("between or xor and div having order group limit like where case mod is in not regexp from")
 _BEGINS = re.compile(
     r"[^\w;|&]{0,40}+(?:[\w.@]{1,64}+(?:/\*(?:[^*!][^*]{0,40}|)\*/|[^\w;|&]){0,40}+)?(?:[0-9]{5}+)?(?:x?or|and|div|having|order|group|limit|like"
-    r"|where|case|mod|is|in|not|regexp|from|\|\||&&)(?![a-z])"
+    r"|where|case|mod|is|in|not|regexp|from|between|\|\||&&)(?![a-z])|\w{1,20}+\s{0,3}+=\s{0,3}+\w{1,20}+\s{1,4}+(?:or|and)\s"
     r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s*+(?:--|=\s*+[0-9])|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
 )
 _TIGHT = re.compile(  # what nobody writes between two words
     r"-?[0-9.]{1,12}+(?:e[0-9]{1,3}+)?\s{0,4}+(?:x?or|and)(?:[@'\"!~]|\({1,4}+[0-9'\"@]|[-+][0-9]"
     r"|\s{1,4}+(?:\.[0-9]|0x[0-9]|@@|[nxb]'|_[a-z0-9]{3,8}'))"
 )
+_UNION_TABLE = re.compile(  # MySQL's short form of `select * from`
+    r"[0-9)'\"]\s*+union\s++(?:all\s++|distinct\s++)?table\s++[\w.`]++\s*+(?:$|--|[#;)]|/\*|limit\b|order\b)"
+)
+_LENGTH = r"[0-9]{1,4}(?:'(?:\s?[0-9]{1,2}\")?|\")"  # in feet and inches
+_LENGTHS = re.compile(rf"(?:[^'\"`]{{0,80}}[^\w'\"`])?{_LENGTH}(?:\s(?:or|and|to|by)\s{_LENGTH})++[\w\s.,!?]*+")
 _GOES_ON = re.compile(
     r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|collate|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
 )
@@ -130,6 +135,8 @@ def _find(reading: Reading) -> Sequence[AnyHit]:
     quotes = _first_quotes(text) if "'" in text or '"' in text or "`" in text else ()
     if text[0] in "'\"`" and _QUOTES.fullmatch(text) is not None:
         return (Hit("sql.operator", 0, len(text)),)
+    if quotes and _LENGTHS.fullmatch(text) is not None:
+        quotes = ()
     begins = strong or ";" in text or _may_begin(text, words)
     if not begins and not quotes and reading.level < 3:
         return ()
@@ -170,6 +177,8 @@ def _may_begin(text: str, words: AbstractSet[str]) -> bool:
 def _begun(hits: list[AnyHit], reading: Reading, quotes: Sequence[int], *, strong: bool) -> None:
     """What the text continues when it stands behind a number or name; that is nothing when it is one open string."""
     text, lowered = reading.text, reading.lowered
+    if strong and "table" in reading.words and (found := _UNION_TABLE.search(lowered)) is not None:
+        hits.append(Hit("sql.union", found.start(), found.end()))
     if strong and len(text) > _LONG:
         _windows(hits, reading)
         lowered = lowered[:_LONG]
@@ -314,6 +323,8 @@ def _is_probe(stream: Tokens) -> bool:
         return second == "limit"
     if words[-1] in ("true", "false"):
         return not first.isalpha() or first in ("or", "and")
+    if second == "between" or (second == "in" and words[-1] == ")"):
+        return True
     return first == words[-1] or "not" in words or second in ("||", "&&", "xor", "div")
 
 

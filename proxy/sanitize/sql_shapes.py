@@ -35,9 +35,9 @@ CLAUSE = re.compile(
 STACK = re.compile(
     r"\)*+;[;{(]*+(?:E[d(a]*+(?:[nsvfZKFaE(]|w(?:[,r(c]|$))|W[Dwnf]?|X[wfFsv]?|T|Z\(|f\([sfn]|K|U|w?Z\(|wE|(?:wv?o?)?X)"
 )
-UNION = re.compile(r"Ud*+\(*+q\(|Ud*+\(*+E[d(]*+(?:[nsvfZKEa(F]|w(?:[,c)(oa?]|r|$)|\{w|c|$)")
+UNION = re.compile(r"Ud*+\(*+qf?\(|Ud*+\(*+E[d(]*+(?:[nsvfZKEa(F]|w(?:[,c)(oa?]|r|$)|\{w|c|$)")
 SUBSELECT = re.compile(
-    r"(?:[LoaN,(fZFx;]|\A)\(?E[d(]*+(?:[nsv](?:[,)oaLrc]|$)|f\(|F\(|Z\(|K|a[r,)]|w(?:r|,))|\(+E[d]*+(?:f\(|Z\(|K[wn(]"
+    r"(?:[LoaN,(fZFx;]|\A(?!Ew++rw++Rw++\Z))\(?E[d(]*+(?:[nsv](?:[,)oaLrc]|$)|f\(|F\(|Z\(|K|a[r,)]|w(?:r|,))|\(+E[d]*+(?:f\(|Z\(|K[wn(]"
     r"|ar|[vw]r[wf])"
 )
 WAIT = re.compile(
@@ -50,14 +50,14 @@ CASE = re.compile(r"(?:[(,LoaE]|\A)K[wns]?H.{1,24}?t[ns(fwa]")
 FILE = re.compile(r"I[O](?:s|$)")
 # a value that is a statement from its start on, or an operand that only a database understands
 WHOLE = re.compile(
-    r"\A(?:Tdl[aw]|wo[ns]L(?:non|sos)|TI(?:w|F\([^()]{0,60}+\))(?:q\(|E)|TrwR|TwTwo|Tv[wfF]|Xws|XF\([sv]|[-a]?nN?o\(*+(?:s(?:$|[aLc])|E)|[-a]?nN?o\(++n\)|sos$"
+    r"\A(?:Tdl[aw]|wo[ns]L(?:non|sos|woNn$)|TI(?:w|F\([^()]{0,60}+\))(?:q\(|E)|TrwR|TwTwo|Tv[wfF]|Xws|X[fF]\([sv]|[-a]?nN?o\(*+(?:s(?:$|[aLc])|E)|[-a]?nN?o\(++n\)|sos$"
     r"|na\(++non\)|nI(?:v|s)|a?sos[c;]|[nw]o[ns];?c|[nw]a++n;?c|nLa*+(?:f\(\)|w);?c|nLn[La]++n;?c|nof\(n"
     r"|f\([^()]{0,12}\)Lf?[s(]|nc$|nr[wf]{1,3}c$|noNn$)"
 )
 # the same, when the words agree (see sql.py)
 LIKELY = re.compile(
     r"\A(?:f\(\)$|v$|a?n[oL]a?n(?:$|c)|L[N(]*+n\)*+(?:$|c)|nLN*+n(?:$|c)|nMn(?:,n)?(?:$|c)|(?:no)?f\([wn],v|[-a]?na++\(*+f\("
-    r"|f\(n(?:,n)*+\)$)"
+    r"|f\(n(?:,n)*+\)$|nonLn$|no\(n(?:,n)++\)$)"
 )
 OF_TABLES = {"drop": re.compile(r"Tww(?:[;c]|$)"), "create": re.compile(r"TwF\(\w"), "alter": re.compile(r"Twww")}
 STATEMENT = re.compile(r"E[d(a]*+[^;]{1,40}?r[w(]|\AT[wIr]|\AX[wf]")

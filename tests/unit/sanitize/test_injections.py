@@ -69,6 +69,7 @@ def test_attacks_are_found_by_their_rules(text: str, rule: str) -> None:
             "<!DOCTYPE html>",
             "e = m * c ^ 2",
             "$in",
+            "*(note)",
         ),
     ],
 )
@@ -85,3 +86,8 @@ def test_an_operator_is_dangerous_as_a_name_only() -> None:
 def test_line_breaks_are_told_at_level_2() -> None:
     assert rules("a\nb") == set()
     assert rules("a\nb", paranoia=2) == {"header.break"}
+
+
+def test_places_are_right_behind_a_letter_that_grows_in_lower_case() -> None:
+    spans = {finding.rule.name: finding.span for finding in inspect("[\u0130*)\r", paranoia=3)}
+    assert spans["ldap.filter"] == "*)\r"

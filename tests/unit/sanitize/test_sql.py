@@ -51,6 +51,13 @@ def test_conditions_are_found(text: str) -> None:
         ("1 union select table_name from information_schema.tables", "sql.catalogue"),
         ("1 and case when 1=1 then 1 else 0 end", "sql.boolean"),
         ("'+(select 1)+'", "sql.operator"),
+        ("1 union(values row(1,2))", "sql.union"),
+        ("1 union table users", "sql.union"),
+        ("1' union all table users-- -", "sql.union"),
+        ("exec xp_cmdshell('dir')", "sql.whole"),
+        ("1 between 0 and 2", "sql.whole"),
+        ("1 in (1,2)", "sql.whole"),
+        ("id=1 or id is not null", "sql.whole"),
     ],
 )
 def test_statements_are_found_by_their_rules(text: str, rule: str) -> None:
@@ -88,6 +95,14 @@ def test_statements_are_found_by_their_rules(text: str, rule: str) -> None:
         ),
         *(
             "European Union select committee on trade",
+            "2024: union table tennis",
+            "select option from dropdown where available",
+            "50' or 60' wide",
+            "6'2\" or 6'3\"",
+            '12" or 14"',
+            "boards of 5' or 6', please",
+            "3 in 10",
+            "between 1 and 10",
             "he said 'or else'",
             "L'Oréal; D'Angelo",
             "group by size, please",
