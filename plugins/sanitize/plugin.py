@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Iterable, Iterator
 from typing import ClassVar
 
@@ -27,6 +26,7 @@ from plugins.sanitize.commands import COMMAND
 from plugins.sanitize.config import Config
 from plugins.sanitize.judge import Found, Judge
 from plugins.sanitize.mending import Changes, mended, mended_target
+from plugins.sanitize.targets import is_plain_target
 from plugins.sanitize.uploads import Uploads
 from plugins.sanitize.values import Value, of_cookies, of_pairs, of_path
 from proxy.api import (
@@ -47,16 +47,6 @@ from proxy.sanitize import unquoted
 
 FINDINGS: Key[tuple[Found, ...]] = Key("sanitize.findings")
 
-# targets that one look clears: no escapes but spaces, no slash or quote in the query, no runs of dots or dashes, and no
-# words that mean something to a database or shell
-_PLAIN = re.compile(
-    r"(?:/[A-Za-z0-9_~\-]*+(?:\.[A-Za-z0-9_~\-]++)*+)++"
-    r"(?:\?(?:[A-Za-z0-9_=&,.:~\-]++|(?<=\w)(?:\+|%20)(?=[A-Za-z0-9]))*+)?+"
-)
-_SUSPECT = re.compile(r"\.\.|--|__|/\.|prototype|\.(?:ini|config|log|env)\b|WEB-INF|META-INF")
-_SPOKEN = re.compile(  # with spaces
-    r"(?i)(?:\+|%20)(?:x?or|and|union|select|order|by|having|waitfor|shutdown)(?![a-z0-9])|(?:select|[=&](?:ls|cat|x?or|and))(?:\+|%20)"
-)
 _OF_THE_BYTES = frozenset({"content-encoding", "content-digest", "content-md5", "digest", "repr-digest"})
 _REMEMBERED = 4096
 _MODES = ("block", "clean", "observe")
@@ -77,13 +67,15 @@ class Sanitize(Plugin[Config]):
         config = self.config
         self._judge = Judge(config)
         self._parts = config.inspect
-        self._fields = tuple(config.headers) if "headers" in config.inspect else ()
+        self._fields = frozenset(name.lower() for name in config.headers if "headers" in config.inspect)
         self._reads_cookies = "cookies" in config.inspect
+        self._names = self._fields | ({"cookie"} if self._reads_cookies else set())
         self._reads_body = "body" in config.inspect
         self._reads_target = "path" in config.inspect or "query" in config.inspect
         self._uploads = Uploads(config.max_body, refuses=config.over_limit == "refuse")
         self._header = config.header
-        self._harmless: set[str] = set()
+        self._harmless: dict[str, set[str]] = {name: set() for name in self._names}
+        self._known = tuple((name, self._harmless[name]) for name in self._fields if name != "cookie")
 
     async def start(self, services: Services) -> None:
         self._events = services.events
@@ -99,9 +91,9 @@ class Sanitize(Plugin[Config]):
             headers.remove(self._header)
         found = self._look(request)
         if self._reads_body and request.body.size != 0:
-            kind = bodies.kind_of(headers.get("content-type") or "")
-            if kind:
-                return self._with_body(exchange, kind, found)
+            types = [text for text in headers.getall("content-type") if bodies.kind_of(text)]
+            if types:
+                return self._with_body(exchange, types, found)
         return self._decide(exchange, found) if found else None
 
     def describe(self, exchange: Exchange) -> str:
@@ -115,45 +107,54 @@ class Sanitize(Plugin[Config]):
         """What is found outside of the body."""
         found: list[Found] = []
         target = request.target
-        if self._reads_target and not _is_plain(target):
+        if self._reads_target and not is_plain_target(target):
             found = self._judge.look(self._of_target(request))
-        for name in self._fields:
-            text = request.headers.get(name)
-            if text is not None and text not in self._harmless:
-                found += self._once(text, [Value("header", name.lower(), unquoted(text)[0])])
-        if self._reads_cookies:
-            text = request.headers.get("cookie")
-            if text is not None and text not in self._harmless:
-                found += self._once(text, of_cookies(text))
+        headers = request.headers
+        for name, known in self._known:
+            text = headers.get(name)
+            if text is not None and text not in known:
+                found += self._once(name, text)
+        if "cookie" in self._harmless:
+            texts = headers.getall("cookie")
+            if texts and not self._harmless["cookie"].issuperset(texts):
+                for text in texts:
+                    found += self._once("cookie", text)
         return found
 
     def _of_target(self, request: Request) -> Iterator[Value]:
         path, _, query = request.target.partition("?")
-        if "path" in self._parts and not _is_plain(path):
+        if "path" in self._parts and not is_plain_target(path):
             yield from of_path(path)
         if query and "query" in self._parts:
             yield from of_pairs("query", query)
 
-    def _once(self, text: str, values: Iterable[Value]) -> list[Found]:
-        """Look at a field, and remember the text when it is harmless: the same ones come again and again."""
+    def _once(self, name: str, text: str) -> list[Found]:
+        """Look at a field, and remember what is harmless in it: the same ones come again and again."""
+        values: list[Value] = []
+        if name in self._fields:
+            values.append(Value("header", name, unquoted(text)[0]))
+        if name == "cookie" and self._reads_cookies:
+            values += of_cookies(text)
         found = self._judge.look(values)
         if not found and len(text) <= 512:
-            if len(self._harmless) >= _REMEMBERED:
-                self._harmless.clear()
-            self._harmless.add(text)
+            known = self._harmless[name]
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known.add(text)
         return found
 
-    async def _with_body(self, exchange: Exchange, kind: str, found: list[Found]) -> Answer:
+    async def _with_body(self, exchange: Exchange, types: list[str], found: list[Found]) -> Answer:
         if found and self._judge.score(found) >= self._judge.threshold:
             return self._decide(exchange, found)  # no need to read on
         if self._uploads.is_foreign(exchange.request):
             return (self._decide(exchange, found) if found else None) or self._uploads.foreign()
         data = await self._uploads.read(exchange.request)
         if data is not None:
-            content_type = exchange.request.headers.get("content-type") or ""
-            found += await self._look_through(bodies.values(kind, data, content_type, self._judge.clears))
-            if changes := Changes(self._judge.mend(found)):
-                return await self._mend(exchange, found, changes, (kind, data, content_type))
+            for content_type in types:  # who reads it may go by any of them
+                kind = bodies.kind_of(content_type)
+                found += await self._look_through(bodies.values(kind, data, content_type, self._judge.clears))
+            if len(types) == 1 and (changes := Changes(self._judge.mend(found))):
+                return await self._mend(exchange, found, changes, (kind, data, types[0]))
         return self._decide(exchange, found) if found else None
 
     async def _look_through(self, values: Iterable[Value]) -> list[Found]:
@@ -223,12 +224,6 @@ class Sanitize(Plugin[Config]):
                 self._events.publish(RequestBlocked(one.rule.name, place, mode, exchange.route, exchange.peer.host))
         if refused:
             self._log.warning("refused %s: %s", exchange.id, _told(found))
-
-
-def _is_plain(target: str) -> bool:
-    if _PLAIN.fullmatch(target) is None or _SUSPECT.search(target) is not None:
-        return False
-    return ("+" not in target and "%" not in target) or _SPOKEN.search(target) is None
 
 
 def _unmended(found: Iterable[Found], changes: Changes) -> list[Found]:

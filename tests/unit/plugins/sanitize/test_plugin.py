@@ -319,6 +319,33 @@ async def test_a_harmless_field_is_remembered_and_a_bad_one_is_not() -> None:
             assert (bad.response.status, good.response.status) == (403, 200)
 
 
+async def test_what_is_harmless_as_one_field_is_looked_at_as_another() -> None:
+    text = "Mozilla/5.0 (X11) hello; q=/etc/passwd"
+    async with bench(sanitize(mode="block")) as made:
+        assert (await made.send(get(headers={"User-Agent": text}))).response.status == 200
+        assert (await made.send(get(headers={"Cookie": text}))).response.status == 403
+
+
+async def test_every_line_of_cookies_is_looked_at() -> None:
+    request = get(headers={"Cookie": "a=b"})
+    request.headers.add("Cookie", f"a={XSS}")
+    assert (await drive(sanitize(mode="block"), request=request)).response.status == 403
+
+
+@pytest.mark.parametrize("types", [("text/plain", "application/json"), ("application/json", "text/plain")], ids=str)
+@pytest.mark.parametrize("mode", ["block", "clean"])
+async def test_any_content_type_that_is_looked_at_counts(types: tuple[str, str], mode: str) -> None:
+    request = post(json.dumps(SQL).encode(), types[0])
+    request.headers.add("Content-Type", types[1])
+    assert (await drive(sanitize(mode=mode), request=request)).response.status == 403
+
+
+async def test_two_types_of_a_body_are_both_looked_at() -> None:
+    request = post(f"a={quote(SQL)}".encode(), "application/json")
+    request.headers.add("Content-Type", "application/x-www-form-urlencoded")
+    assert (await drive(sanitize(mode="block"), request=request)).response.status == 403
+
+
 async def test_what_it_would_do_is_described_without_the_body() -> None:
     plugin = sanitize(mode="block")
     done = await drive(plugin, request=get(f"id={quote(SQL)}"))
