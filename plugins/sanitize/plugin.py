@@ -75,7 +75,6 @@ class Sanitize(Plugin[Config]):
         self._uploads = Uploads(config.max_body, refuses=config.over_limit == "refuse")
         self._header = config.header
         self._harmless: dict[str, set[str]] = {name: set() for name in self._names}
-        self._known = tuple((name, self._harmless[name]) for name in self._fields if name != "cookie")
 
     async def start(self, services: Services) -> None:
         self._events = services.events
@@ -109,16 +108,10 @@ class Sanitize(Plugin[Config]):
         target = request.target
         if self._reads_target and not is_plain_target(target):
             found = self._judge.look(self._of_target(request))
-        headers = request.headers
-        for name, known in self._known:
-            text = headers.get(name)
-            if text is not None and text not in known:
-                found += self._once(name, text)
-        if "cookie" in self._harmless:
-            texts = headers.getall("cookie")
-            if texts and not self._harmless["cookie"].issuperset(texts):
+        for name, texts in request.headers.picked(self._names).items():
+            if not self._harmless[name].issuperset(texts):
                 for text in texts:
-                    found += self._once("cookie", text)
+                    found += self._once(name, text)
         return found
 
     def _of_target(self, request: Request) -> Iterator[Value]:

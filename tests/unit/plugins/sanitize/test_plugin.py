@@ -326,9 +326,10 @@ async def test_what_is_harmless_as_one_field_is_looked_at_as_another() -> None:
         assert (await made.send(get(headers={"Cookie": text}))).response.status == 403
 
 
-async def test_every_line_of_cookies_is_looked_at() -> None:
-    request = get(headers={"Cookie": "a=b"})
-    request.headers.add("Cookie", f"a={XSS}")
+@pytest.mark.parametrize("name", ["Cookie", "User-Agent", "Referer"])
+async def test_every_line_of_a_field_is_looked_at(name: str) -> None:
+    request = get(headers={name: "a=b"})
+    request.headers.add(name, f"a={XSS}")
     assert (await drive(sanitize(mode="block"), request=request)).response.status == 403
 
 
