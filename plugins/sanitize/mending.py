@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from email.message import Message
 from urllib.parse import quote_plus
 
-from plugins.sanitize import bodies
+from plugins.sanitize import bodies, multipart
 from plugins.sanitize.values import Value, of_pairs
 from proxy.sanitize import from_bytes
 
@@ -125,20 +124,14 @@ class _Walk:
 
 
 def _multipart(data: bytes, content_type: str, changes: Changes) -> bytes:
-    boundary = _boundary(content_type)
-    if not boundary:
+    said = multipart.boundary_of(content_type)
+    if not said or "boundary*" in content_type.lower():  # an extended one is no boundary to most parsers
         return data
+    boundary = said.encode("latin-1", "replace")
     mark = b"\r\n--" + boundary
     first, *parts = (b"\r\n" + data).split(mark)
     parts = [_part(part, boundary, content_type, changes) for part in parts]
     return mark.join([first, *parts])[2:]
-
-
-def _boundary(content_type: str) -> bytes:
-    message = Message()
-    message["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
-    boundary = message.get_param("boundary")
-    return boundary.encode("latin-1", "replace") if isinstance(boundary, str) else b""
 
 
 def _part(part: bytes, boundary: bytes, content_type: str, changes: Changes) -> bytes:

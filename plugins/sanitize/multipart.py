@@ -56,11 +56,17 @@ class _Head(NamedTuple):
     encoding: str
 
 
-def values(data: bytes, content_type: str) -> Iterator[Value]:
-    """The values of a form."""
+def boundary_of(content_type: str) -> str | None:
+    """The boundary that every parser reads there; None when they may differ."""
     parameters = _parameters(content_type)
     boundaries = parameters.all("boundary")
-    parts = _parts(data, boundaries[0]) if parameters.is_clear and len(boundaries) == 1 else []
+    return boundaries[0] if parameters.is_clear and len(boundaries) == 1 else None
+
+
+def values(data: bytes, content_type: str) -> Iterator[Value]:
+    """The values of a form."""
+    boundary = boundary_of(content_type)
+    parts = [] if boundary is None else _parts(data, boundary)
     if not parts:
         yield Value("form", "", *from_bytes(data))
     for count, part in enumerate(parts, 1):
