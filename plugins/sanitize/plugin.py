@@ -146,8 +146,10 @@ class Sanitize(Plugin[Config]):
             for content_type in types:  # who reads it may go by any of them
                 kind = bodies.kind_of(content_type)
                 found += await self._look_through(bodies.values(kind, data, content_type, self._judge.clears))
-            if len(types) == 1 and (changes := Changes(self._judge.mend(found))):
+            changes = Changes(self._judge.mend(found))
+            if changes and len(types) == 1:
                 return await self._mend(exchange, found, changes, (kind, data, types[0]))
+            return self._decide(exchange, found, changes) if found else None
         return self._decide(exchange, found) if found else None
 
     async def _look_through(self, values: Iterable[Value]) -> list[Found]:
@@ -164,9 +166,9 @@ class Sanitize(Plugin[Config]):
                 await asyncio.sleep(0)
         return self._judge.look(some, found)
 
-    def _decide(self, exchange: Exchange, found: list[Found]) -> Answer:
+    def _decide(self, exchange: Exchange, found: list[Found], changes: Changes | None = None) -> Answer:
         """Refuse, or mend the query and let go on; no body is changed by this."""
-        changes = Changes(self._judge.mend(found))
+        changes = Changes(self._judge.mend(found)) if changes is None else changes
         if not changes:
             return self._conclude(exchange, found, refused=self._judge.refuses(found))
         target = mended_target(exchange.request.target, changes)
