@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 
-from proxy.headers import Headers, Rows, dashed
+from proxy.headers import Headers, dashed
+from proxy.rows import Rows
 
 _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PROTOCOL = re.compile(rf"{_NAME}(?:/{_NAME})?")

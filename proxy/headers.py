@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Generic, TypeVar, cast
+from typing import cast
 
-T = TypeVar("T")
+from proxy.rows import Keys, Row, Rows
 
 _LINE = ": ".join
 _WIRE_LINE = b": ".join
@@ -39,63 +39,6 @@ ENDS = HOP_BY_HOP | {"expect", "x-request-id"}
 def dashed(key: str) -> str:
     """A lower-case name as CGI-like servers see it, to whom all that is no letter and no digit is alike."""
     return _PUNCTUATION.sub("-", key)
-
-
-class Rows(Generic[T]):
-    """What is known of rows of names: a peer sends the same ones in the same order again and again.
-
-    It is bounded in number, fields and length, since names come from strangers.
-
-    :param make: gives what is to be known of a row that was not met before.
-    :ivar known: of the rows met before.
-    """
-
-    MOST = 512
-    FIELDS = 64
-    LENGTH = 1024  # bytes of all names of a row; one with more is not remembered
-
-    __slots__ = ("_make", "known")
-
-    def __init__(self, make: Callable[[tuple[bytes, ...]], T]) -> None:
-        self._make = make
-        self.known: dict[tuple[bytes, ...], T] = {}
-
-    def of(self, fields: Iterable[tuple[bytes, bytes]]) -> T:
-        """What is known of the names of these fields."""
-        names = tuple(map(_name_of, fields))
-        found = self.known.get(names)
-        return self._learn(names) if found is None else found
-
-    def _learn(self, names: tuple[bytes, ...]) -> T:
-        made = self._make(names)
-        if len(names) <= self.FIELDS and sum(map(len, names)) <= self.LENGTH:
-            if len(self.known) >= self.MOST:
-                self.known.clear()
-            self.known[names] = made
-        return made
-
-
-class Keys(tuple[str, ...]):
-    """The lower-case names of a row."""
-
-    def __init__(self, _: Iterable[str]) -> None:
-        self.parts: dict[frozenset[str], tuple[list[tuple[int, str]], list[int]]] = {}
-
-    def parted(self, names: frozenset[str]) -> tuple[list[tuple[int, str]], list[int]]:
-        """Where those among `names` stand, and where all others do; remembered as long as the row."""
-        there = [(at, key) for at, key in enumerate(self) if key in names]
-        self.parts[names] = parts = there, [at for at, key in enumerate(self) if key not in names]
-        return parts
-
-
-class Row:
-    """The names of a row of fields: as they were written, and in lower case."""
-
-    __slots__ = ("keys", "names")
-
-    def __init__(self, raw: tuple[bytes, ...]) -> None:
-        self.names = tuple([name.decode("latin-1") for name in raw])
-        self.keys = Keys([name.lower() for name in self.names])
 
 
 _rows = Rows(Row)
@@ -227,6 +170,15 @@ class Headers:
             value = self._pairs[at][1] if wire is None else wire[at][1].decode("latin-1")
             found.setdefault(key, []).append(value)
         return found
+
+    def listed(self, names: frozenset[str]) -> list[tuple[str, str]]:
+        """Lower-case name and value of every field of these lower-case names, in order. Leaves unread fields unread."""
+        keys, wire = self._keys or self._seen(), self.wire
+        row = keys if type(keys) is Keys else Keys(keys)
+        places = (row.parts.get(names) or row.parted(names))[0]
+        if wire is None:
+            return [(key, self._pairs[at][1]) for at, key in places]
+        return [(key, wire[at][1].decode("latin-1")) for at, key in places]
 
     def swap(self, names: frozenset[str], fields: list[tuple[bytes, bytes]]) -> None:
         """Take away every field of these lower-case names, and append others. Leaves unread fields unread.

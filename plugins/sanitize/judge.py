@@ -68,7 +68,8 @@ class Judge:
         """
         found: list[Found] = [] if before is None else before
         for value in values:
-            if not is_plain(value.text) or value.overlong or (value.is_name and "$" in value.text):
+            _, _, text, overlong, is_name, _ = value
+            if not is_plain(text) or overlong or (is_name and "$" in text):
                 if len(found) < _MANY:
                     self._add(found, value, self._families)
                 elif self.is_decided(found):
@@ -111,15 +112,16 @@ class Judge:
         return None
 
     def _add(self, found: list[Found], value: Value, families: Collection[str]) -> None:
-        if value.families:
-            families = value.families.intersection(families)
-        findings = self._findings(as_name(value.text) if value.is_name else value.text, families)
+        _, _, text, overlong, is_name, only = value
+        if is_name:
+            text = as_name(text)
+        findings = self._findings(text, only.intersection(families) if only else families)
         for finding in findings:
-            rule = finding.rule
+            rule = finding[0]
             mode = self._modes[rule.name]
             if mode != "off" and not (self._exclude and self._excludes(rule, value)):
                 found.append(Found(rule, mode, value, finding))
-        if value.overlong and not any(finding.rule is _OVERLONG for finding in findings):
+        if overlong and not any(finding.rule is _OVERLONG for finding in findings):
             mode = self._modes[_OVERLONG.name]
             if mode != "off" and not self._excludes(_OVERLONG, value):
                 found.append(Found(_OVERLONG, mode, value))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Iterable
 from typing import ClassVar
 
 from plugins.sanitize import bodies
@@ -48,7 +48,7 @@ from proxy.sanitize import unquoted
 FINDINGS: Key[tuple[Found, ...]] = Key("sanitize.findings")
 
 _OF_THE_BYTES = frozenset({"content-encoding", "content-digest", "content-md5", "digest", "repr-digest"})
-_REMEMBERED = 4096
+_REMEMBERED = 8192
 _MODES = ("block", "clean", "observe")
 
 
@@ -74,7 +74,7 @@ class Sanitize(Plugin[Config]):
         self._reads_target = "path" in config.inspect or "query" in config.inspect
         self._uploads = Uploads(config.max_body, refuses=config.over_limit == "refuse")
         self._header = config.header
-        self._harmless: dict[str, set[str]] = {name: set() for name in self._names}
+        self._harmless: set[tuple[str, str]] = set()
 
     async def start(self, services: Services) -> None:
         self._events = services.events
@@ -107,19 +107,19 @@ class Sanitize(Plugin[Config]):
         found: list[Found] = []
         target = request.target
         if self._reads_target and not is_plain_target(target):
-            found = self._judge.look(self._of_target(request))
-        for name, texts in request.headers.picked(self._names).items():
-            if not self._harmless[name].issuperset(texts):
-                for text in texts:
-                    found += self._once(name, text)
+            found = self._judge.look(self._of_target(target))
+        fields = request.headers.listed(self._names)
+        if not self._harmless.issuperset(fields):
+            for name, text in fields:
+                found += self._once(name, text)
         return found
 
-    def _of_target(self, request: Request) -> Iterator[Value]:
-        path, _, query = request.target.partition("?")
-        if "path" in self._parts and not is_plain_target(path):
-            yield from of_path(path)
+    def _of_target(self, target: str) -> list[Value]:
+        path, _, query = target.partition("?")
+        values = list(of_path(path)) if "path" in self._parts and not is_plain_target(path) else []
         if query and "query" in self._parts:
-            yield from of_pairs("query", query)
+            values += of_pairs("query", query)
+        return values
 
     def _once(self, name: str, text: str) -> list[Found]:
         """Look at a field, and remember what is harmless in it: the same ones come again and again."""
@@ -130,10 +130,9 @@ class Sanitize(Plugin[Config]):
             values += of_cookies(text)
         found = self._judge.look(values)
         if not found and len(text) <= 512:
-            known = self._harmless[name]
-            if len(known) >= _REMEMBERED:
-                known.clear()
-            known.add(text)
+            if len(self._harmless) >= _REMEMBERED:
+                self._harmless.clear()
+            self._harmless.add((name, text))
         return found
 
     async def _with_body(self, exchange: Exchange, types: list[str], found: list[Found]) -> Answer:

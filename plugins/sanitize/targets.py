@@ -18,6 +18,7 @@ _PAIR = rf"{_WORD}(?:=(?:{_VALUE})?+)?+"
 _PLAIN = re.compile(
     rf"(?:/{_NOWHERE}(?:{_LETTERS}(?:(?:{_MARK}|~){_LETTERS})*+)?+)++(?:\?(?:{_PAIR}(?:&{_PAIR})*+)?+)?+"
 )
+_PLAINEST = re.compile(rf"(?:/{_NOWHERE}[a-z0-9]*+)++(?:\?(?:{_LETTERS}=[a-z0-9]*+(?:&(?!&)|\Z))*+)?+")  # most, sooner
 _SPOKEN = re.compile(  # where there are spaces: what means something to a database or shell, at the start of a word
     r"(?:\+|%20|[?&=])(?:x?or|and|order|group|by|having|waitfor|shutdown|table|set|like|database|between"
     r"|not|div|mod|in|is|into|limit|regexp|wmic|exec\w*|powershell|invoke-|start-process|ls|cat|rm|ps|ping|uname|netstat"
@@ -28,6 +29,10 @@ _SPOKEN = re.compile(  # where there are spaces: what means something to a datab
 def is_plain_target(target: str) -> bool:
     """Whether nothing is found in a path with its query, at any level."""
     lowered = target.lower()
-    if _PLAIN.fullmatch(lowered) is None or "prototype" in lowered or "0x2" in lowered:
+    if "prototype" in lowered or "0x2" in lowered:
+        return False
+    if _PLAINEST.fullmatch(lowered) is not None:
+        return True
+    if _PLAIN.fullmatch(lowered) is None:
         return False
     return ("+" not in target and "%" not in target) or _SPOKEN.search(lowered) is None

@@ -63,7 +63,9 @@ class Readings(NamedTuple):
 
 def is_literal(text: str) -> bool:
     """Whether a text is what it says: no round would change anything, and no plus may be a space."""
-    return _UNDONE.search(text) is None and ("+" not in text or not _is_plussed(text))
+    if "%" in text or "&" in text or "\\" in text or not text.isascii():
+        return _UNDONE.search(text) is None and not _is_plussed(text)
+    return "+" not in text or not _is_plussed(text)
 
 
 def readings(text: str, depth: int = DEPTH) -> Readings:

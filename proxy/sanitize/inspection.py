@@ -117,9 +117,14 @@ def examine(text: str, paranoia: int, families: Collection[str] = FAMILIES) -> t
         return ()
     found: dict[str, Finding] = {}
     finds: Iterable[_Find] = _ALL_OF_THEM if families is FAMILIES else _of(families)
-    read = None if is_literal(text) else readings(text)
-    counted = _COUNTED[paranoia] if read is None else _COUNTED_DECODED[paranoia]
-    for form in _unpadded((text,) if read is None else read.forms):
+    forms: tuple[str, ...]
+    if is_literal(text):
+        read, counted, fold = None, _COUNTED[paranoia], folded(text)
+        forms = (text,) if fold == text else (text, fold)
+    else:
+        read, counted = readings(text), _COUNTED_DECODED[paranoia]
+        forms = _unpadded(read.forms)
+    for form in forms:
         reading = Reading(form, paranoia)
         for find in finds:
             for hit in find(reading):

@@ -12,6 +12,8 @@ _BLANKS = r"(?<![\s\x00-\x1f])[\s\x00-\x1f]{8,}+"  # as many as nobody types; th
 _WORD = r"(?<!\w)(\w{32})\w{33,}+"
 _PADDED = re.compile(rf"{_BLANKS}|{_WORD}")
 _COMMENT = r"(?:/\*(?!!)[^*]*+(?:\*(?!/)[^*]*+)*+\*/[\s\x00-\x1f]*+)++"
+_WIDTH = 64  # of a word; in a shorter text there is none to be cut
+_GAP = " " * 8
 _COMMENTED = re.compile(rf"{_COMMENT}|{_BLANKS}|{_WORD}")
 
 
@@ -20,6 +22,8 @@ def folded(text: str) -> str:
 
     A blank is left of the first two, a line break where there was one among the blanks; 32 characters of such words.
     """
+    if len(text) <= _WIDTH and text.isprintable() and _GAP not in text and "/*" not in text:
+        return text  # a printable text has no other blanks
     end = text.rfind("*/") if "/*" in text else -1
     if end < 0:
         return _PADDED.sub(_left, text)

@@ -115,11 +115,15 @@ _REACH_MARK = re.compile(
     r"|\\u\{?0*6[1-9a-f]\}?\w+\s*+\("
 )
 _MARK_WORDS = words("constructor srcdoc getscript")
+_ANY_WORDS = _MARKUP_WORDS | _REACH_WORDS | _MARK_WORDS | _CALLED
+_MARKS = re.compile(r"[<:=\[\\]")  # with none of both nothing below can match
 
 
 def find(reading: Reading) -> Sequence[Hit]:
     """What in a text would run in a browser; a rule may be told several times."""
     text, lowered, words = reading.text, reading.lowered, reading.words
+    if words.isdisjoint(_ANY_WORDS) and _MARKS.search(text) is None:
+        return ()
     hits: list[Hit] = []
     runs = ":" in text and _SCHEMES_IN.search(lowered.translate(_BLANK)) is not None
     if "<" in text:

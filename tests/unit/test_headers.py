@@ -195,7 +195,12 @@ def test_some_fields_can_be_picked_in_one_go(unread: bool) -> None:
     wire = [(name.encode(), value.encode("latin-1")) for name, value in FIELDS]
     headers = Headers.unread(wire) if unread else Headers(FIELDS)
     assert headers.picked(frozenset({"vary", "etag", "age"})) == {"vary": ["a", "\xe9"], "etag": ['"1"']}
+    assert headers.listed(frozenset({"vary", "etag", "age"})) == _listed(headers, {"vary", "etag", "age"})
     assert (headers.wire is not None) is unread
+
+
+def _listed(headers: Headers, names: set[str]) -> list[tuple[str, str]]:
+    return [(name.lower(), value) for name, value in headers.copy().items() if name.lower() in names]
 
 
 @pytest.mark.parametrize("unread", [True, False])

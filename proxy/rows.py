@@ -1,0 +1,68 @@
+"""What is known of a row of field names: a peer sends the same ones in the same order again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from operator import itemgetter
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+_name_of = itemgetter(0)
+
+
+class Rows(Generic[T]):
+    """What is known of rows of names: a peer sends the same ones in the same order again and again.
+
+    It is bounded in number, fields and length, since names come from strangers.
+
+    :param make: gives what is to be known of a row that was not met before.
+    :ivar known: of the rows met before.
+    """
+
+    MOST = 512
+    FIELDS = 64
+    LENGTH = 1024  # bytes of all names of a row; one with more is not remembered
+
+    __slots__ = ("_make", "known")
+
+    def __init__(self, make: Callable[[tuple[bytes, ...]], T]) -> None:
+        self._make = make
+        self.known: dict[tuple[bytes, ...], T] = {}
+
+    def of(self, fields: Iterable[tuple[bytes, bytes]]) -> T:
+        """What is known of the names of these fields."""
+        names = tuple(map(_name_of, fields))
+        found = self.known.get(names)
+        return self._learn(names) if found is None else found
+
+    def _learn(self, names: tuple[bytes, ...]) -> T:
+        made = self._make(names)
+        if len(names) <= self.FIELDS and sum(map(len, names)) <= self.LENGTH:
+            if len(self.known) >= self.MOST:
+                self.known.clear()
+            self.known[names] = made
+        return made
+
+
+class Keys(tuple[str, ...]):
+    """The lower-case names of a row."""
+
+    def __init__(self, _: Iterable[str]) -> None:
+        self.parts: dict[frozenset[str], tuple[list[tuple[int, str]], list[int]]] = {}
+
+    def parted(self, names: frozenset[str]) -> tuple[list[tuple[int, str]], list[int]]:
+        """Where those among `names` stand, and where all others do; remembered as long as the row."""
+        there = [(at, key) for at, key in enumerate(self) if key in names]
+        self.parts[names] = parts = there, [at for at, key in enumerate(self) if key not in names]
+        return parts
+
+
+class Row:
+    """The names of a row of fields: as they were written, and in lower case."""
+
+    __slots__ = ("keys", "names")
+
+    def __init__(self, raw: tuple[bytes, ...]) -> None:
+        self.names = tuple([name.decode("latin-1") for name in raw])
+        self.keys = Keys([name.lower() for name in self.names])

@@ -1,0 +1,32 @@
+"""What is remembered of rows of names, and that strangers cannot make it grow."""
+
+from __future__ import annotations
+
+from proxy.rows import Keys, Row, Rows
+
+
+def test_a_row_that_was_met_before_is_not_worked_out_again() -> None:
+    rows = Rows(Row)
+    first = rows.of([(b"Host", b"a"), (b"ETag", b"1")])
+    assert (list(first.names), tuple(first.keys)) == (["Host", "ETag"], ("host", "etag"))
+    assert rows.of([(b"Host", b"b"), (b"ETag", b"2")]) is first
+    assert rows.of([(b"ETag", b"2"), (b"Host", b"b")]) is not first
+
+
+def test_what_strangers_send_is_remembered_within_bounds() -> None:
+    rows = Rows(Row)
+    for number in range(2 * Rows.MOST):
+        rows.of([(b"X-%d" % number, b"")])
+    assert 0 < len(rows.known) <= Rows.MOST
+    rows = Rows(Row)
+    rows.of([(b"X", b"")] * (Rows.FIELDS + 1))
+    rows.of([(b"X" * (Rows.LENGTH + 1), b"")])
+    assert not rows.known
+    rows.of([(b"X", b"")] * Rows.FIELDS)
+    assert len(rows.known) == 1
+
+
+def test_names_are_parted_into_those_asked_for_and_the_others() -> None:
+    keys = Keys(["a", "b", "a", "c"])
+    assert keys.parted(frozenset({"a", "z"})) == ([(0, "a"), (2, "a")], [1, 3])
+    assert list(keys.parts) == [frozenset({"a", "z"})]
