@@ -22,6 +22,14 @@ AT_ONCE = 32  # values that are looked at in one turn of the event loop
 DEPTH = 64  # levels of JSON that are followed
 _WRITTEN = re.compile(r'"[A-Za-z0-9]*+"|"((?:[^"\\]++|\\.)*+)"', re.DOTALL)  # empty for what is surely plain
 
+_BEGINS = {  # what a body begins with when no coding hides it; anything may be a form
+    "form": re.compile(rb""),
+    "multipart": re.compile(rb"(?i)(?=.*content-disposition)", re.DOTALL),
+    "json": re.compile(rb"(?:\xef\xbb\xbf)?[\s]*+(?:[\[{]\s*+[\[{}\]\"'/]|\")"),
+    "graphql": re.compile(rb"(?:\xef\xbb\xbf)?[\s,]*+(?:query|mutation|subscription|fragment|[{#\"])"),
+    "xml": re.compile(rb"(?:\xef\xbb\xbf)?\s*+<"),
+}
+
 
 def kind_of(content_type: str) -> str:
     """What a body is, of what can be looked at: form, multipart, json, graphql, xml; or empty."""
@@ -35,6 +43,11 @@ def kind_of(content_type: str) -> str:
     if essence == "application/json" or essence.endswith("+json") or essence == "text/json":
         return "json"
     return "xml" if essence in ("application/xml", "text/xml") or essence.endswith("+xml") else ""
+
+
+def is_written(kind: str, data: bytes) -> bool:
+    """Whether a body is what its type says as it stands, though it is said to be coded with what cannot be undone."""
+    return _BEGINS[kind].match(data) is not None
 
 
 def values(kind: str, data: bytes, content_type: str, is_harmless: Callable[[str], bool] = is_plain) -> Iterator[Value]:

@@ -11,7 +11,8 @@ with an incident's id and without a word about the rule; `request.blocked` and t
 refused.
 
 A body is held only when its type is one that is looked at, and up to `max_body`; all others flow. One that is coded
-is looked at decoded, and goes on as it came unless it was mended. Between its values others have their turn.
+is looked at decoded, and goes on as it came unless it was mended; one that only says that it is coded is looked at as
+it is. Between its values others have their turn.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from plugins.sanitize.config import Config
 from plugins.sanitize.judge import Found, Judge
 from plugins.sanitize.mending import Changes, mended, mended_target
 from plugins.sanitize.targets import is_plain_target
-from plugins.sanitize.uploads import Uploads
+from plugins.sanitize.uploads import Held, Uploads
 from plugins.sanitize.values import Value, of_cookies, of_pairs, of_path
 from proxy.api import (
     Answer,
@@ -138,18 +139,24 @@ class Sanitize(Plugin[Config]):
     async def _with_body(self, exchange: Exchange, types: list[str], found: list[Found]) -> Answer:
         if found and self._judge.score(found) >= self._judge.threshold:
             return self._decide(exchange, found)  # no need to read on
-        if self._uploads.is_foreign(exchange.request):
-            return (self._decide(exchange, found) if found else None) or self._uploads.foreign()
-        data = await self._uploads.read(exchange.request)
-        if data is not None:
-            for content_type in types:  # who reads it may go by any of them
-                kind = bodies.kind_of(content_type)
-                found += await self._look_through(bodies.values(kind, data, content_type, self._judge.clears))
-            changes = Changes(self._judge.mend(found))
-            if changes and len(types) == 1:
-                return await self._mend(exchange, found, changes, (kind, data, types[0]))
-            return self._decide(exchange, found, changes) if found else None
+        foreign = self._uploads.foreign(exchange.request)
+        if foreign is not None:
+            return (self._decide(exchange, found) if found else None) or foreign
+        held = await self._uploads.read(exchange.request)
+        if held is not None:
+            return await self._with_data(exchange, _readable(types, held), held.data, found)
         return self._decide(exchange, found) if found else None
+
+    async def _with_data(self, exchange: Exchange, types: list[str], data: bytes, found: list[Found]) -> Answer:
+        for content_type in types:  # who reads it may go by any of them
+            kind = bodies.kind_of(content_type)
+            found += await self._look_through(bodies.values(kind, data, content_type, self._judge.clears))
+        if not found:
+            return None
+        changes = Changes(self._judge.mend(found))
+        if changes and len(types) == 1:
+            return await self._mend(exchange, found, changes, (kind, data, types[0]))
+        return self._decide(exchange, found, changes)
 
     async def _look_through(self, values: Iterable[Value]) -> list[Found]:
         """What is found in a body; between some values and the next the event loop turns to others."""
@@ -218,6 +225,13 @@ class Sanitize(Plugin[Config]):
                 self._events.publish(RequestBlocked(one.rule.name, place, mode, exchange.route, exchange.peer.host))
         if refused:
             self._log.warning("refused %s: %s", exchange.id, _told(found))
+
+
+def _readable(types: list[str], held: Held) -> list[str]:
+    """The types by which a body can be read: when its codings were not undone, those that it is written in."""
+    if held.is_undone:
+        return types
+    return [content_type for content_type in types if bodies.is_written(bodies.kind_of(content_type), held.data)]
 
 
 def _unmended(found: Iterable[Found], changes: Changes) -> list[Found]:

@@ -1,14 +1,28 @@
 """Hold bodies of requests to look at them, without what they were coded with; they go on as they came.
 
 A coded body (Content-Encoding, RFC 9110 section 8.4) is undone into a copy, and the limit is for what comes out as for
-what came in: some bytes can stand for gigabytes. What cannot be undone is treated like what is too large.
+what came in: some bytes can stand for gigabytes. What cannot be undone is treated like what is too large, but
+that it is still there as it is written: to name a coding is no way around being looked at, for most applications ask
+for none.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from proxy.api import BadRequest, Body, BodyTooLarge, Limits, Request, Response, applied, can_decode, decoded, installed
+
+
+class Held(NamedTuple):
+    """The bytes of a body.
+
+    :ivar data: what it says.
+    :ivar is_undone: whether its codings were undone, if it has any; else `data` is what came.
+    """
+
+    data: bytes
+    is_undone: bool = True
 
 
 class Uploads:
@@ -23,35 +37,32 @@ class Uploads:
         self._limits = Limits(size=limit)
         self._refuses = refuses
 
-    def is_foreign(self, request: Request) -> bool:
-        """Whether it was coded with what cannot be undone here."""
-        codings = applied(request.headers)
-        return bool(codings) and not can_decode(codings)
-
-    def foreign(self) -> Response | None:
-        """The answer to such a request (RFC 9110 section 15.5.16); None when it goes on unread."""
-        if not self._refuses:
+    def foreign(self, request: Request) -> Response | None:
+        """The answer to what is coded as cannot be undone here, if that is refused (RFC 9110 section 15.5.16)."""
+        if not self._refuses or _can_undo(request):
             return None
         problem = {"type": "about:blank", "title": "Unsupported Media Type", "status": 415}
         problem["detail"] = "The content is coded with what cannot be undone here."
         fields = {"content-type": "application/problem+json", "accept-encoding": ", ".join(installed())}
         return Response.json(415, problem, fields)
 
-    async def read(self, request: Request) -> bytes | None:
-        """What the body says; None when it goes on unread. Either way it is still there, byte for byte.
+    async def read(self, request: Request) -> Held | None:
+        """The body; None when it goes on unread. Either way it is still there, byte for byte.
 
         :raises BodyTooLarge: when it is over the limit and that is refused.
         :raises BadRequest: when it is not what its Content-Encoding says and that is refused.
         """
         data = await self._held(request)
         if data is None or not applied(request.headers):
-            return data
+            return None if data is None else Held(data)
+        if not _can_undo(request):
+            return Held(data, is_undone=False)
         try:
-            return await decoded(request.headers, Body(data), self._limits, "request").read(self._limit)
+            return Held(await decoded(request.headers, Body(data), self._limits, "request").read(self._limit))
         except (BadRequest, BodyTooLarge):
             if self._refuses:
                 raise
-            return None
+            return Held(data, is_undone=False)
 
     async def _held(self, request: Request) -> bytes | None:
         """The bytes as they came; None when there are more than may be held."""
@@ -76,6 +87,11 @@ class Uploads:
         if size > self._limit and self._refuses:
             raise BodyTooLarge(f"the body is over the limit of {self._limit} bytes")
         return size <= self._limit
+
+
+def _can_undo(request: Request) -> bool:
+    codings = applied(request.headers)
+    return not codings or can_decode(codings)
 
 
 async def _again(parts: list[bytes], rest: AsyncIterator[bytes], body: Body) -> AsyncIterator[bytes]:
