@@ -20,6 +20,8 @@ _TOKEN = re.compile(
     r"|(?P<instruction><\?(?!xml\b)(?:[^?]++|\?(?!>))*+)(?:\?(?=>)|\Z)"
     r"|(?:>|\A)(?P<text>[^<]++)|=\s*+(?:\"(?P<double>[^\"]*+)\"|'(?P<single>[^']*+)')|(?P<tag><)"
 )
+_ZEROS = re.compile(r"(&#[xX]?)0++(?=[0-9A-Fa-f])")
+_ENDLESS = re.compile(r"&#(?:[0-9]{8,}+|[xX][0-9A-Fa-f]{7,}+);?")  # beyond all characters, and too long for a number
 
 
 def values(text: str, overlong: bool) -> Iterator[Value]:
@@ -30,7 +32,7 @@ def values(text: str, overlong: bool) -> Iterator[Value]:
     for count, found in enumerate(_TOKEN.finditer(text), 1):
         kind, said = found.lastgroup or "", found[found.lastgroup or 0]
         if kind == "cdata" or kind == "text":
-            pieces.append(said if kind == "cdata" else unescape(said))
+            pieces.append(said if kind == "cdata" else _undone(said))
         elif kind in ("comment", "instruction"):
             yield from _shown(said)
         else:
@@ -38,10 +40,17 @@ def values(text: str, overlong: bool) -> Iterator[Value]:
                 yield from _shown("".join(pieces))
                 pieces.clear()
             if kind != "tag":
-                yield from _shown(unescape(said))
+                yield from _shown(_undone(said))
         if count % _AT_ONCE == 0:
             yield PAUSE
     yield from _shown("".join(pieces))
+
+
+def _undone(text: str) -> str:
+    """A text with references undone; those to no character become U+FFFD."""
+    if "&#" in text:
+        text = _ENDLESS.sub("\ufffd", _ZEROS.sub(r"\1", text))
+    return unescape(text)
 
 
 def _shown(text: str) -> Iterator[Value]:

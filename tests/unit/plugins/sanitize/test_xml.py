@@ -108,3 +108,12 @@ def test_time_is_linear_in_the_length(piece: str) -> None:
     before = time.process_time()
     assert list(xml.values(text, False))
     assert time.process_time() - before < 5
+
+
+@pytest.mark.parametrize("written", ["<a>{}</a>", "<a b='{}'/>"])
+def test_references_of_any_length_are_undone(written: str) -> None:
+    def last(reference: str) -> str:
+        return list(xml.values(written.format(reference), overlong=False))[-1].text
+
+    assert last(f"&#{'9' * 5000};x") == last(f"&#x{'f' * 5000};x") == "\ufffdx"
+    assert last(f"&#{'0' * 5000}60;x") == last(f"&#x{'0' * 5000}3c;x") == "<x"
