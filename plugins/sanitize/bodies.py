@@ -20,6 +20,7 @@ __all__ = ["AT_ONCE", "PAUSE", "kind_of", "values"]
 
 AT_ONCE = 32  # values that are looked at in one turn of the event loop
 DEPTH = 64  # levels of JSON that are followed
+_END = re.compile(r"[;,\s]")
 _WRITTEN = re.compile(r'"[A-Za-z0-9]*+"|"((?:[^"\\]++|\\.)*+)"', re.DOTALL)  # empty for what is surely plain
 
 _BEGINS = {  # what a body begins with when no coding hides it; anything may be a form
@@ -32,11 +33,14 @@ _BEGINS = {  # what a body begins with when no coding hides it; anything may be 
 
 
 def kind_of(content_type: str) -> str:
-    """What a body is, of what can be looked at: form, multipart, json, graphql, xml; or empty."""
-    essence = content_type.partition(";")[0].strip().lower()
+    """What a body is, of what can be looked at: form, multipart, json, graphql, xml; or empty.
+
+    A type ends at a blank or comma too, as it does for PHP; and Java's libraries read any multipart body as a form.
+    """
+    essence = _END.split(content_type.strip(), 1)[0].lower()
     if essence == "application/x-www-form-urlencoded":
         return "form"
-    if essence == "multipart/form-data":
+    if essence.startswith("multipart/"):
         return "multipart"
     if essence == "application/graphql":
         return "graphql"

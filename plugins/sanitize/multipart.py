@@ -25,6 +25,7 @@ _AFTER = re.compile(rb"--[ \t]*+(?:\r\n|\n|\r|\Z)|[ \t]*+(?:\r\n|\n|\r)")
 _BLANK_LINE = re.compile(rb"(?>\A|\r\n|\n|\r)(?:\r\n|\n|\r)")
 _FOLD = re.compile(r"(?:\r\n|\n|\r)[ \t]++")
 _LINE_END = re.compile(r"\r\n|\n|\r")
+_BOUNDARY = re.compile(r"[\w'()+./:=?-]{1,200}", re.ASCII)  # no commas and blanks (RFC 2046), which end it for some
 _CHARSET = re.compile(r"(?i)(?:utf|iso|windows|ibm|cp|ebcdic|latin|mac|koi8|shift|euc|gb|big5)[\w-]{0,20}")
 
 
@@ -57,22 +58,34 @@ class _Head(NamedTuple):
 
 
 def boundary_of(content_type: str) -> str | None:
-    """The boundary that every parser reads there; None when they may differ."""
+    """The boundary that every parser reads there; None when they may differ: some take whatever follows the first
+    `boundary`, be it the end of another name."""
     parameters = _parameters(content_type)
     boundaries = parameters.all("boundary")
-    return boundaries[0] if parameters.is_clear and len(boundaries) == 1 else None
+    before = content_type[: content_type.lower().find("boundary")].rstrip()
+    if not parameters.is_clear or len(boundaries) != 1 or not before.endswith(";"):
+        return None
+    return boundaries[0] if _BOUNDARY.fullmatch(boundaries[0]) else None
 
 
 def values(data: bytes, content_type: str) -> Iterator[Value]:
-    """The values of a form."""
+    """The values of a form; of multipart bodies of other types only what has a disposition is one."""
+    is_form = "form-data" in content_type.lower()
+    if not (is_form or _is_named(data)):
+        return
     boundary = boundary_of(content_type)
     parts = [] if boundary is None else _parts(data, boundary)
     if not parts:
         yield Value("form", "", *from_bytes(data))
     for count, part in enumerate(parts, 1):
-        yield from _part(part)
+        if is_form or _is_named(part):
+            yield from _part(part)
         if count % _AT_ONCE == 0:
             yield PAUSE
+
+
+def _is_named(data: bytes) -> bool:
+    return b"disposition" in data.lower()
 
 
 def _parts(data: bytes, boundary: str) -> list[bytes]:
@@ -81,10 +94,11 @@ def _parts(data: bytes, boundary: str) -> list[bytes]:
     parts: list[bytes] = []
     begin, at = -1, data.find(mark)
     while at >= 0:
-        if at == 0 or data[at - 1] in b"\r\n":
-            after = _AFTER.match(data, at + len(mark))
-            if after is None:
-                return []
+        after = _AFTER.match(data, at + len(mark))
+        stands_alone = at == 0 or data[at - 1] in b"\r\n"
+        if stands_alone is (after is None):
+            return []
+        if after is not None:
             if begin >= 0:
                 parts.append(_without_end(data[begin:at]))
             begin = after.end()

@@ -69,11 +69,33 @@ def test_a_disposition_that_is_read_in_two_ways_is_shown_whole() -> None:
         (part(FORM), 'multipart/form-data; boundary="B'),
         (part(FORM, "x\r\n--Bc"), TYPE),
         (b"x--B\r\n\r\ny", TYPE),
+        (b"x" + part(FORM) + part(FORM + '; filename="x"'), TYPE),
     ],
-    ids=["none", "another", "two", "open", "longer", "within"],
+    ids=["none", "another", "two", "open", "longer", "within", "some within"],
 )
 def test_a_body_of_which_it_is_not_clear_where_parts_end_is_one_text(data: bytes, content_type: str) -> None:
     assert seen(data, content_type) == [("", data.decode(), False)]
+
+
+@pytest.mark.parametrize("begins", ["multipart/form-data; ", "multipart/mixed; ", "multipart/form-data, "])
+@pytest.mark.parametrize("says", ["boundary=Z,B", "xboundary=B; boundary=Z", 'boundary="Z B"'])
+def test_a_boundary_that_is_another_to_some_parsers_makes_the_body_one_text(begins: str, says: str) -> None:
+    hidden = part(FORM).decode()
+    for boundary in ("Z", "Z,B", "Z B"):
+        data = f'--{boundary}\r\n{FORM}; filename="x"\r\n\r\n{hidden}\r\n--{boundary}--'.encode()
+        assert ("", data.decode(), False) in seen(data, begins + says)
+
+
+def test_boundaries_of_browsers_are_clear() -> None:
+    boundary = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
+    data = part(FORM).replace(b"--B", f"--{boundary}".encode())
+    assert seen(data, f"multipart/form-data; boundary={boundary}") == [("a", TEXT, False)]
+
+
+def test_of_other_multipart_types_only_fields_are_shown() -> None:
+    data = b"--B\r\nContent-Type: application/http\r\n\r\nGET /etc/passwd HTTP/1.1\r\n" + part(FORM)
+    assert seen(data, "multipart/mixed; boundary=B") == [("a", TEXT, False)]
+    assert seen(data[:60], "multipart/mixed; boundary=B") == []
 
 
 @pytest.mark.parametrize(
