@@ -1,7 +1,7 @@
 """Take bodies apart into values, by their types.
 
-A body that cannot be read as what it says it is, gives its whole text as one value: the application may be more
-lenient.
+A body that cannot be read as what it says it is, gives its whole text as one value, and of JSON each of its strings:
+the application may be more lenient.
 """
 
 from __future__ import annotations
@@ -21,8 +21,12 @@ __all__ = ["AT_ONCE", "PAUSE", "kind_of", "values"]
 AT_ONCE = 32  # values that are looked at in one turn of the event loop
 DEPTH = 64  # levels of JSON that are followed
 _END = re.compile(r"[;,\s]")
+_LENIENT = re.compile(  # strings of what is nearly JSON; one that does not end is read to the end, once
+    r'"(?P<double>(?:[^"\\]++|\\.)*+)(?:"|\\?\Z)|\'(?P<single>(?:[^\'\\]++|\\.)*+)(?:\'|\\?\Z)', re.DOTALL
+)
 _WRITTEN = re.compile(r'"[A-Za-z0-9]*+"|"((?:[^"\\]++|\\.)*+)"', re.DOTALL)  # empty for what is surely plain
 
+_SIGN = re.compile(r"\\([^\w\s])")  # those of letters are undone by whoever looks
 _BEGINS = {  # what a body begins with when no coding hides it; anything may be a form
     "form": re.compile(rb""),
     "multipart": re.compile(rb"(?i)(?=.*content-disposition)", re.DOTALL),
@@ -74,10 +78,12 @@ def values(kind: str, data: bytes, content_type: str, is_harmless: Callable[[str
 
 
 def _json(text: str, overlong: bool, is_harmless: Callable[[str], bool]) -> Iterator[Value]:
-    try:
-        document = json.loads(text, strict=False, object_pairs_hook=tuple)  # whoever names twice, means twice
+    text = text.removeprefix("\ufeff")  # which most parsers skip
+    try:  # whoever names twice, means twice; and no number is too long for a float
+        document = json.loads(text, strict=False, object_pairs_hook=tuple, parse_int=float)
     except (ValueError, RecursionError):
         yield Value("json", "", text, overlong)
+        yield from _loose(text, is_harmless)
         return
     if overlong:
         yield Value("json", "", "", overlong)
@@ -95,6 +101,22 @@ def _json(text: str, overlong: bool, is_harmless: Callable[[str], bool]) -> Iter
             yield from _nodes(((name, item),), "", DEPTH, odd) if found is None else found
     else:
         yield from _nodes(document, "", DEPTH, odd)
+
+
+def _loose(text: str, is_harmless: Callable[[str], bool]) -> Iterator[Value]:
+    """The strings of a text that is no JSON, in either quotes, as they are written and without escapes."""
+    for count, found in enumerate(_LENIENT.finditer(text), 1):
+        written = found[found.lastgroup or 0]
+        for string in dict.fromkeys((written, _bare(written))):
+            if "$" in string or not is_harmless(string):
+                yield Value("json", "", string)
+        if count % AT_ONCE == 0:
+            yield PAUSE
+
+
+def _bare(written: str) -> str:
+    """A string without its escapes, those that JSON has not too."""
+    return _SIGN.sub(r"\1", written) if "\\" in written else written
 
 
 def _strings(text: str) -> Iterator[str]:

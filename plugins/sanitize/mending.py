@@ -16,7 +16,7 @@ from plugins.sanitize import bodies, multipart
 from plugins.sanitize.values import Value, of_pairs
 from proxy.sanitize import from_bytes
 
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],:]', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\],:]', re.DOTALL)  # the last string may not end
 _DEEPEST = bodies.DEPTH + 1
 _FOREIGN = (b"charset", b"content-transfer-encoding")  # parts whose bytes are not UTF-8 as they stand
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -64,6 +65,38 @@ def test_json_deeper_than_is_followed_is_looked_at_as_text() -> None:
     for depth in (100, 900):
         data = b'{"a":' * depth + b'"<script>"' + b"}" * depth
         assert any("<script>" in text for _, text, _ in seen("json", data))
+
+
+FILLER = json.dumps("it's fine, isn't it? " * 60)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'\ufeff{{"z": {FILLER}, "a": "1\' or \'1\'=\'1"}}',
+        f'{{"n": {"9" * 5000}, "z": {FILLER}, "a": "1\' or \'1\'=\'1"}}',
+        f'{{"n": {"[" * 5000}{"]" * 5000}, "z": {FILLER}, "a": "1\' or \'1\'=\'1"}}',
+        f'{{"z": {FILLER}, "a": "1\' or \'1\'=\'1",}}',
+        f"{{z: {FILLER}, a: '1\\' or \\'1\\'=\\'1'}}",
+        f'{{"z": {FILLER}, "a": "1\' or \'1\'=\'1',
+    ],
+    ids=["byte order mark", "long number", "deep", "comma", "single quotes", "open"],
+)
+def test_a_string_of_what_some_parsers_take_for_json_is_seen_by_itself(body: str) -> None:
+    assert "1' or '1'='1" in [text for _, text, _ in seen("json", body.encode())]
+
+
+def test_strings_of_a_document_with_a_byte_order_mark_keep_their_ways() -> None:
+    assert seen("json", '\ufeff{"a": {"b": "x\'y"}}'.encode()) == [("a.b", "x'y", False)]
+
+
+@pytest.mark.parametrize("odd", ['"\\"', "'\\'", '"' + "\\\\" * 2, "\\'"])
+def test_strings_without_an_end_are_read_once(odd: str) -> None:
+    data = ("[" + odd * 60_000).encode()
+    begin = time.process_time()
+    found = list(values("json", data, JSON, lambda _: True))
+    assert len(found) < 60_000
+    assert time.process_time() - begin < 10
 
 
 def test_names_below_what_is_followed_are_names() -> None:

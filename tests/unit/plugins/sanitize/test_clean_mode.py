@@ -66,6 +66,13 @@ async def test_what_is_not_mended_stays_to_the_byte(request_: Request, body: byt
     assert await done.forwarded.body.read(1000) == body
 
 
+async def test_json_with_a_byte_order_mark_is_mended() -> None:
+    data = '\ufeff{"a": "hi<script>x</script>"}'.encode()
+    done = await drive(sanitize(mode="clean"), request=post(data))
+    assert done.forwarded is not None
+    assert await done.forwarded.body.read(1000) == '\ufeff{"a": "hi"}'.encode()
+
+
 async def test_a_field_that_is_excluded_keeps_what_is_mended_in_another() -> None:
     plugin = sanitize(mode="clean", exclude=[{"rule": "xss", "where": "query", "field": "keep"}])
     done = await drive(plugin, request=get(f"q={quote(XSS)}&keep={quote(XSS)}"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -37,6 +38,13 @@ def test_names_of_json_are_mended_and_what_stands_below_them_keeps_its_way() -> 
 @pytest.mark.parametrize("data", [b'{"a": "x\0",', b"]]}", b'{"a"}', b"[" * 50_000 + b'"x"', b'"\\u12"'])
 def test_what_is_no_json_makes_it_not_fail(data: bytes) -> None:
     assert mended("json", data, "", Changes({Value("json", "", "none"): ""})) == data
+
+
+def test_strings_that_do_not_end_are_read_once() -> None:
+    data = b"[" + b'"\\"' * 60_000
+    begin = time.process_time()
+    assert mended("json", data, "", Changes({Value("json", "", "none"): ""})) == data
+    assert time.process_time() - begin < 10
 
 
 def test_forms_are_mended_pair_by_pair() -> None:
