@@ -142,7 +142,9 @@ def _agrees(exclusion: Exclusion, rule: Rule, value: Value) -> bool:
     name = exclusion.field
     if name is None or name == value.field:
         return True
-    return name.endswith("*") and value.field.startswith(name[:-1])
+    if value.where == "header":
+        name = name.lower()  # in which names of fields are known here
+    return name == value.field or (name.endswith("*") and value.field.startswith(name[:-1]))
 
 
 def _cleaned(value: Value) -> Iterator[str]:

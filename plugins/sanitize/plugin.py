@@ -126,7 +126,7 @@ class Sanitize(Plugin[Config]):
         """Look at a field, and remember what is harmless in it: the same ones come again and again."""
         values: list[Value] = []
         if name in self._fields:
-            values.append(Value("header", name, unquoted(text)[0]))
+            values.append(Value("header", name, *unquoted(text)))
         if name == "cookie" and self._reads_cookies:
             values += of_cookies(text)
         found = self._judge.look(values)

@@ -145,7 +145,7 @@ class Rehearsal:
         for name in self._config.headers:
             text = request.headers.get(name.lower())
             if text is not None:
-                yield Value("header", name.lower(), unquoted(text)[0])
+                yield Value("header", name.lower(), *unquoted(text))
         yield from of_cookies(request.headers.get("cookie", ""))
         content_type = request.headers.get("content-type", "")
         kind = bodies.kind_of(content_type) if request.body else ""

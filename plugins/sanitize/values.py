@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from proxy.sanitize import unquoted
+
+_QUOTED = re.compile(r'(?<![^\s;,="])(?P<name>[^\s;,="]++)\s*+=\s*+"(?P<value>(?:[^"\\]++|\\.)*+)', re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:(?P<octal>[0-3][0-7]{2})|(?P<sign>.))", re.DOTALL)
 
 
 class Value(NamedTuple):
@@ -55,8 +59,18 @@ def of_pairs(where: str, text: str) -> Iterator[Value]:
 
 
 def of_cookies(text: str) -> Iterator[Value]:
-    """The cookies of a Cookie field (RFC 6265 section 4.2)."""
+    """The cookies of a Cookie field (RFC 6265 section 4.2); quoted ones also as RFC 2109 had them, which Java's and
+    Python's libraries still read: with semicolons and escapes."""
     for pair in text.split(";"):
-        name, _, value = pair.strip().partition("=")
+        name, _, value = pair.partition("=")
         if value:
-            yield Value("cookie", name, *unquoted(value.strip('"')))
+            yield Value("cookie", name.strip(), *unquoted(value.strip().strip('"')))
+    if '"' in text and (";" in text or "\\" in text):
+        for found in _QUOTED.finditer(text):
+            value = _ESCAPE.sub(_escaped, found["value"])
+            if value != found["value"] or ";" in value:
+                yield Value("cookie", found["name"], *unquoted(value))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return chr(int(found["octal"], 8)) if found["octal"] else found["sign"]

@@ -170,11 +170,22 @@ async def test_parts_that_are_not_asked_for_are_not_looked_at() -> None:
         ({"where": "query"}, 200),
         ({"field": "i*"}, 200),
         ({"where": "json"}, 403),
+        ({"where": "header", "field": "User-Agent"}, 403),
     ],
 )
 async def test_exclusions_are_as_narrow_as_they_are_written(exclusion: dict[str, str], status: int) -> None:
     done = await drive(sanitize(mode="block", exclude=[exclusion]), request=get(f"id={quote(SQL)}"))
     assert done.response.status == status
+
+
+@pytest.mark.parametrize("field", ["User-Agent", "user-agent", "User-*"])
+async def test_fields_are_excluded_in_any_case(field: str) -> None:
+    plugin = sanitize(mode="block", exclude=[{"where": "header", "field": field}])
+    assert (await drive(plugin, request=get(headers={"User-Agent": SQL}))).response.status == 200
+
+
+async def test_overlong_bytes_of_fields_are_told() -> None:
+    assert (await drive(sanitize(mode="block"), request=get(headers={"Referer": "a%c0%afb"}))).response.status == 403
 
 
 @pytest.mark.parametrize(
