@@ -1,4 +1,4 @@
-"""Find commands that were meant for a shell, and calls meant for an interpreter.
+"""Find commands that were meant for a shell.
 
 A command needs a way out of the argument that the value should have been: a separator, a substitution, a line break, or
 the very beginning. What stands behind it is read as a shell reads a word: quotes, backslashes, empty variables and
@@ -13,16 +13,17 @@ from collections.abc import Sequence
 from html.entities import html5
 from itertools import islice
 
+from proxy.sanitize import shell_code
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
-from proxy.sanitize.shell_words import ALL, CODE_WORDS, OBJECT_WORDS, PIPE_WORDS, SPOKEN_OF, TOOLS, WORDS
+from proxy.sanitize.shell_words import ALL, PIPE_WORDS, SPOKEN_OF, TOOLS, WORDS
 from proxy.sanitize.wordlists import words
 
 _SEPARATOR = (
     r"\|[|&]?|&&?|;\s?(?:do|then|else)\s|;|[\n\r](?![\n\r])|\x00|`|\$\(|<\(|>\(|\$\{IFS\}|%0[aA]|\{(?=[a-z/]+,)"
 )
 _SEPARATES = re.compile(r"[|&;\n\r\x00`$<>{%]")  # without which there is none
-_NOISE = r"(?:[\s\"'({!\\@]|\$\{?IFS\}?(?:\$9)?|\$[@*]|%0[aAdD]){0,40}+"
+_NOISE = r"(?:[\s\"'({!\\@]|\$[A-Za-z]\w{0,9}[ \t]|\$\{?IFS\}?(?:\$9)?|\$[@*]|%0[aAdD]){0,40}+"
 _WORD = (
     r"(?:[\w./~?*\[\]:%-]|\\[^\n]|''|\"\"|'[\w/.]{1,12}'|\"[\w/.]{1,12}\"|\$[@*!9]|\$\{[@*x]\}|\$u|``|\$\(\)|\^){1,80}+"
 )
@@ -38,7 +39,8 @@ _FILE_ARGUMENT = re.compile(
     r"[ \t]++(?:-\w++[ \t]++)*+(?:/(?:etc|proc|tmp|var|bin|usr|dev|home|root)\b"
     r"|-{1,2}\w++(?:$|[ \t]++[/.~])|[a-zA-Z]:\\|\.\./)"
 )
-_WRAPPERS = words("eval exec env command time nohup sudo xargs busybox builtin nice timeout setsid")
+_VERSION = re.compile(r"[ \t]\d{1,4}(?:\.\d{1,4}){0,3}+(?:[ \t]*+(?:$|[;,|&)\n])|\s\w)")
+_WRAPPERS = words("eval exec env command time nohup sudo xargs busybox builtin nice timeout setsid trap")
 _SPOKEN = words("su mv cp rm ln expr echo ping type net ps reg find waitfor service ip")
 _SAID = re.compile(r"[ \t]++['\"]?[\w-]{1,30}[\s\w]{0,20}?['\"]?\s{0,2}(?:>\s?[/\w]|$|[;|&`)#\n%\\\"'>])")
 _END = re.compile(r"[\s\"')}\]]*+(?:$|[;|&`#)}<>\n]|%0|2>|--)")
@@ -53,26 +55,11 @@ _INTERPRETER = re.compile(
     r"|certutil\s++-urlcache|bitsadmin\s++/|mshta\s++(?:https?:|vbscript:|javascript:)|regsvr32\s++/|wmic\s++(?:process|os\b|/)"
     r"|rundll32(?:\.exe)?\s++\S{1,80},|[|&;]\s*+net1?\s++(?:user|localgroup|view|share|use|start|group|accounts)\b"
     r"|(?<![\w-])(?:invoke-(?:expression|command|webrequest)\s|iex\s*+\(|start-process\s|new-object\s++(?:system\.)?net\.)"
+    r"|for\s++(?:/[dflr]\s++(?:\"[^\"\n]{0,60}\"\s++|[a-z]:\\\S{0,80}\s++)?){0,3}%{1,2}\S\w{0,12}\s++in\s*+\("
+    r"|if\s++(?:/i\s++)?(?:not\s++)?(?:exist\s++(?:\"?[a-z]:\\|%)|defined\s++\w{1,30}\s*+[(%]|errorlevel\s++\d"
+    r"|\"?%~?\w{1,30}%?\"?\s*+(?:==|(?:equ|neq|geq|leq|gtr|lss)\s)|\S{1,20}\s++(?:equ|neq|geq|leq|gtr|lss)\s)"
+    r"|(?<![\w-])(?:gwmi|iwmi)\s++-\w|[;|&]\s*+java\s++-[vjc]"
     r"|proxycommand=|(?:[;|&]|\$\()\s*+(?:(?:get|set|invoke|start|stop|new|remove)-[a-z]{3,20}\b|iex\b|\.\s++/|source\s++/|for\s++/f\b)"
-)
-_CODE = re.compile(
-    r"(?:system|passthru|shell_exec|popen|proc_open|pcntl_exec|assert|create_function"
-    r"|call_user_func(?:_array)?)\s*+\(\s*+(?:['\"`\\$]|\w++\s*+\()"
-    r"|e(?:val|xec)\s*+\(\s*+(?:['\"`]|\$_|base64|compile|gzinflate|__import__|str_rot13|chr\()"
-    r"|(?:array_map|array_filter|usort|ob_start|register_shutdown_function)\s*+\(\s*+['\"](?:system|exec|passthru|shell_exec|assert)"
-    r"|(?:print|die|exit|var_dump)\s*+\(\s*+(?:md5|sha1|phpversion|php_uname|getcwd)\s*+\("
-    r"|phpinfo\s*+\(|file_(?:get|put)_contents\s*+\(\s*+['\"$]|__import__\s*+\("
-)
-_OBJECTS = re.compile(
-    r"os\s*+\.\s*+(?:system|popen\d?|exec[lv]\w*|spawn\w*)\s*+\(|subprocess\s*+\.\s*+(?:popen|call|run"
-    r"|check_\w++)\s*+\(\s*+['\"\[]"
-    r"|runtime\s*+(?:\.|\))\s*+\.?getruntime|processbuilder\s*+\(|t\s*+\(\s*+java\.|java\.lang\.|javax\.script"
-    r"|child_process"
-    r"|process\.(?:mainmodule|binding)|io\.popen|kernel\.(?:system|exec)|%x[({\[]|@ognl\.|#_memberaccess|#context\["
-    r"|@\{\[|freemarker\.template"
-    r"|<\?(?:php|=)[^?]{0,200}?(?:system|eval|exec|passthru|phpinfo|shell|\$_|`)|\$_(?:get|post|request|cookie"
-    r"|server)\s*+\["
-    r"|require\s*+\(\s*+['\"](?:fs|os|net|vm|child)"
 )
 # what only a shell works out: a variable that was set before, a word in escapes, and sums
 _WHOLE = re.compile(  # commands that nobody writes down but to have them carried out
@@ -89,6 +76,10 @@ _WORKED_OUT = re.compile(
 _FED = re.compile(r"(?<![<\s])<<<(?=[\"'$(\w])|(?<=[\w)] )<<<\s*+[\"'$(\w]|(?<=\s)<<<\s*+[\"'$(]")
 _SHELLSHOCK = re.compile(r"(?<!\w)(?<!function )\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
 _INCLUDE = re.compile(r"<!--\s*+#\s*+(?:exec|include|echo|config|set|printenv|fsize|flastmod|if)\b")
+_IN_FOLDER = re.compile(r"[;|&(` ]/(?:tmp|var|dev|home)/")
+_SCRIPT = re.compile(  # a program by its path, behind a short value
+    r"[^\s;|&`]{0,24}\s?(?:[;|&]{1,2}|\$\(|`)\s?(?:\.{1,2}/|/(?:tmp|var/tmp|dev/shm|home/\w{1,20})/)[\w.-]{1,40}\s?(?:$|[;|&)`#])"
+)
 _QUOTED_IN = re.compile(r"\w[^'\"]*['\"]|['\"]\w+['\"]\w")  # quotes within a word, not around it
 _SPOKEN_WORD = re.compile(r"[^\W\d_]{2,}+")
 _PLAIN_WORD = re.compile(r"[a-z_]\w*")
@@ -96,13 +87,13 @@ _SPLIT = re.compile(
     r"\^(?<=\w\^)\w|[;|&]\s?\w?(?:'\w{1,6}'|\"\w{1,6}\")\w?|''(?<=\w'')\w|\"\"(?<=\w\"\")\w|\\(?<=\w\\)\w|\$\{?IFS|\$[@*]|\$\{[@*]\}|/\?{2,}/"
     r"|/s?bin/\w*[?*\[]|\w\$\(\)\w|\w``\w|\w\$\{\w{1,8}\}\w|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
 )
-_JOINED = re.compile(r"\w\s?\.\s?\w|\w\s?\(|[@#$?]\w|[\[<]")
 _SPLITS = re.compile(r"['\"\\$?*{^]")
 _MAY_HIDE = re.compile(r"[;|&`\n$<{\x00%?*\\]")
-_TRIGGERS = ALL | CODE_WORDS | OBJECT_WORDS | PIPE_WORDS
+_TRIGGERS = ALL | PIPE_WORDS | shell_code.WORDS
 _ALL_SORTED = tuple(sorted(ALL))
 _BY_LETTER = {letter: tuple(name for name in _ALL_SORTED if name[0] == letter) for letter in {name[0] for name in ALL}}
 _MOST = 256  # words behind separators that are looked at closely
+_FEW = 8  # blanks before a backtick that do not count
 _NEAR = 40  # characters between a variable and its use
 _LINE = 300  # characters before a separator that are looked at
 _PROSE = 7  # words before a separator that make a common word behind it a part of prose
@@ -115,7 +106,7 @@ def find(reading: Reading) -> Sequence[Hit]:
     if words.isdisjoint(_TRIGGERS):
         hidden = _is_hidden(text)
         if not hidden and not _is_marked(text):
-            return ()
+            return _scripts(text)
     else:
         hidden = not words.isdisjoint(ALL) or _is_hidden(text)
     if hidden:
@@ -124,7 +115,12 @@ def find(reading: Reading) -> Sequence[Hit]:
         if _SEPARATES.search(text) is not None:
             _commands(hits, text, reading.level)
     _patterns(hits, reading)
-    return hits
+    return hits or _scripts(text)
+
+
+def _scripts(text: str) -> Sequence[Hit]:
+    found = _SCRIPT.match(text) if "./" in text or _IN_FOLDER.search(text) is not None else None
+    return () if found is None else (Hit("shell.command", 0, found.end()),)
 
 
 def _is_hidden(text: str) -> bool:
@@ -139,8 +135,7 @@ def _is_marked(text: str) -> bool:
         or "<<<" in text
         or ":~" in text
         or "<!--" in text
-        or "%x" in text
-        or "@{[" in text
+        or shell_code.is_marked(text)
         or ("(" in text and "{" in text)
     )
 
@@ -158,13 +153,9 @@ def _lines(hits: list[Hit], text: str) -> None:
 
 def _patterns(hits: list[Hit], reading: Reading) -> None:
     text, words = reading.text, reading.words
-    if "(" in text:
-        if not words.isdisjoint(CODE_WORDS):
-            _calls(hits, reading.lowered)
-        if "{" in text:
-            _search(hits, "shell.shellshock", _SHELLSHOCK, text)
-    if (not words.isdisjoint(OBJECT_WORDS) and _JOINED.search(text) is not None) or "%x" in text or "@{[" in text:
-        _search(hits, "shell.code", _OBJECTS, reading.lowered)
+    shell_code.search(hits, reading)
+    if "(" in text and "{" in text:
+        _search(hits, "shell.shellshock", _SHELLSHOCK, text)
     if "$" in text:
         _variables(hits, text)
     if "$" in text or ":~" in text:
@@ -191,19 +182,6 @@ def _variables(hits: list[Hit], text: str) -> None:
         value = _ASSIGNED.match(text, at + len(name) + 1, used)
         if value is not None and used - value.end() <= _NEAR and "\n" not in text[value.end() : used]:
             hits.append(Hit("shell.disguise", at, found.end()))
-            return
-
-
-def _calls(hits: list[Hit], text: str) -> None:
-    """Calls of functions, not of methods of that name."""
-    for found in _CODE.finditer(text):
-        before = text[found.start() - 1 : found.start()]
-        joined = before == "." and text[found.start() - 2 : found.start() - 1] in (
-            "'",
-            '"',
-        )  # PHP joins strings by dots
-        if joined or (not before.isalnum() and before not in (".", "_", ">", ":", "-")):
-            hits.append(Hit("shell.code", found.start(), found.end()))
             return
 
 
@@ -278,10 +256,15 @@ def _command(text: str, word: str, end: int) -> tuple[int, bool, bool, str] | No
     disguised = plain != word.lower() and (_SPLIT.search(word) is not None or _QUOTED_IN.match(word) is not None)
     disguised = disguised or (known != name and folder is not None) or text.startswith(("$IFS", "${IFS"), end)
     sure = folder is not None and folder[0].startswith(("/", "c:")) and "bin" in folder[0]
-    sure = sure or known not in WORDS or _ARGUMENT.match(text, end) is not None
+    sure = sure or known not in WORDS or _has_argument(text, end, known)
     sure = sure or (known in _WRAPPERS and _is_command(text[end : end + 40].lstrip(" \t'\"\\")))
     sure = sure or (known in _SPOKEN and _SAID.match(text, end) is not None)
     return end, sure, disguised, known
+
+
+def _has_argument(text: str, end: int, name: str) -> bool:
+    """Whether a command's name is followed by what commands have there; a program's version is none."""
+    return _ARGUMENT.match(text, end) is not None and not (name in TOOLS and _VERSION.match(text, end) is not None)
 
 
 def _is_command(text: str) -> bool:
@@ -338,8 +321,8 @@ def _is_line(text: str, command: tuple[int, bool, bool, str]) -> bool:
 
 def _is_bare(text: str, at: int) -> bool:
     """Whether a backtick belongs to a value rather than to Markdown: nothing before it, or no space."""
-    if at == 0:
-        closing = text.find("`", 1)
+    if at < _FEW and not text[:at].strip():
+        closing = text.find("`", at + 1)
         return closing < 0 or len(text) - closing < 6 or not text[closing + 1 : closing + 3].strip().isalpha()
     return not text[at - 1].isspace() and text[at - 1] not in "`(["
 

@@ -17,6 +17,7 @@ from typing import TypeAlias
 from proxy.sanitize import sql_shapes as shapes
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import AnyHit, Hit, LateHit
+from proxy.sanitize.sql_statements import PROCEDURE, VERB_WORDS, is_statement
 from proxy.sanitize.sql_tokens import Tokens
 from proxy.sanitize.sql_words import CATALOGUE, KINDS
 from proxy.sanitize.wordlists import words
@@ -36,7 +37,7 @@ _LINKING = words("between or xor and div having order group limit like where cas
 _BEGINS = re.compile(
     r"[^\w;|&]{0,40}+(?:[\w.@]{1,64}+(?:/\*(?:[^*!][^*]{0,40}|)\*/|[^\w;|&]){0,40}+)?(?:[0-9]{5}+)?(?:x?or|and|div|having|order|group|limit|like"
     r"|where|case|mod|is|in|not|regexp|from|between|\|\||&&)(?![a-z])|\w{1,20}+\s{0,3}+=\s{0,3}+\w{1,20}+\s{1,4}+(?:or|and)\s"
-    r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s*+(?:--|=\s*+[0-9])|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
+    r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s*+(?:--|=\s*+[0-9]|::[a-z]{3})|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
 )
 _TIGHT = re.compile(  # what nobody writes between two words
     r"-?[0-9.]{1,12}+(?:e[0-9]{1,3}+)?\s{0,4}+(?:x?or|and)(?:[@'\"!~]|\({1,4}+[0-9'\"@]|[-+][0-9]"
@@ -52,34 +53,21 @@ _GOES_ON = re.compile(
 )
 _VALUE = re.compile(r"([\w.@-]{0,40}+)[\s)]{0,8}+")
 _QUOTES = re.compile(r"(['\"`])[\s()=<>!&|^*+%/-]{0,12}+\1[\s()=<>!&|^*+%/'\"`-]{0,12}+")  # and nothing else
+_OPENED = re.compile(r"[/.]?[^\W_]")  # what a quotation or a path in quotes begins with
+_CLOSING = re.compile(  # a short value, and marks that close what it stands in
+    r"(?!(['\"`]).\1$)[\w.@-]{0,24}+\\?['\"`](?:\s?[)\\'\"`;]){1,6}+\s?(?:--.{0,3}|\#)?"
+)
 _BROKEN = re.compile(r"(?i)(?<=[a-z])/\*\*/(?=[a-z])|(?<=un)union(?=ion)|(?<=uni)union(?=on)|(?<=sel)select(?=ect)")
 _PREFIXES = words("n x b e q u& nq")  # of strings
 _IN_WORD = re.compile(r"[a-z0-9_]")
 _LONG = 1024  # characters from which on a text is not read as a whole
 _BEFORE, _WINDOW, _OVERLAP = 24, 800, 200  # characters before a word that matters, from it on, and of these seen again
 _NEAR = 400  # characters in which what continues a value must show itself
-_VERBS = {
-    "drop": "table database schema user view function procedure index column trigger login role",
-    "insert": "into", "delete": "from", "truncate": "table", "load": "data", "merge": "into", "replace": "into",
-    "create": "table database function user or procedure view trigger login alias temp extension role",
-    "alter": "table user database login system session", "attach": "database", "backup": "database log",
-    "show": "tables databases schemas columns grants processlist variables", "flush": "tables privileges logs hosts",
-    "lock": "tables table",
-    "begin": "declare execute dbms_lock.sleep dbms_pipe.receive_message user_lock.sleep", "restore": "database",
-}  # fmt: skip
-_ANY_OBJECT = words("update declare grant revoke copy set prepare rename handler dbcc pragma exec execute call")
 _KNOWLEDGE = words("user database version schema current_user session_user system_user sqlite_version current_database")
 _SIGNS = words("- + ~ ! (")
 _PROBING = words("if iif elt make_set nullif ifnull ascii ord substr substring load_file")
 _CHARACTERS = words("char chr nchar unhex")
 _CHANGES = {"drop": "drop", "truncate": "drop", "create": "create", "alter": "alter"}
-_SPOKEN = {  # verbs that prose has as well, and what must follow them
-    "call": re.compile(r"X[fFZ]"), "set": re.compile(r"T[wv]w?(?:o|a)"), "copy": re.compile(r"Tw[rwl(]"),
-    "update": re.compile(r"Tw(?:l?w)?T"), "prepare": re.compile(r"Tw[rs]"), "rename": re.compile(r"Tww[wl]"),
-}  # fmt: skip
-_OBJECTS = {verb: frozenset(objects.split()) for verb, objects in _VERBS.items()}
-_ALONE = words("shutdown commit rollback vacuum")
-_VERB_WORDS = frozenset(_VERBS) | _ANY_OBJECT | _ALONE | {"if", "case", "do"}
 _CATALOGUE_WORDS = frozenset(part for name in CATALOGUE for part in name.replace("$", ".").split("."))
 _OPERATORS = frozenset("Loal")
 _WHOLE_BEGINS = frozenset("TwX-anNosfvL")  # of shapes
@@ -96,6 +84,7 @@ _WHERE_IT_STANDS: Mapping[str, _Patterns] = {
     "O": (("sql.file", shapes.FILE),),
     "R": (("sql.boolean", shapes.ALWAYS),),
     "V": (("sql.boolean", shapes.ALWAYS),),
+    "P": (("sql.clause", shapes.ANALYSE),),
 }
 _ANYWHERE = {
     **_WHERE_IT_STANDS,
@@ -115,7 +104,9 @@ _BEHIND_QUOTE: Mapping[str, _Patterns] = {
     **dict.fromkeys("oaN", (("sql.operator", shapes.OPERATOR),)),
     **dict.fromkeys("GVMPI", _CLAUSE),
     **dict.fromkeys("lwRf(,", (("sql.function", shapes.OPERAND),)),
-    **dict.fromkeys(");", (("sql.comment", shapes.QUOTED_END), ("sql.function", shapes.OPERAND))),
+    **dict.fromkeys(
+        ");", (("sql.comment", shapes.QUOTED_END), ("sql.stacked", shapes.CUT_OFF), ("sql.function", shapes.OPERAND))
+    ),
     "c": (("sql.comment", shapes.QUOTED_END),),
 }
 
@@ -133,7 +124,7 @@ def _find(reading: Reading) -> Sequence[AnyHit]:
     text, words = reading.text, reading.words
     strong = not words.isdisjoint(_STRONG) or _is_strong(text, words)
     quotes = _first_quotes(text) if "'" in text or '"' in text or "`" in text else ()
-    if text[0] in "'\"`" and _QUOTES.fullmatch(text) is not None:
+    if quotes and _only_closes(text):
         return (Hit("sql.operator", 0, len(text)),)
     if quotes and _LENGTHS.fullmatch(text) is not None:
         quotes = ()
@@ -152,6 +143,13 @@ def _find(reading: Reading) -> Sequence[AnyHit]:
     return hits
 
 
+def _only_closes(text: str) -> bool:
+    """Whether a text is nothing but quotes and what may stand between and behind them."""
+    if text[0] in "'\"`" and _QUOTES.fullmatch(text) is not None:
+        return True
+    return len(text) < _NEAR and _CLOSING.fullmatch(text) is not None
+
+
 def _find_mended(reading: Reading) -> Sequence[AnyHit]:
     """What a filter makes of a text that takes words or comments out of words once: `un/**/ion`, `ununionion`."""
     mended = _BROKEN.sub("", reading.text)
@@ -167,7 +165,7 @@ def _is_strong(text: str, words: AbstractSet[str]) -> bool:
 
 
 def _may_begin(text: str, words: AbstractSet[str]) -> bool:
-    if not words.isdisjoint(_LINKING) or "||" in text or "&&" in text or "--" in text:
+    if not words.isdisjoint(_LINKING) or "||" in text or "&&" in text or "--" in text or "::" in text:
         return True
     if "=" in text and ("=" in text[1:3] or "'='" in text or '"="' in text):
         return True
@@ -182,13 +180,15 @@ def _begun(hits: list[AnyHit], reading: Reading, quotes: Sequence[int], *, stron
     if strong and len(text) > _LONG:
         _windows(hits, reading)
         lowered = lowered[:_LONG]
+    if ("exec" in reading.words or "execute" in reading.words) and (found := PROCEDURE.match(lowered)) is not None:
+        hits.append(Hit("sql.stacked", found.start(), found.end()))
     if quotes and _is_closed(text, lowered, quotes[0]):
         return
     tight = _TIGHT.match(lowered)
     if tight is not None:
         hits.append(Hit("sql.boolean", tight.start(), tight.end()))
     if strong or (
-        ";" in text and (not reading.words.isdisjoint(_VERB_WORDS) or _ENDED.search(text, 0, _LONG) is not None)
+        ";" in text and (not reading.words.isdisjoint(VERB_WORDS) or _ENDED.search(text, 0, _LONG) is not None)
     ):
         _bare(hits, Tokens(lowered), reading)
     elif _BEGINS.match(lowered) is not None:
@@ -258,6 +258,8 @@ def _bare(hits: list[AnyHit], stream: Tokens, reading: Reading) -> None:
         _stacked(hits, stream, at, 0)
     if shape[:1] in _WHOLE_BEGINS:
         _whole(hits, stream)
+    elif shape.startswith("rw") and _is_catalogue(stream.name(1)):
+        hits.append(_hit(stream, "sql.catalogue", 0, 2))
     _anywhere(hits, stream, reading)
 
 
@@ -287,6 +289,14 @@ def _tails(hits: list[AnyHit], stream: Tokens, at: int, table: Mapping[str, _Pat
             hits.append(_hit(stream, "sql.boolean", at, found.end(), start))
     if first == "L" and "o" in shape:
         _same(hits, stream, at, start)
+    if first in ("T", "X") and (table is _BEHIND_QUOTE or shape[:at].strip("n)") == "" != shape[:at]):
+        _unparted(hits, stream, at, start)
+
+
+def _unparted(hits: list[AnyHit], stream: Tokens, at: int, start: int) -> None:
+    """A second statement without a semicolon before it, as SQL Server takes them: `1 drop table users`."""
+    if stream.name(at + 1) in ("table", "database", "into", "from") and is_statement(stream, at):
+        hits.append(_hit(stream, "sql.stacked", at, at + 2, start))
 
 
 def _same(hits: list[AnyHit], stream: Tokens, at: int, start: int) -> None:
@@ -334,7 +344,7 @@ def _opens(text: str, at: int) -> bool:
         return True
     if at == 0 or text[at - 1] not in " \t\n([{=:,":
         return False
-    return at + 1 < len(text) and text[at + 1].isalnum()
+    return _OPENED.match(text, at + 1) is not None
 
 
 def _anywhere(hits: list[AnyHit], stream: Tokens, reading: Reading, *, behind_quote: bool = False) -> None:
@@ -353,34 +363,22 @@ def _anywhere(hits: list[AnyHit], stream: Tokens, reading: Reading, *, behind_qu
 
 def _catalogue(hits: list[AnyHit], stream: Tokens, at: int) -> None:
     for index in range(at, len(stream.shape)):
-        name = stream.name(index)
-        if name.partition(".")[0] in CATALOGUE or name in CATALOGUE:
+        if _is_catalogue(stream.name(index)):
             hits.append(_hit(stream, "sql.catalogue", at, index + 1))
             return
+
+
+def _is_catalogue(name: str) -> bool:
+    return name in CATALOGUE or name.partition(".")[0] in CATALOGUE
 
 
 def _stacked(hits: list[AnyHit], stream: Tokens, at: int, start: int) -> None:
     """A statement behind a semicolon, where little stands before it: scripts and prose have more."""
     for index in range(at, min(at + 6, len(stream.shape))):
         found = shapes.STACK.match(stream.shape, index) if stream.shape[index] in ");" else None
-        if found is not None and _is_statement(stream, stream.shape.index(";", index) + 1):
+        if found is not None and is_statement(stream, stream.shape.index(";", index) + 1):
             hits.append(_hit(stream, "sql.stacked", index, found.end(), start))
             return
-
-
-def _is_statement(stream: Tokens, at: int) -> bool:
-    while at < len(stream.shape) and stream.shape[at] in ";{(":
-        at += 1
-    verb, follows = stream.name(at), stream.name(at + 1)
-    if verb in _OBJECTS:
-        return follows in _OBJECTS[verb]
-    if verb in _SPOKEN:
-        return _SPOKEN[verb].match(stream.shape, at) is not None
-    if verb in _ANY_OBJECT:
-        return stream.shape[at + 1 : at + 2] in ("w", "f", "F", "v", "s", "d", "(") and (
-            stream.shape[at + 2 : at + 3] != "w" or stream.shape[at + 1] == "v"
-        )
-    return verb not in _ALONE or stream.shape[at + 1 : at + 2] in ("", "c", ";", "L") or follows == "with"
 
 
 def _hit(stream: Tokens, rule: str, first: int, end: int, start: int | None = None) -> LateHit:

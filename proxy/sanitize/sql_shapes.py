@@ -12,7 +12,7 @@ _OPERAND = r"(?:n|s++|v)\)*+"
 
 # a condition behind a quote that was closed: `' or 1=1`, `' and sleep(5)`, `' || 'x`
 CONDITION = re.compile(
-    rf"L{_START}(?:[nv]\)*+(?:[oaLc;,UGMV)]|$)|[ns]\)*+L|s(?:[oaLc;)]|\?s|$)|f\(|Z\(|x\(|K|E|w\)*+(?:o\(*+[snvwfEN]|c"
+    rf"L{_START}(?:[nv]\)*+(?:[oaLNc;,UGMV)]|$)|\?w?(?:c|$)|wrwc|wa(?:\?w?|v|s)c|[ns]\)*+L|s(?:[oaLc;)]|\?s|$)|f\(|Z\(|x\(|K|E|w\)*+(?:o\(*+[snvwfEN]|c"
     rf"|a[sn]|$)|F\()"
 )
 # a condition behind a number or word, where prose may stand as well: `1 or 1=1`, `x and sleep(5)`
@@ -23,7 +23,7 @@ STRICT = re.compile(
 )
 # a string that goes on by an operator: `'+(select`, `'='`, `'||'a`
 OPERATOR = re.compile(
-    r"(?:[oaL]|aa|aL)[N(a!]*+(?:s(?:$|[oaLc;)s])|f\(|Z\(|K|\(*+E[^w]|v|n(?:[aoLc;)s]|$)|w(?:[aL]s|c))|N?o{1,2}\(*+(?:s|f\(|E)"
+    r"(?:[oaL]|aa|aL)[N(a!]*+(?:s(?:$|[oaLc;)s])|f\(|Z\(|K|\(*+E[^w]|v|n(?:[aoLc;)s]|$)|w(?:[aL](?:s|[?nv]w?c)|c))|N?o{1,2}\(*+(?:s|f\(|E)"
     r"|N?o\([ns]"
 )
 # a WHERE that is always or never true, and operands that stand where a closed string or parenthesis was
@@ -32,8 +32,11 @@ OPERAND = re.compile(r"lw(?:L|c|$)|(?:lw|w?w?\))?(?:R[N(]*+(?:non|sos)|[,;]?f\((
 CLAUSE = re.compile(
     r"Gy[(]*+(?:[nsvfKZ]|w(?:$|[,cMV])|E)|V[N(a]*+(?:[nsv]\)*+(?:[oLc]|$)|[wf]\(|wo)|M[nf](?:$|[,c;IMPUo])|P[fFwA]\(|I[wO]s|IOs"
 )
+# anything behind a semicolon, and the rest commented out: `'; desc users; --`
+CUT_OFF = re.compile(r"\)*+;[^;cC]{1,60}+;+c$")
+ANALYSE = re.compile(r"Pf\(")
 STACK = re.compile(
-    r"\)*+;[;{(]*+(?:E[d(a]*+(?:[nsvfZKFaE(]|w(?:[,r(c]|$))|W[Dwnf]?|X[wfFsv]?|T|Z\(|f\([sfn]|K|U|w?Z\(|wE|(?:wv?o?)?X)"
+    r"\)*+;[;{(]*+(?:ws|E(?:[d(]*+a$)|E[d(a]*+(?:[nsvfZKFaE(]|w(?:[,r(c]|$))|W[Dwnf]?|X[wfFsv]?|T|Z\(|f\([sfn]|K|U|w?Z\(|wE|(?:wv?o?)?X)"
 )
 UNION = re.compile(r"Ud*+\(*+qf?\(|Ud*+\(*+E[d(]*+(?:[nsvfZKEa(F]|w(?:[,c)(oa?]|r|$)|\{w|c|$)")
 SUBSELECT = re.compile(

@@ -30,7 +30,7 @@ _TOKEN = re.compile(
     | [^\s\x00-\x20\xa0\x85]""",
     re.VERBOSE | re.DOTALL,
 )
-_NOTHING = re.compile(r"(?:--|\#|/\*)[\s\-+*/#;!)]*+(?:\w{1,6}[\s\x00]*+)?+")
+_NOTHING = re.compile(r"(?:--|\#|/\*)[\s\-+*/#;!)'\"]*+(?:\w{1,6}[\s\x00'\"]*+)?+")
 _BLANKS = "".join(map(chr, range(33))) + "\xa0\x85"
 _BY_TEXT = {
     **KINDS,
@@ -123,6 +123,8 @@ def _kind(text: str) -> str:
 
 def _called(word: str, kind: str) -> str:
     """A parenthesis makes a function of the word before it."""
+    if word == "mod":
+        return "F"
     if kind in ("w", "T", "G"):
         return FUNCTIONS.get(word.rpartition("..")[2], "F" if kind == "w" else kind)
     return kind

@@ -73,7 +73,7 @@ _FUNCTIONS = (
     " json_object json_valid json_type json_array json_contains json_quote json_search json_depth"
     " json_value json_length json_keys strcmp find_in_set quarter is_srvrolemember is_member has_dbaccess"
     " strftime julianday"
-    " procedure_analyse dbms_java.runjava anonymous shlex"
+    " procedure_analyse analyse dbms_java.runjava anonymous shlex"
 )
 
 KINDS = {word: kind for kind, words in _KINDS.items() for word in words.split()}
