@@ -7,7 +7,15 @@ from proxy.sanitize import validate_email, validate_filename, validate_url
 
 @pytest.mark.parametrize(
     "text",
-    ["a@example.com", "a.b+c@sub.example.co", "o'brien@example.ie", "josé@exämple.de", "x@xn--bcher-kva.example"],
+    [
+        "a@example.com",
+        "a.b+c@sub.example.co",
+        "o'brien@example.ie",
+        "josé@exämple.de",
+        "x@xn--bcher-kva.example",
+        "x@हिन्दी.भारत",
+        "😀@example.com",
+    ],
 )
 def test_addresses(text: str) -> None:
     assert validate_email(text)
@@ -32,6 +40,15 @@ def test_addresses(text: str) -> None:
         "a@" + "b" * 64 + ".de",
         "a@b_c.de",
         "a\0@b.de",
+        "a\u202eb@c.de",
+        "a\u2028@c.de",
+        "a\x85@c.de",
+        "\ufeffa@c.de",
+        "\ud800@c.de",
+        "a@c.de.",
+        "a@\uff43.de",
+        "a@c².de",
+        "a@\u0301c.de",
     ],
 )
 def test_what_is_no_address(text: str) -> None:
@@ -46,6 +63,8 @@ def test_what_is_no_address(text: str) -> None:
         "http://127.0.0.1/",
         "http://[::1]:80/",
         "https://bücher.example/ü",
+        "http://हिन्दी.भारत/",
+        "http://localhost./",
     ],
 )
 def test_urls(text: str) -> None:
@@ -71,6 +90,15 @@ def test_urls(text: str) -> None:
         "http://-x.de/",
         "http://x\n.de/",
         "http://" + "a" * 9000,
+        "http://[::1]evil.com/",
+        "http://exa[::1]mple.com/",
+        "http://[::1%25eth0]/",
+        "http://[v1.x]/",
+        "http://0x7f000001/",
+        "http://a.0x7f/",
+        "http://a.b/\u202e",
+        "http://a.b/\ud800",
+        "http://exa\uff4dple.com/",
     ],
 )
 def test_what_is_no_url(text: str) -> None:
@@ -107,6 +135,12 @@ def test_file_names(text: str) -> None:
         "a?",
         "\u202etxt.exe",
         "a\nb",
+        "com¹",
+        "LPT³.txt",
+        "CONIN$",
+        "a\x85b",
+        "a\u2028b",
+        "a\u200fb",
     ],
 )
 def test_what_is_no_file_name(text: str) -> None:
