@@ -19,6 +19,7 @@ from proxy.sanitize import from_bytes, is_plain
 __all__ = ["AT_ONCE", "PAUSE", "kind_of", "values"]
 
 AT_ONCE = 32  # values that are looked at in one turn of the event loop
+_LONG_WAY = 256  # characters
 DEPTH = 64  # levels of JSON that are followed
 _END = re.compile(r"[;,\s]")
 _LENIENT = re.compile(  # strings of what is nearly JSON; one that does not end is read to the end, once
@@ -131,6 +132,14 @@ def _unescaped(written: str) -> str:
     return str(json.loads(f'"{written}"', strict=False))
 
 
+def way_to(way: str, name: str) -> str:
+    """The way to what has a name; one that is long goes no further: honest ones are short, and thousands of long ones
+    would take more memory than the body."""
+    if len(way) >= _LONG_WAY:
+        return way
+    return f"{way}.{name[:_LONG_WAY]}" if way else name[:_LONG_WAY]
+
+
 def _nodes(node: Any, way: str, depth: int, odd: AbstractSet[str]) -> Iterator[Value]:
     """The odd strings and names of a document whose objects are tuples of pairs."""
     if isinstance(node, str):
@@ -140,7 +149,7 @@ def _nodes(node: Any, way: str, depth: int, odd: AbstractSet[str]) -> Iterator[V
         yield from _below(node, way, odd)
     elif isinstance(node, tuple):
         for name, item in node:
-            field = f"{way}.{name}" if way else name
+            field = way_to(way, name)
             if name in odd:
                 yield Value("json", field, name, is_name=True)
             if not isinstance(item, int | float | None):

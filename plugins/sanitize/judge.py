@@ -21,6 +21,7 @@ from proxy.sanitize import (
     clean_filename,
     clean_text,
     examine,
+    is_crowded,
     is_plain,
     strip_controls,
 )
@@ -48,6 +49,23 @@ class Found(NamedTuple):
         return self.finding.span if self.finding is not None else ""
 
 
+class Findings(list[Found]):
+    """What is found in a part of a request, with its score: to add that up anew for each value takes too long.
+
+    :ivar score: of what is to be refused.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.score = 0
+
+    def append(self, one: Found) -> None:
+        """Add one; what comes into the list otherwise is not counted."""
+        super().append(one)
+        if one.mode == "block":
+            self.score += one.rule.score
+
+
 class Judge:
     """Looks at values, as one Config wants it."""
 
@@ -61,12 +79,12 @@ class Judge:
         families = {RULES[name].family for name, mode in self._modes.items() if mode != "off"}
         self._families: Collection[str] = FAMILIES if families == set(FAMILIES) else families
 
-    def look(self, values: Iterable[Value], before: list[Found] | None = None) -> list[Found]:
+    def look(self, values: Iterable[Value], before: Findings | None = None) -> Findings:
         """What is found in values: everything, but when that is very much, no more than decides.
 
         :param before: what was found in others of the request; more is added to it.
         """
-        found: list[Found] = [] if before is None else before
+        found = Findings() if before is None else before
         for value in values:
             _, _, text, overlong, is_name, _ = value
             if not is_plain(text) or overlong or (is_name and "$" in text):
@@ -78,9 +96,9 @@ class Judge:
                     self._add(found, value, self._decisive)
         return found
 
-    def is_decided(self, found: list[Found]) -> bool:
+    def is_decided(self, found: Findings) -> bool:
         """Whether so much was found that nothing more is looked for."""
-        return len(found) >= _MANY and (not self._decisive or self.score(found) >= self.threshold)
+        return len(found) >= _MANY and (not self._decisive or found.score >= self.threshold)
 
     def clears(self, text: str) -> bool:
         """Whether nothing is found in a text that is no name, wherever it stands."""
@@ -100,10 +118,13 @@ class Judge:
 
     def mend(self, found: Iterable[Found]) -> dict[Value, str]:
         """What takes the place of which values, of those that are to be cleaned and become harmless by it."""
-        wanted = dict.fromkeys(one.value for one in found if one.mode == "clean" and one.value.where in MENDABLE)
-        return {value: new for value in wanted if (new := self._mended(value)) is not None}
+        return {value: new for value in self.mendable(found) if (new := self.mended(value)) is not None}
 
-    def _mended(self, value: Value) -> str | None:
+    def mendable(self, found: Iterable[Found]) -> Iterable[Value]:
+        """The values that are to be cleaned, each once."""
+        return dict.fromkeys(one.value for one in found if one.mode == "clean" and one.value.where in MENDABLE)
+
+    def mended(self, value: Value) -> str | None:
         """The text with the least taken out that makes it harmless; None when nothing does."""
         for new in _cleaned(value):
             left = self.look([value._replace(text=new, overlong=False)])
@@ -111,7 +132,7 @@ class Judge:
                 return new
         return None
 
-    def _add(self, found: list[Found], value: Value, families: Collection[str]) -> None:
+    def _add(self, found: Findings, value: Value, families: Collection[str]) -> None:
         _, _, text, overlong, is_name, only = value
         if is_name:
             text = as_name(text)
@@ -152,4 +173,5 @@ def _cleaned(value: Value) -> Iterator[str]:
         yield clean_filename(value.text)
         return
     yield strip_controls(value.text)  # enough where markup may stay
-    yield clean_text(value.text)
+    if not is_crowded(value.text):
+        yield clean_text(value.text)

@@ -18,6 +18,7 @@ from proxy.sanitize import from_bytes
 
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\],:]', re.DOTALL)  # the last string may not end
 _DEEPEST = bodies.DEPTH + 1
+_NAMES = 8  # of one part that are mended: for each its head is searched, and nobody honest gives as many
 _FOREIGN = (b"charset", b"content-transfer-encoding")  # parts whose bytes are not UTF-8 as they stand
 
 
@@ -115,8 +116,7 @@ class _Walk:
         except ValueError:
             return written
         if self._name:
-            way = self._ways[-2]
-            self._ways[-1] = f"{way}.{text}" if way else text
+            self._ways[-1] = bodies.way_to(self._ways[-2], text)
         new = self._changes.of(Value("json", self._ways[-1], text, is_name=self._name))
         if new is None:
             return written
@@ -139,7 +139,7 @@ def _part(part: bytes, boundary: bytes, content_type: str, changes: Changes) -> 
     alone = b"--" + boundary + part + b"\r\n--" + boundary + b"--\r\n"
     wanted = [value for value in bodies.values("multipart", alone, content_type) if changes.concern(value)]
     head, blank, content = part.partition(b"\r\n\r\n")
-    if not wanted or any(word in head.lower() for word in _FOREIGN):
+    if not wanted or len(wanted) > _NAMES or any(word in head.lower() for word in _FOREIGN):
         return part
     for value in wanted:
         if value.is_name:

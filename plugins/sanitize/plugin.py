@@ -25,7 +25,7 @@ from typing import ClassVar
 from plugins.sanitize import bodies
 from plugins.sanitize.commands import COMMAND
 from plugins.sanitize.config import Config
-from plugins.sanitize.judge import Found, Judge
+from plugins.sanitize.judge import Findings, Found, Judge
 from plugins.sanitize.mending import Changes, mended, mended_target
 from plugins.sanitize.targets import is_plain_target
 from plugins.sanitize.uploads import Held, Uploads
@@ -153,14 +153,14 @@ class Sanitize(Plugin[Config]):
             found += await self._look_through(bodies.values(kind, data, content_type, self._judge.clears))
         if not found:
             return None
-        changes = Changes(self._judge.mend(found))
+        changes = await self._changes(found)
         if changes and len(types) == 1:
             return await self._mend(exchange, found, changes, (kind, data, types[0]))
         return self._decide(exchange, found, changes)
 
     async def _look_through(self, values: Iterable[Value]) -> list[Found]:
         """What is found in a body; between some values and the next the event loop turns to others."""
-        found: list[Found] = []
+        found = Findings()
         some: list[Value] = []
         for value in values:
             some.append(value)
@@ -171,6 +171,17 @@ class Sanitize(Plugin[Config]):
                     return found
                 await asyncio.sleep(0)
         return self._judge.look(some, found)
+
+    async def _changes(self, found: list[Found]) -> Changes:
+        """What is to be mended; between some values and the next the event loop turns to others."""
+        wanted: dict[Value, str] = {}
+        for count, value in enumerate(self._judge.mendable(found), 1):
+            new = self._judge.mended(value)
+            if new is not None:
+                wanted[value] = new
+            if count % bodies.AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return Changes(wanted)
 
     def _decide(self, exchange: Exchange, found: list[Found], changes: Changes | None = None) -> Answer:
         """Refuse, or mend the query and let go on; no body is changed by this."""
@@ -203,7 +214,7 @@ class Sanitize(Plugin[Config]):
         """What is left outside of the body when the target is this one."""
         left = [one for one in found if one.value.where in ("path", "header", "cookie")]
         if "query" in self._parts:
-            self._judge.look(of_pairs("query", target.partition("?")[2]), left)
+            left += self._judge.look(of_pairs("query", target.partition("?")[2]))
         return left
 
     def _conclude(self, exchange: Exchange, found: list[Found], *, refused: bool) -> Answer:
@@ -239,7 +250,7 @@ def _unmended(found: Iterable[Found], changes: Changes) -> list[Found]:
 
 
 def _place(value: Value) -> str:
-    return f"{value.where} {value.field}".strip().encode("ascii", "replace").decode()[:120]
+    return f"{value.where} {value.field[:120]}".strip().encode("ascii", "replace").decode()[:120]
 
 
 def _told(found: Iterable[Found]) -> str:

@@ -5,7 +5,15 @@
 `inspect` finds attacks and says what it found; the others answer yes or no, or give a cleaned copy.
 """
 
-from proxy.sanitize.clean import clean_filename, clean_text, has_markup, sanitize, sanitize_html, strip_controls
+from proxy.sanitize.clean import (
+    clean_filename,
+    clean_text,
+    has_markup,
+    is_crowded,
+    sanitize,
+    sanitize_html,
+    strip_controls,
+)
 from proxy.sanitize.decode import Readings, from_bytes, readings, unquoted
 from proxy.sanitize.inspection import Finding, as_name, examine, inspect, is_plain, is_safe, score
 from proxy.sanitize.rules import FAMILIES, RULES, Hit, Rule
@@ -25,6 +33,7 @@ __all__ = [
     "from_bytes",
     "has_markup",
     "inspect",
+    "is_crowded",
     "is_plain",
     "is_safe",
     "readings",

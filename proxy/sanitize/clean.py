@@ -1,7 +1,8 @@
 """Take out of a text what does harm, and leave the rest as it was. Nothing is changed in place.
 
 HTML is rewritten by nh3, which parses as browsers do and writes what an allow-list keeps; a text that holds no tag is
-never touched by it, so that `a < b` stays what it is.
+never touched by it, so that `a < b` stays what it is. Its time grows with the square of how deep elements are nested:
+who cleans what strangers send asks `is_crowded` before, or bounds the length.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from typing import Any, TypeVar, cast
 import nh3
 
 from proxy.sanitize.markup import has_tag
-from proxy.sanitize.validate import RESERVED_NAMES
+from proxy.sanitize.validate import IN_NAMES, is_reserved
 from proxy.sanitize.wordlists import words
 
 T = TypeVar("T")
 
 DEPTH = 100  # levels of nesting that `sanitize` follows
 _LONGEST = 255  # bytes of a file's name
+_CROWD = 1500  # elements that can be nested; that many take nh3 some milliseconds, or a tenth of a second at the worst
+_NESTED = re.compile(r"(?i)<(?!(?:p|li|d[dt]|t[dhr]|tbody|thead|tfoot|h[1-6]|br|hr|img)[\s/>])[a-z]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ufffe\uffff\ud800-\udfff]")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # they make a text read other than it is (CVE-2021-42574)
-_IN_NAMES = re.compile(r"[\x00-\x1f\x7f<>:\"|?*\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TAGS: frozenset[str] = words(
     "a abbr b blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd li ol p pre q s samp small span"
     " strong sub sup table tbody td tfoot th thead tr u ul var"
@@ -40,7 +43,8 @@ _SCHEMES: frozenset[str] = frozenset({"http", "https", "mailto", "tel"})
 
 
 def sanitize(value: T) -> T:
-    """A cleaned copy of a string, or of every string in dicts, lists and tuples, keys too; other values as they are.
+    """A cleaned copy of a string, or of every string in dicts, lists and tuples, keys too; other values as they are. Of
+    keys that become the same the last one stays.
 
     Of strings go control characters (tabs and line breaks stay), null bytes, lone surrogates and characters that turn
     the reading direction; those that hold a tag are also given to `sanitize_html`.
@@ -67,7 +71,17 @@ def _cleaned(value: Any, depth: int) -> Any:
 def clean_text(text: str) -> str:
     """One string without control characters and, where it holds a tag, without what its markup could run."""
     plain = strip_controls(text)
-    return sanitize_html(plain) if has_markup(plain) else plain
+    if not has_markup(plain):
+        return plain
+    clean = sanitize_html(plain)
+    while (plain := strip_controls(clean)) != clean:  # character references spell controls too
+        clean = sanitize_html(plain)
+    return clean
+
+
+def is_crowded(text: str) -> bool:
+    """Whether a text holds so many elements that to clean it may take long."""
+    return text.count("<") > _CROWD and len(_NESTED.findall(text)) > _CROWD
 
 
 def has_markup(text: str) -> bool:
@@ -85,14 +99,14 @@ def strip_controls(text: str) -> str:
 def sanitize_html(
     text: str, *, tags: AbstractSet[str] | None = None, attributes: Mapping[str, AbstractSet[str]] | None = None
 ) -> str:
-    """HTML with nothing in it but what is allowed; links get `rel="noopener noreferrer"`.
+    """HTML with nothing in it but what is allowed, and no lone surrogates; links get `rel="noopener noreferrer"`.
 
     :param tags: elements that stay; the usual ones of formatted text when None. The text in others stays, but for
         that of scripts and styles.
     :param attributes: attributes that stay, by element; the usual harmless ones when None.
     """
     return nh3.clean(
-        text,
+        _SURROGATES.sub("", text),
         tags=set(_TAGS if tags is None else tags),
         attributes={name: set(of) for name, of in (_ATTRIBUTES if attributes is None else attributes).items()},
         url_schemes=set(_SCHEMES),
@@ -104,9 +118,9 @@ def clean_filename(name: str, default: str = "file") -> str:
 
     :param default: what is given when nothing is left.
     """
-    name = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
-    name = _IN_NAMES.sub("", name).strip(" .")
-    if name.partition(".")[0].upper() in RESERVED_NAMES:
+    name = name.replace("\\", "/").rpartition("/")[2]
+    name = unicodedata.normalize("NFC", IN_NAMES.sub("", name)).strip(" .")
+    if is_reserved(name):
         name = f"_{name}"
     return _fitting(name) or default
 

@@ -3,8 +3,35 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from proxy.sanitize import clean_filename, clean_text, sanitize, sanitize_html, strip_controls, validate_filename
+from proxy.sanitize import (
+    clean_filename,
+    clean_text,
+    is_crowded,
+    sanitize,
+    sanitize_html,
+    strip_controls,
+    validate_filename,
+)
+
+MARKUP = [
+    "<b>",
+    "</b>",
+    "<a href=",
+    "<script>",
+    "<!--",
+    "-->",
+    "&#x202e;",
+    "&#1;",
+    "&lt;",
+    "&",
+    "#1;",
+    "\u202e",
+    "'",
+    ">",
+]
 
 
 def test_containers_are_cleaned_all_through_and_left_as_they_were() -> None:
@@ -55,6 +82,50 @@ def test_controls_and_direction_marks_go() -> None:
     assert strip_controls("a\0b\x1bc\x85d\u202ee\ud800f\tg\n") == "abcdef\tg\n"
 
 
+@pytest.mark.parametrize("text", ["<b>&#x202e;x&#1;</b>", "<a href='java&#1;script:alert(1)'>x</a>", "<b>&&#1;#1;"])
+def test_controls_that_references_spell_go_too(text: str) -> None:
+    clean = clean_text(text)
+    assert strip_controls(clean) == clean
+    assert clean_text(clean) == clean
+    assert "script:" not in clean
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(MARKUP) | st.characters(), max_size=12).map("".join))
+def test_what_is_clean_stays(text: str) -> None:
+    clean = clean_text(text)
+    assert clean_text(clean) == clean
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from(["con", "nul", "lpt1", ".", " ", ":", "/", "\u0301", "e"]) | st.characters()).map("".join)
+)
+def test_every_name_that_is_made_is_one(text: str) -> None:
+    name = clean_filename(text)
+    assert validate_filename(name)
+    assert clean_filename(name) == name
+
+
+def test_lone_surrogates_do_not_make_html_fail() -> None:
+    assert sanitize_html("<b>\ud800x") == "<b>x</b>"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_it"),
+    [
+        ("<div>" * 2000, True),
+        ("".join(f"<b c={number}>" for number in range(2000)), True),
+        ("<table>" + "<tr><td>1<td>2<p>x<br>" * 3000, False),
+        ("a < b" * 5000, False),
+        ("<div>" * 1000, False),
+    ],
+    ids=["nested", "formats", "table", "signs", "fewer"],
+)
+def test_markup_that_takes_long_to_clean_is_told(text: str, is_it: bool) -> None:
+    assert is_crowded(text) is is_it
+
+
 @pytest.mark.parametrize(
     ("name", "clean"),
     [
@@ -68,6 +139,10 @@ def test_controls_and_direction_marks_go() -> None:
         (" x. ", "x"),
         ("n" * 300 + ".txt", "n" * 251 + ".txt"),
         ("é" * 200, "é" * 127),
+        ("con .txt", "_con .txt"),
+        ("lpt¹.txt", "_lpt¹.txt"),
+        ("a\u2028\x85\u200fb", "ab"),
+        ("e:\u0301", "é"),
     ],
 )
 def test_file_names_become_plain_ones(name: str, clean: str) -> None:

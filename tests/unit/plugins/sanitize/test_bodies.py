@@ -67,6 +67,14 @@ def test_json_deeper_than_is_followed_is_looked_at_as_text() -> None:
         assert any("<script>" in text for _, text, _ in seen("json", data))
 
 
+def test_ways_have_an_end() -> None:
+    name = "k" * 30_000
+    data = json.dumps({name: {"a": {f"b'{number}": 1 for number in range(1000)}}}).encode()
+    fields = [value.field for value in values("json", data, JSON) if value.text]
+    assert len(fields) == 1000
+    assert sum(map(len, fields)) < 600_000
+
+
 FILLER = json.dumps("it's fine, isn't it? " * 60)
 
 

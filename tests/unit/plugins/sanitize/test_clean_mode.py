@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from urllib.parse import quote, quote_plus
 
@@ -101,6 +102,24 @@ async def test_documents_and_files_are_never_mended(kind: str, data: bytes) -> N
     done = await drive(sanitize(mode="clean"), request=request)
     assert done.forwarded is not None
     assert data in await done.forwarded.body.read(1000)
+
+
+async def test_others_have_their_turn_while_a_body_is_mended() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    body = json.dumps([f"<b onclick=x()>{number}" for number in range(400)]).encode()
+    done = await drive(sanitize(mode="clean"), request=post(body))
+    task.cancel()
+    assert done.forwarded is not None
+    assert b"onclick" not in await done.forwarded.body.read(10**6)
+    assert turns >= 3 * 400 / 32  # looked at, mended, and looked at again
 
 
 async def test_file_names_are_mended() -> None:

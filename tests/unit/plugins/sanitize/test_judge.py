@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from hypothesis import given, settings
@@ -88,3 +89,22 @@ def test_what_is_only_observed_hides_nothing_that_is_refused() -> None:
     found = mixed.look([*many, Value("query", "last", "<script>alert(1)</script>")])
     assert "last" in {one.value.field for one in found if one.mode == "block"}
     assert mixed.score(found) >= mixed.threshold
+
+
+def test_very_many_values_to_clean_are_looked_at_once_each() -> None:
+    many = [Value("query", f"q{number}", f"\0{number}") for number in range(15_000)]
+    begin = time.process_time()
+    assert len(judge().look(many)) == 15_000
+    assert time.process_time() - begin < 6
+
+
+def test_the_score_is_that_of_what_is_to_be_refused() -> None:
+    found = judge(mode="block", rules={"xss": "clean"}).look([Value("query", "q", "<script>1' or 1=1--")])
+    assert found.score == sum(one.rule.score for one in found if one.rule.family != "xss") > 0
+
+
+def test_markup_that_takes_long_to_clean_is_not_mended() -> None:
+    looking = judge(paranoia=1)
+    for times, count in ((1000, 1), (2000, 0)):
+        value = Value("query", "q", "<div>" * times + "<script>x</script>")
+        assert len(looking.mend(looking.look([value]))) == count

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from plugins.sanitize import bodies
 from plugins.sanitize.mending import Changes, mended, mended_pairs, mended_target
 from plugins.sanitize.values import Value
 
@@ -72,3 +73,17 @@ def test_parts_in_other_codings_are_left_and_not_told_as_made() -> None:
 def test_documents_stay(kind: str) -> None:
     data = json.dumps("<a>\0</a>").encode()
     assert mended(kind, data, "", Changes({Value(kind, "", "\0"): ""})) == data
+
+
+def test_strings_below_long_names_are_mended() -> None:
+    data = json.dumps({"k" * 300: {"a": {"b": "\0x"}}}).encode()
+    (value,) = bodies.values("json", data, "")
+    assert mended("json", data, "", Changes({value: "x"})) == data.replace(b"\\u0000", b"")
+
+
+def test_a_part_with_very_many_names_is_left() -> None:
+    data = MULTIPART.replace(b'name="t"', b"; ".join(b'name="\0%d"' % number for number in range(5000)))
+    wanted = {Value("form", "\0" + "0", f"\0{number}", is_name=True): "x" for number in range(5000)}
+    begin = time.process_time()
+    assert mended("multipart", data, TYPE, Changes(wanted)) == data
+    assert time.process_time() - begin < 3
