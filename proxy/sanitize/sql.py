@@ -64,7 +64,7 @@ _LONG = 1024  # characters from which on a text is not read as a whole
 _BEFORE, _WINDOW, _OVERLAP = 24, 800, 200  # characters before a word that matters, from it on, and of these seen again
 _NEAR = 400  # characters in which what continues a value must show itself
 _KNOWLEDGE = words("user database version schema current_user session_user system_user sqlite_version current_database")
-_SIGNS = words("- + ~ ! (")
+_SIGNS = words("- + ~ !")
 _PROBING = words("if iif elt make_set nullif ifnull ascii ord substr substring load_file")
 _CHARACTERS = words("char chr nchar unhex")
 _CHANGES = {"drop": "drop", "truncate": "drop", "create": "create", "alter": "alter"}
@@ -321,7 +321,8 @@ def _whole(hits: list[AnyHit], stream: Tokens) -> None:
 
 def _is_probe(stream: Tokens) -> bool:
     """Whether a short expression has no sense but to try a database: `user()`, `@@version`, `1=1`, `0||1`."""
-    words = [word for word in map(stream.name, range(len(stream.shape))) if word not in _SIGNS and word[0] not in "-#/"]
+    names = map(stream.name, range(len(stream.shape)))
+    words = [word for word in names if word and word not in _SIGNS and word[0] not in "-#/"]
     first, second = words[0], words[1] if len(words) > 1 else ""
     if stream.shape[0] == "v" or "v" in stream.shape:
         return any(word.startswith("@@") for word in words)

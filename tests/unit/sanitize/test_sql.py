@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from proxy.sanitize import FAMILIES
 from tests.unit.sanitize.families import families, rules
 
 
@@ -149,3 +152,23 @@ def test_the_span_is_what_matched() -> None:
 
     (finding, *_) = inspect("x' or 1=1 -- ")
     assert finding.span.startswith("' or 1=")
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        "1 ' \" ( ) , ; -- # /**/ ^ - = or and if( ascii( select union user() x @@y not case :: $$ do exec xp_a",
+        "1 1 1 ^ - = || ( ( if( mid( user() ) ~ @@y",
+        "' 1 x or ? :a * - rowid ( ) -- ; drop table",
+    ],
+)
+def test_no_order_of_tokens_is_too_odd_to_be_read(tokens: str) -> None:
+    """A detector that raises would answer every such request by an error."""
+    chance = random.Random(7)
+    for _ in range(1500):
+        text = "".join(chance.choices([*tokens.split(), " "], k=chance.randint(1, 8)))
+        assert families(text, paranoia=3) <= set(FAMILIES)
+
+
+def test_an_expression_whose_first_operand_is_a_call_in_parentheses_is_read() -> None:
+    assert "sql" in families("1^(if((ascii(substr(x,1,1))=97),1,0))")
