@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import cast
 
-from proxy.rows import Keys, Row, Rows
+from proxy.rows import Field, Keys, Row, Rows
 
 _LINE = ": ".join
 _WIRE_LINE = b": ".join
@@ -171,14 +171,11 @@ class Headers:
             found.setdefault(key, []).append(value)
         return found
 
-    def listed(self, names: frozenset[str]) -> list[tuple[str, str]]:
-        """Lower-case name and value of every field of these lower-case names, in order. Leaves unread fields unread."""
+    def kept(self, names: frozenset[str]) -> tuple[Field, ...]:
+        """The fields of these lower-case names as they are kept, in order: as bytes while they are unread."""
         keys, wire = self._keys or self._seen(), self.wire
         row = keys if type(keys) is Keys else Keys(keys)
-        places = (row.parts.get(names) or row.parted(names))[0]
-        if wire is None:
-            return [(key, self._pairs[at][1]) for at, key in places]
-        return [(key, wire[at][1].decode("latin-1")) for at, key in places]
+        return (row.takers.get(names) or row.taker(names))(self._pairs if wire is None else wire)
 
     def swap(self, names: frozenset[str], fields: list[tuple[bytes, bytes]]) -> None:
         """Take away every field of these lower-case names, and append others. Leaves unread fields unread.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
+Field: TypeAlias = "tuple[bytes, bytes] | tuple[str, str]"
+Taker: TypeAlias = Callable[[Sequence[Field]], tuple[Field, ...]]
 
 _name_of = itemgetter(0)
 
@@ -50,12 +52,25 @@ class Keys(tuple[str, ...]):
 
     def __init__(self, _: Iterable[str]) -> None:
         self.parts: dict[frozenset[str], tuple[list[tuple[int, str]], list[int]]] = {}
+        self.takers: dict[frozenset[str], Taker] = {}
 
     def parted(self, names: frozenset[str]) -> tuple[list[tuple[int, str]], list[int]]:
         """Where those among `names` stand, and where all others do; remembered as long as the row."""
         there = [(at, key) for at, key in enumerate(self) if key in names]
         self.parts[names] = parts = there, [at for at, key in enumerate(self) if key not in names]
         return parts
+
+    def taker(self, names: frozenset[str]) -> Taker:
+        """What takes those among `names` out of a row's fields; remembered as long as the row."""
+        places = [at for at, key in enumerate(self) if key in names]
+        self.takers[names] = taker = _taker(places)
+        return taker
+
+
+def _taker(places: list[int]) -> Taker:
+    if len(places) > 1:
+        return itemgetter(*places)
+    return (lambda fields: (fields[places[0]],)) if places else (lambda _: ())
 
 
 class Row:

@@ -137,10 +137,11 @@ class Judge:
         if is_name:
             text = as_name(text)
         findings = self._findings(text, only.intersection(families) if only else families)
+        modes, exclude = self._modes, self._exclude
         for finding in findings:
             rule = finding[0]
-            mode = self._modes[rule.name]
-            if mode != "off" and not (self._exclude and self._excludes(rule, value)):
+            mode = modes[rule[0]]
+            if mode != "off" and not (exclude and self._excludes(rule, value)):
                 found.append(Found(rule, mode, value, finding))
         if overlong and not any(finding.rule is _OVERLONG for finding in findings):
             mode = self._modes[_OVERLONG.name]

@@ -27,7 +27,7 @@ from plugins.sanitize.commands import COMMAND
 from plugins.sanitize.config import Config
 from plugins.sanitize.judge import Findings, Found, Judge
 from plugins.sanitize.mending import Changes, mended, mended_target
-from plugins.sanitize.targets import is_plain_target
+from plugins.sanitize.targets import cleared
 from plugins.sanitize.uploads import Held, Uploads
 from plugins.sanitize.values import Value, of_cookies, of_pairs, of_path
 from proxy.api import (
@@ -75,7 +75,7 @@ class Sanitize(Plugin[Config]):
         self._reads_target = "path" in config.inspect or "query" in config.inspect
         self._uploads = Uploads(config.max_body, refuses=config.over_limit == "refuse")
         self._header = config.header
-        self._harmless: set[tuple[str, str]] = set()
+        self._harmless: set[tuple[bytes, bytes] | tuple[str, str]] = set()
 
     async def start(self, services: Services) -> None:
         self._events = services.events
@@ -107,23 +107,26 @@ class Sanitize(Plugin[Config]):
         """What is found outside of the body."""
         found: list[Found] = []
         target = request.target
-        if self._reads_target and not is_plain_target(target):
-            found = self._judge.look(self._of_target(target))
-        fields = request.headers.listed(self._names)
+        if self._reads_target and (clear := cleared(target)) < len(target):
+            found = self._judge.look(self._of_target(target, is_path_clear=clear > 0))
+        fields = request.headers.kept(self._names)
         if not self._harmless.issuperset(fields):
-            for name, text in fields:
-                found += self._once(name, text)
+            for field in fields:
+                if field not in self._harmless:
+                    found += self._once(field)
         return found
 
-    def _of_target(self, target: str) -> list[Value]:
+    def _of_target(self, target: str, *, is_path_clear: bool) -> list[Value]:
         path, _, query = target.partition("?")
-        values = list(of_path(path)) if "path" in self._parts and not is_plain_target(path) else []
+        values = [] if is_path_clear or "path" not in self._parts else list(of_path(path))
         if query and "query" in self._parts:
             values += of_pairs("query", query)
         return values
 
-    def _once(self, name: str, text: str) -> list[Found]:
+    def _once(self, field: tuple[bytes, bytes] | tuple[str, str]) -> list[Found]:
         """Look at a field, and remember what is harmless in it: the same ones come again and again."""
+        name, text = [part if isinstance(part, str) else part.decode("latin-1") for part in field]
+        name = name.lower()
         values: list[Value] = []
         if name in self._fields:
             values.append(Value("header", name, *unquoted(text)))
@@ -133,7 +136,7 @@ class Sanitize(Plugin[Config]):
         if not found and len(text) <= 512:
             if len(self._harmless) >= _REMEMBERED:
                 self._harmless.clear()
-            self._harmless.add((name, text))
+            self._harmless.add(field)
         return found
 
     async def _with_body(self, exchange: Exchange, types: list[str], found: list[Found]) -> Answer:

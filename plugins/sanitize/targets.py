@@ -26,13 +26,22 @@ _SPOKEN = re.compile(  # where there are spaces: what means something to a datab
 )
 
 
-def is_plain_target(target: str) -> bool:
-    """Whether nothing is found in a path with its query, at any level."""
+def cleared(target: str) -> int:
+    """How much of a path with its query holds nothing that is found at any level: all, at least the path, or 0."""
     lowered = target.lower()
     if "prototype" in lowered or "0x2" in lowered:
-        return False
-    if _PLAINEST.fullmatch(lowered) is not None:
-        return True
-    if _PLAIN.fullmatch(lowered) is None:
-        return False
-    return ("+" not in target and "%" not in target) or _SPOKEN.search(lowered) is None
+        return 0
+    plainest = _PLAINEST.match(lowered)
+    end = 0 if plainest is None else plainest.end()
+    if end == len(target):
+        return end
+    if _PLAIN.fullmatch(lowered) is not None and (
+        ("+" not in target and "%" not in target) or _SPOKEN.search(lowered) is None
+    ):
+        return len(target)
+    return end if end > target.find("?") > 0 else 0
+
+
+def is_plain_target(target: str) -> bool:
+    """Whether nothing is found in a path with its query, at any level."""
+    return cleared(target) == len(target)

@@ -51,9 +51,11 @@ def of_pairs(where: str, text: str) -> Iterator[Value]:
     """
     for pair in text.split("&"):
         name, _, value = pair.partition("=")
-        field, overlong = (name, False) if name.isalnum() and name.isascii() else unquoted(name.replace("+", " "))
-        if not field.isalnum() and pair:
-            yield Value(where, field, field, overlong, is_name=True)
+        field = name
+        if not (name.isalnum() and name.isascii()):
+            field, overlong = unquoted(name.replace("+", " "))
+            if pair and not field.isalnum():
+                yield Value(where, field, field, overlong, is_name=True)
         if value and not (value.isalnum() and value.isascii()):
             yield Value(where, field, *unquoted(value.replace("+", " ")))
 

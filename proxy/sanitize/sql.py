@@ -114,15 +114,17 @@ _BEHIND_QUOTE: Mapping[str, _Patterns] = {
 def find(reading: Reading) -> Sequence[AnyHit]:
     """What in a text looks injected; a rule may be told several times."""
     hits = _find(reading)
+    if hits:
+        return hits
     lowered = reading.lowered
-    if not hits and ("/**/" in lowered or "unionon" in lowered or "ununion" in lowered or "selselect" in lowered):
+    if "/**/" in lowered or "unionon" in lowered or "ununion" in lowered or "selselect" in lowered:
         return _find_mended(reading)
     return hits
 
 
 def _find(reading: Reading) -> Sequence[AnyHit]:
     text, words = reading.text, reading.words
-    strong = not words.isdisjoint(_STRONG) or _is_strong(text, words)
+    strong = not words.isdisjoint(_STRONG) or (("(" in text or text[0] == "@") and _is_strong(text, words))
     quotes = _first_quotes(text) if "'" in text or '"' in text or "`" in text else ()
     if quotes and _only_closes(text):
         return (Hit("sql.operator", 0, len(text)),)
@@ -205,9 +207,10 @@ def _is_closed(text: str, lowered: str, at: int) -> bool:
 
 def _first_quotes(text: str) -> list[int]:
     """Where the first quote of each kind is, in order."""
-    places = [at for at in (text.find("'"), text.find('"'), text.find("`")) if at >= 0]
-    places.sort()
-    return places
+    single, double, back = text.find("'"), text.find('"'), text.find("`")
+    if double == back:
+        return [single]
+    return sorted([at for at in (single, double, back) if at >= 0])
 
 
 def _odd_quotes(hits: list[AnyHit], text: str) -> None:
