@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from proxy.sanitize import is_plain
+
 # What one look clears, in lower case: words of letters and digits with single marks between them, spaces as the only
 # escapes; no paths to what no site has, no files that tell secrets, and nothing else that `is_plain` does not clear.
 _LETTERS = r"[a-z0-9]++"
-_MARK = r"(?:-(?!config)|_(?![rd]sa)|(?<!document)\.(?!(?:ini|config|log|env|bak|conf|asax)\b))"
+_MARK = r"(?:-(?!config)|_(?![rd]sa|process)|(?<!document)\.(?!(?:ini|config|log|env|bak|conf|asax)\b))"
 _NOWHERE = (
     r"(?!(?:etc|proc|var|dev|root|boot|sys|usr|run|web-inf|meta-inf|windows|winnt|system32|inetpub|xampp|lampp"
     r"|apache2?)/)"
@@ -19,11 +21,7 @@ _PLAIN = re.compile(
     rf"(?:/{_NOWHERE}(?:{_LETTERS}(?:(?:{_MARK}|~){_LETTERS})*+)?+)++(?:\?(?:{_PAIR}(?:&{_PAIR})*+)?+)?+"
 )
 _PLAINEST = re.compile(rf"(?:/{_NOWHERE}[a-z0-9]*+)++(?:\?(?:{_LETTERS}=[a-z0-9]*+(?:&(?!&)|\Z))*+)?+")  # most, sooner
-_SPOKEN = re.compile(  # where there are spaces: what means something to a database or shell, at the start of a word
-    r"(?:\+|%20|[?&=])(?:x?or|and|order|group|by|having|waitfor|shutdown|table|set|like|database|between"
-    r"|not|div|mod|in|is|into|limit|regexp|wmic|exec\w*|powershell|invoke-|start-process|ls|cat|rm|ps|ping|uname|netstat"
-    r"|wget|curl|nslookup|xterm|openssl)(?![a-z0-9])|invoke-|start-process|select|union|waitfor|having"
-)
+_SPACED = re.compile(r"[a-z0-9._,:-]++(?:\+|%20)[^&=]++")  # a name or value with spaces in it
 
 
 def cleared(target: str) -> int:
@@ -35,11 +33,14 @@ def cleared(target: str) -> int:
     end = 0 if plainest is None else plainest.end()
     if end == len(target):
         return end
-    if _PLAIN.fullmatch(lowered) is not None and (
-        ("+" not in target and "%" not in target) or _SPOKEN.search(lowered) is None
-    ):
+    if _PLAIN.fullmatch(lowered) is not None and (("+" not in target and "%" not in target) or _is_prose(lowered)):
         return len(target)
     return end if end > target.find("?") > 0 else 0
+
+
+def _is_prose(lowered: str) -> bool:
+    """Whether what has spaces in it means nothing to a database or shell."""
+    return all(is_plain(said.replace("+", " ").replace("%20", " ")) for said in _SPACED.findall(lowered))
 
 
 def is_plain_target(target: str) -> bool:

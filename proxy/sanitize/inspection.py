@@ -11,33 +11,29 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple, TypeAlias
 
-from proxy.sanitize import injections, paths, shell, sql, xss
+from proxy.sanitize import injections, paths, shell, shell_words, sql, sql_statements, xss
 from proxy.sanitize.decode import Readings, is_literal, readings
 from proxy.sanitize.padding import folded
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import FAMILIES, RULES, AnyHit, Hit, Rule
+from proxy.sanitize.wordlists import words
 
-_ODD = re.compile(r"[^\w .,:@+-]|\.\.|--|__|prototype|wp-config|id_rsa|@@|document\.|\+.*\+", re.DOTALL)
-_SPOKEN = re.compile(
-    r"select|union|\b(?:order|group)\s++by\b|waitfor|having|\d\s++limit\s++\d|\bis\s++null|into\s++@|shutdown|regexp|powershell|invoke-|start-process|\bexec"
-    r"|\b(?:x?or|and|table|set|like|database|between|not|div|mod|in|wmic)\b",
-    re.IGNORECASE,
+# of texts in lower case: what no plain one holds,
+_ODD = re.compile(
+    r"[^\w .,:@+-]|\.\.|--|__|prototype|wp-config|id_rsa|@@|document\.|child_process|\+.*\+| -\w"
+    r"|\dx?or\b|\dand\b|\.(?:ini|config|log|env|bak)\Z|\A\.",
+    re.DOTALL,
 )
-_COMMANDS = (
-    " ",
-    "ls ",
-    "cat ",
-    "rm ",
-    "ps ",
-    "ping ",
-    "uname ",
-    "netstat ",
-    "wget ",
-    "curl ",
-    "nslookup ",
-    "xterm ",
-    "openssl ",
+# and of those with blanks, words that mean something to a database, of some two, and what begins commands
+_WORD = re.compile(r"[a-z_]++")
+_SPOKEN = words(
+    "or xor and table set like database between not div mod in select union waitfor having shutdown regexp limit null"
+    " into exec execute execfile execute_immediate delete wmic powershell invoke mkfifo selselectect ununionion"
 )
+_SPOKEN_TOGETHER = (words("order by"), words("group by"), words("case when"), words("start process"))
+_SECOND = words("by when process")
+_FIRST = shell_words.NAMES | sql_statements.VERB_WORDS | words("update declare grant revoke copy call")
+_BLANK = re.compile(r"[ +]")
 _Find: TypeAlias = Callable[[Reading], Iterable[AnyHit]]
 _DETECTORS: tuple[tuple[frozenset[str], _Find], ...] = (
     (frozenset({"sql"}), sql.find),
@@ -84,11 +80,18 @@ def is_plain(text: str) -> bool:
     """Whether one look clears a text: no rule of any level can match it."""
     if text.isalnum():
         return True
-    if _ODD.search(text) is not None:
+    lowered = text.lower()
+    if _ODD.search(lowered) is not None:
         return False
-    if " " not in text and "+" not in text:
-        return not text.endswith((".ini", ".config", ".log", ".env", ".bak")) and text[:1] != "."
-    return _SPOKEN.search(text) is None and not text.startswith(_COMMANDS)
+    return (" " not in text and "+" not in text) or not _is_spoken(lowered)
+
+
+def _is_spoken(lowered: str) -> bool:
+    """Whether words mean something to a database or a shell."""
+    said = set(_WORD.findall(lowered))
+    if lowered[0] == " " or _BLANK.split(lowered, 1)[0] in _FIRST or not said.isdisjoint(_SPOKEN):
+        return True
+    return not said.isdisjoint(_SECOND) and any(said >= both for both in _SPOKEN_TOGETHER)
 
 
 def inspect(

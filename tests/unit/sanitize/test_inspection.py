@@ -104,7 +104,20 @@ def test_plain_values_are_cleared_by_one_look(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a'b", "1 or 2", "a..b", "x--y", "<", "__proto__", "a b%20c", "/x", "1+or+1", "union b"]
+    "text",
+    [
+        *("a'b", "1 or 2", "a..b", "x--y", "<", "__proto__", "a b%20c", "/x", "1+or+1", "union b"),
+        *("DOCUMENT.COOKIE", "WP-CONFIG.PHP", "C:BOOT.INI", "PING -n 4 10.0.0.1", "NetStat -AN", "child_process.x"),
+        *(
+            "1or 1 is 1",
+            "1or-2-2",
+            "case when 1 then 2 else 3 end",
+            "delete from a where b",
+            "sudo -l",
+            "nc 10.0.0.1 4444",
+        ),
+        *("drop us a line", "SH -i", "ls+-la", "order it by name"),
+    ],
 )
 def test_others_get_a_second_one(text: str) -> None:
     assert not is_plain(text)
