@@ -12,7 +12,7 @@ _LETTERS = r"[a-z0-9]++"
 _MARK = r"(?:-(?!config)|_(?![rd]sa|process)|(?<!document)\.(?!(?:ini|config|log|env|bak|conf|asax)\b))"
 _NOWHERE = (
     r"(?!(?:etc|proc|var|dev|root|boot|sys|usr|run|web-inf|meta-inf|windows|winnt|system32|inetpub|xampp|lampp"
-    r"|apache2?)/)"
+    r"|apache2?|tmp|conf|tomcat)/)"
 )
 _WORD = rf"{_LETTERS}(?:(?:{_MARK}|[,:]){_LETTERS})*+"
 _VALUE = rf"{_WORD}(?:(?:\+|%20){_WORD})*+"

@@ -32,15 +32,16 @@ _BEHIND = re.compile(f"({_SEPARATOR})(?={_NOISE}({_WORD}))")
 _DROPPED = re.compile(r"[\\\"'^]|\$[@*!9]|\$\{[@*x]\}|\$u|``|\$\(\)")
 _FOLDERS = re.compile(r"(?:\.{0,2}/|~/)(?:[\w.?*\[\]-]+/)*+|(?i:c:[\\/]windows[\\/](?:system32[\\/])?)")
 _ARGUMENT = re.compile(
-    r"(?:[ \t]++|\$\{?IFS\}?(?:\$9)?|,|<|%20|\+)[\s\"'({]*+(?:-{1,2}[\w?]|/|\.{1,2}/|~|\$|[<>|&;`#)}]|[0-9]"
+    r"(?:[ \t]++|\$\{?IFS\}?(?:\$9)?|,|<|%20|\+)[\s\"'({]*+(?:-{1,2}[\w?]|/|\.{1,2}[/a-z]|~|\$|[<>|&;`#)}]|[0-9]"
     r"|[a-zA-Z]:[\\/]|[\w*-]++[./\\@:][\w*/]|\*|\"|'|%[A-Z]|[A-Z]{2,}\b|c(?:at|url)\b)"
 )
 _FILE_ARGUMENT = re.compile(
     r"[ \t]++(?:-\w++[ \t]++)*+(?:/(?:etc|proc|tmp|var|bin|usr|dev|home|root)\b"
     r"|-{1,2}\w++(?:$|[ \t]++[/.~])|[a-zA-Z]:\\|\.\./)"
 )
+_ON_DRIVE = re.compile(r"[ \t]++(?:[A-Za-z]:|\\)[\\/]")
 _VERSION = re.compile(r"[ \t]\d{1,4}(?:\.\d{1,4}){0,3}+(?:[ \t]*+(?:$|[;,|&)\n])|\s\w)")
-_WRAPPERS = words("eval exec env command time nohup sudo xargs busybox builtin nice timeout setsid trap")
+_WRAPPERS = words("eval exec env command time nohup sudo xargs busybox builtin nice timeout setsid trap watch")
 _SPOKEN = words("su mv cp rm ln expr echo ping type net ps reg find waitfor service ip")
 _SAID = re.compile(r"[ \t]++['\"]?[\w-]{1,30}[\s\w]{0,20}?['\"]?\s{0,2}(?:>\s?[/\w]|$|[;|&`)#\n%\\\"'>])")
 _END = re.compile(r"[\s\"')}\]]*+(?:$|[;|&`#)}<>\n]|%0|2>|--)")
@@ -58,6 +59,9 @@ _INTERPRETER = re.compile(
     r"|for\s++(?:/[dflr]\s++(?:\"[^\"\n]{0,60}\"\s++|[a-z]:\\\S{0,80}\s++)?){0,3}%{1,2}\S\w{0,12}\s++in\s*+\("
     r"|if\s++(?:/i\s++)?(?:not\s++)?(?:exist\s++(?:\"?[a-z]:\\|%)|defined\s++\w{1,30}\s*+[(%]|errorlevel\s++\d"
     r"|\"?%~?\w{1,30}%?\"?\s*+(?:==|(?:equ|neq|geq|leq|gtr|lss)\s)|\S{1,20}\s++(?:equ|neq|geq|leq|gtr|lss)\s)"
+    r"|[|&;]\s*+(?:sc\s++(?:query|start|stop|config|create|delete|qc)|query\s++(?:user|session|process)|copy\s++\\\\"
+    r"|start\s++(?:cmd|powershell|calc|notepad|/b))\b"
+    r"|(?:if|while|until|for)\s[^;\n]{1,80};\s*+(?:then|do)\s[^\n]{1,120}?;\s*+(?:fi|done)\b"
     r"|(?<![\w-])(?:gwmi|iwmi)\s++-\w|[;|&]\s*+java\s++-[vjc]"
     r"|proxycommand=|(?:[;|&]|\$\()\s*+(?:(?:get|set|invoke|start|stop|new|remove)-[a-z]{3,20}\b|iex\b|\.\s++/|source\s++/|for\s++/f\b)"
 )
@@ -76,6 +80,10 @@ _WORKED_OUT = re.compile(
 _FED = re.compile(r"(?<![<\s])<<<(?=[\"'$(\w])|(?<=[\w)] )<<<\s*+[\"'$(\w]|(?<=\s)<<<\s*+[\"'$(]")
 _SHELLSHOCK = re.compile(r"(?<!\w)(?<!function )\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
 _INCLUDE = re.compile(r"<!--\s*+#\s*+(?:exec|include|echo|config|set|printenv|fsize|flastmod|if)\b")
+_OPTION = re.compile(  # of tools that carry something out by it
+    r"--(?:use-askpass|exec|to-command|rsh|rsh-command|pager|output|output-document|post-file|upload-pack|receive-pack"
+    r"|checkpoint-action|use-compress-program|init-file)=\S|-\w{0,2}/(?:bin|tmp|etc|var)/|-exec(?:dir)?\s"
+)
 _IN_FOLDER = re.compile(r"[;|&(` ]/(?:tmp|var|dev|home)/")
 _SCRIPT = re.compile(  # a program by its path, behind a short value
     r"[^\s;|&`]{0,24}\s?(?:[;|&]{1,2}|\$\(|`)\s?(?:\.{1,2}/|/(?:tmp|var/tmp|dev/shm|home/\w{1,20})/)[\w.-]{1,40}\s?(?:$|[;|&)`#])"
@@ -119,6 +127,9 @@ def find(reading: Reading) -> Sequence[Hit]:
 
 
 def _scripts(text: str) -> Sequence[Hit]:
+    """A program that is named by its path, or by an option."""
+    if text[0] == "-" and (found := _OPTION.match(text)) is not None:
+        return (Hit("shell.command", 0, found.end()),)
     found = _SCRIPT.match(text) if "./" in text or _IN_FOLDER.search(text) is not None else None
     return () if found is None else (Hit("shell.command", 0, found.end()),)
 
@@ -251,7 +262,7 @@ def _command(text: str, word: str, end: int) -> tuple[int, bool, bool, str] | No
     name = plain[folder.end() :] if folder is not None else plain
     name = name.rstrip(".").removesuffix(".exe")
     known = name if name in ALL else _wild(name, in_folder=folder is not None and len(folder[0]) > 2)
-    if not known or word.istitle():
+    if not known or (word.istitle() and _ON_DRIVE.match(text, end) is None):
         return None
     disguised = plain != word.lower() and (_SPLIT.search(word) is not None or _QUOTED_IN.match(word) is not None)
     disguised = disguised or (known != name and folder is not None) or text.startswith(("$IFS", "${IFS"), end)

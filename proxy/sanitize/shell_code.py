@@ -18,7 +18,7 @@ _CODE = re.compile(
     r"|call_user_func(?:_array)?)\s*+\(\s*+(?:['\"`\\$]|\w++\s*+\()"
     r"|e(?:val|xec)\s*+\(\s*+(?:['\"`]|\$[\w{]|base64|compile|gzinflate|__import__|str_rot13|chr\()"
     r"|(?:array_map|array_filter|usort|ob_start|register_shutdown_function)\s*+\(\s*+['\"](?:system|exec|passthru|shell_exec|assert)"
-    r"|(?:print|die|exit|var_dump|echo)\s*+\(\s*+(?:md5|sha1|phpversion|php_uname|getcwd)\s*+\("
+    r"|(?:print|die|exit|var_dump|echo)\s*+\(\s*+(?:md5|sha1|phpversion|php_uname|getcwd)\s*+\(|(?:die|exit|print)\s*+\(\s*+`"
     r"|phpinfo\s*+\(|file_(?:get|put)_contents\s*+\(\s*+['\"$]|__import__\s*+\("
     r"|gethostbyname\s*+\(\s*+(?:lc|trim)\s*+\(|response\.write\s*+\(\s*+\d"
 )
@@ -39,10 +39,10 @@ _OBJECTS = re.compile(
     r"os\s*+\.\s*+(?:system|popen\d?|exec[lv]\w*|spawn\w*)\s*+\(|subprocess\s*+\.\s*+(?:popen|call|run"
     r"|check_\w++)\s*+\(\s*+['\"\[]"
     r"|runtime\s*+(?:\.|\))\s*+\.?getruntime|processbuilder\s*+\(|t\s*+\(\s*+java\.|java\.lang\.|javax\.script"
-    r"|child_process|ffi::cdef"
+    r"|child_process|ffi::cdef|invokefunction"
     r"|process\.(?:mainmodule|binding)|io\.popen|kernel\.(?:system|exec)|%x[({\[]|@ognl\.|#_memberaccess|#context\["
     r"|@\{\[|freemarker\.template"
-    r"|<\?(?:php|=)[^?]{0,200}?(?:system|eval|exec|passthru|phpinfo|shell|\$_|`)|\$_(?:get|post|request|cookie"
+    r"|<\?(?:php|=)[^?]{0,200}?(?:system|eval|exec|passthru|phpinfo|shell|\$_|`|md5|base64|chr\(|unlink|die\b|fputs|fwrite|file_)|\$_(?:get|post|request|cookie"
     r"|server)\s*+\["
     r"|require\s*+\(\s*+['\"](?:fs|os|net|vm|child)"
 )
@@ -54,7 +54,7 @@ _CODE_WORDS = words(
 )
 _OBJECT_WORDS = words(
     "os subprocess getruntime processbuilder java javax child_process mainmodule binding io kernel ognl ffi"
-    " _memberaccess context freemarker php _get _post _request _cookie _server require"
+    " invokefunction _memberaccess context freemarker php _get _post _request _cookie _server require"
 )
 WORDS = _CODE_WORDS | _OBJECT_WORDS  # without which, and without marks of its own, no text holds such a call
 

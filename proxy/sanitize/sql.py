@@ -19,6 +19,7 @@ from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import AnyHit, Hit, LateHit
 from proxy.sanitize.sql_statements import PROCEDURE, VERB_WORDS, is_statement
 from proxy.sanitize.sql_tokens import Tokens
+from proxy.sanitize.sql_whole import KNOWLEDGE, WHOLE_BEGINS, whole
 from proxy.sanitize.sql_words import CATALOGUE, KINDS
 from proxy.sanitize.wordlists import words
 
@@ -33,14 +34,14 @@ _STRONG = words(
     " dbms_session ctxsys st_latfromgeohash st_longfromgeohash name_const nvl ascii substring substr mid concat"
     " group_concat convert char chr current_user"
 )
-_LINKING = words("between or xor and div having order group limit like where case mod is in not regexp from")
+_LINKING = words("asc desc between or xor and div having order group limit like where case mod is in not regexp from")
 _BEGINS = re.compile(
     r"[^\w;|&]{0,40}+(?:[\w.@]{1,64}+(?:/\*(?:[^*!][^*]{0,40}|)\*/|[^\w;|&]){0,40}+)?(?:[0-9]{5}+)?(?:x?or|and|div|having|order|group|limit|like"
-    r"|where|case|mod|is|in|not|regexp|from|between|\|\||&&)(?![a-z])|\w{1,20}+\s{0,3}+=\s{0,3}+\w{1,20}+\s{1,4}+(?:or|and)\s"
-    r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s*+(?:--|=\s*+[0-9]|::[a-z]{3})|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
+    r"|where|case|mod|is|in|not|regexp|from|between|asc|desc|\|\||&&)(?![a-z])|\w{1,20}+\s{0,3}+=\s{0,3}+\w{1,20}+\s{1,4}+(?:or|and)\s"
+    r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s++as\s\w{1,20}\swhere\s|[0-9]++\s*+(?:--|=\s*+[0-9]|::[a-z]{3})|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+/-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
 )
 _TIGHT = re.compile(  # what nobody writes between two words
-    r"-?[0-9.]{1,12}+(?:e[0-9]{1,3}+)?\s{0,4}+(?:x?or|and)(?:[@'\"!~]|\({1,4}+[0-9'\"@]|[-+][0-9]"
+    r"-?[0-9.]{1,12}+(?:e[0-9]{1,3}+)?\s{0,4}+(?:x?or|and)(?:[@'\"!~]|\.[0-9]|\({1,4}+[0-9'\"@]|[-+][0-9]"
     r"|\s{1,4}+(?:\.[0-9]|0x[0-9]|@@|[nxb]'|_[a-z0-9]{3,8}'))"
 )
 _UNION_TABLE = re.compile(  # MySQL's short form of `select * from`
@@ -55,7 +56,7 @@ _VALUE = re.compile(r"([\w.@-]{0,40}+)[\s)]{0,8}+")
 _QUOTES = re.compile(r"(['\"`])[\s()=<>!&|^*+%/-]{0,12}+\1[\s()=<>!&|^*+%/'\"`-]{0,12}+")  # and nothing else
 _OPENED = re.compile(r"[/.]?[^\W_]")  # what a quotation or a path in quotes begins with
 _CLOSING = re.compile(  # a short value, and marks that close what it stands in
-    r"(?!(['\"`]).\1$)[\w.@-]{0,24}+\\?['\"`](?:\s?[)\\'\"`;]){1,6}+\s?(?:--.{0,3}|\#)?"
+    r"(?!(['\"`]).\1$)[\w.@-]{0,24}+\\?['\"`](?:\s?[()\\'\"`;]){1,6}+\s?(?:--.{0,3}|\#)?"
 )
 _BROKEN = re.compile(r"(?i)(?<=[a-z])/\*\*/(?=[a-z])|(?<=un)union(?=ion)|(?<=uni)union(?=on)|(?<=sel)select(?=ect)")
 _PREFIXES = words("n x b e q u& nq")  # of strings
@@ -63,14 +64,8 @@ _IN_WORD = re.compile(r"[a-z0-9_]")
 _LONG = 1024  # characters from which on a text is not read as a whole
 _BEFORE, _WINDOW, _OVERLAP = 24, 800, 200  # characters before a word that matters, from it on, and of these seen again
 _NEAR = 400  # characters in which what continues a value must show itself
-_KNOWLEDGE = words("user database version schema current_user session_user system_user sqlite_version current_database")
-_SIGNS = words("- + ~ !")
-_PROBING = words("if iif elt make_set nullif ifnull ascii ord substr substring load_file")
-_CHARACTERS = words("char chr nchar unhex")
-_CHANGES = {"drop": "drop", "truncate": "drop", "create": "create", "alter": "alter"}
 _CATALOGUE_WORDS = frozenset(part for name in CATALOGUE for part in name.replace("$", ".").split("."))
 _OPERATORS = frozenset("Loal")
-_WHOLE_BEGINS = frozenset("TwX-anNosfvL")  # of shapes
 _ENDED = re.compile(r";\s*+(?:--|#|/\*)")
 _Patterns: TypeAlias = Sequence[tuple[str, re.Pattern[str]]]
 # by the letter that must be in a shape, and without which a pattern cannot match
@@ -160,9 +155,7 @@ def _find_mended(reading: Reading) -> Sequence[AnyHit]:
 
 def _is_strong(text: str, words: AbstractSet[str]) -> bool:
     return (
-        text.startswith("@@")
-        or ("if" in words and "(" in text)
-        or (text.rstrip("#-; ").endswith("()") and not words.isdisjoint(_KNOWLEDGE))
+        text.startswith("@@") or ("if" in words and "(" in text) or ("()" in text and not words.isdisjoint(KNOWLEDGE))
     )
 
 
@@ -259,8 +252,10 @@ def _bare(hits: list[AnyHit], stream: Tokens, reading: Reading) -> None:
         hits.append(_hit(stream, "sql.fragment", found.start(), found.end(), 0))
     if ";" in shape:
         _stacked(hits, stream, at, 0)
-    if shape[:1] in _WHOLE_BEGINS:
-        _whole(hits, stream)
+    if shape[:1] in WHOLE_BEGINS:
+        end = whole(stream)
+        if end:
+            hits.append(_hit(stream, "sql.whole", 0, end))
     elif shape.startswith("rw") and _is_catalogue(stream.name(1)):
         hits.append(_hit(stream, "sql.catalogue", 0, 2))
     _anywhere(hits, stream, reading)
@@ -309,37 +304,6 @@ def _same(hits: list[AnyHit], stream: Tokens, at: int, start: int) -> None:
         names = [stream.name(index) for index in range(at, found.end()) if stream.shape[index] in "wv"]
         if names[0] == names[-1]:
             hits.append(_hit(stream, "sql.boolean", found.start(), found.end(), start))
-
-
-def _whole(hits: list[AnyHit], stream: Tokens) -> None:
-    found = shapes.WHOLE.match(stream.shape)
-    if found is None and stream.shape.startswith("Tw") and stream.name(1) in ("table", "database"):
-        pattern = shapes.OF_TABLES.get(_CHANGES.get(stream.name(0), ""))
-        found = pattern.match(stream.shape) if pattern is not None else None
-    if found is None and (likely := shapes.LIKELY.match(stream.shape)) is not None and _is_probe(stream):
-        found = likely
-    if found is not None:
-        hits.append(_hit(stream, "sql.whole", 0, found.end()))
-
-
-def _is_probe(stream: Tokens) -> bool:
-    """Whether a short expression has no sense but to try a database: `user()`, `@@version`, `1=1`, `0||1`."""
-    names = map(stream.name, range(len(stream.shape)))
-    words = [word for word in names if word and word not in _SIGNS and word[0] not in "-#/"]
-    first, second = words[0], words[1] if len(words) > 1 else ""
-    if stream.shape[0] == "v" or "v" in stream.shape:
-        return any(word.startswith("@@") for word in words)
-    if stream.shape[0] == "f":
-        return first in _KNOWLEDGE or first in _CHARACTERS or (first == "concat" and words[2].startswith("0x"))
-    if "f" in stream.shape:
-        return not _PROBING.isdisjoint(words)
-    if "M" in stream.shape:
-        return second == "limit"
-    if words[-1] in ("true", "false"):
-        return not first.isalpha() or first in ("or", "and")
-    if second == "between" or (second == "in" and words[-1] == ")"):
-        return True
-    return first == words[-1] or "not" in words or second in ("||", "&&", "xor", "div")
 
 
 def _opens(text: str, at: int) -> bool:

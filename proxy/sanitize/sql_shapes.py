@@ -17,7 +17,7 @@ CONDITION = re.compile(
 )
 # a condition behind a number or word, where prose may stand as well: `1 or 1=1`, `x and sleep(5)`
 STRICT = re.compile(
-    rf"L{_START}(?:{_OPERAND}o{_START}[nsvfx(]|v\)*+a[nsvf(]|f\(|Z\(|x\(|K|\(E|E[^rw]|[nsv]\)*+c|[ns]\)+[(]*+[nLo]"
+    rf"L{_START}(?:{_OPERAND}oo?{_START}[nsvfx(]|v\)*+a[nsvf(]|f\(|Z\(|x\(|K|\(E|E[^rw]|[nsv]\)*+c|[ns]\)+[(]*+[nLo]"
     rf"|F\(f\(|w\)*+o(?:[svfZ]|\([nsE]|N*n(?:$|[c)L]))|F\([^()]{{0,12}}+(?:\([^()]{{0,12}}\)[^()]{{0,6}})?\)+o{_START}[nsvf(]"
     r"|n\)*+o?\)*+(?:Vn|ao))"
 )
@@ -33,23 +33,23 @@ CLAUSE = re.compile(
     r"Gy[(]*+(?:[nsvfKZ]|w(?:$|[,cMV])|E)|V[N(a]*+(?:[nsv]\)*+(?:[oLc]|$)|[wf]\(|wo)|M[nf](?:$|[,c;IMPUo])|P[fFwA]\(|I[wO]s|IOs"
 )
 # anything behind a semicolon, and the rest commented out: `'; desc users; --`
-CUT_OFF = re.compile(r"\)*+;[^;cC]{1,60}+;+c$")
+CUT_OFF = re.compile(r"\)*+;[^;cC]{1,60}+;+c$|\)*+;[^;cC]{1,12}+c$")
 ANALYSE = re.compile(r"Pf\(")
 STACK = re.compile(
-    r"\)*+;[;{(]*+(?:ws|E(?:[d(]*+a$)|E[d(a]*+(?:[nsvfZKFaE(]|w(?:[,r(c]|$))|W[Dwnf]?|X[wfFsv]?|T|Z\(|f\([sfn]|K|U|w?Z\(|wE|(?:wv?o?)?X)"
+    r"\)*+;[;{(]*+(?:ws|E[d(]*+a(?:$|[cIr;])|E[d(a]*+(?:[nsvfZKFaE(]|w(?:[,r(c]|$))|W[Dwnf]?|X[wfFsv]?|T|Z\(|f\([sfn]|K|U|w?Z\(|wE|(?:wv?o?)?X)"
 )
-UNION = re.compile(r"Ud*+\(*+qf?\(|Ud*+\(*+E[d(]*+(?:[nsvfZKEa(F]|w(?:[,c)(oa?]|r|$)|\{w|c|$)")
+UNION = re.compile(r"Ud*+\(*+qf?\(|Ud*+\(*+E[d(]*+(?:[nsvfZKEa(F]|w(?:[,c)(oa?]|r|$|L(?:s|f\()|;++c)|\{w|c|$)")
 SUBSELECT = re.compile(
     r"(?:[LoaN,(fZFx;]|\A(?!Ew++rw++Rw++\Z))\(?E[d(]*+(?:[nsv](?:[,)oaLrc]|$)|f\(|F\(|Z\(|K|a[r,)]|w(?:r|,))|\(+E[d]*+(?:f\(|Z\(|K[wn(]"
     r"|ar|[vw]r[wf])"
 )
 WAIT = re.compile(
-    r"\AZ\([nsv][^)]{0,40}+\)(?:$|[c,;)]|[aLo][nsv(])|(?:[LoaN,(;tesHR)]|\A[nw;])Z\((?:[nsvafK(]|$)|WD[snvw(]"
+    r"\AZ\(\(*+[nsv][^)]{0,40}+\)(?:$|,n\)|[c,;)]|[aLo][nsv(])|(?:[LoaN,(;tesHRK)]|\A[nw;])Z\((?:[nsvafK(]|$)|WD[snvw(]"
 )
 ERROR = re.compile(
     r"[LoaN,(=]f\([nsv],f\([^()f]{0,12}+(?:f\(|E)|f\(non,n|f\(n,f\(s,|[LoaN,(=]f\([^()]{0,12}+(?:\([^()]{0,12}\)[^()]{0,6})?(?:\(*+E|f\(\(*+E|f\([nf],|,f\(n)|\Af\((?:[^()]{0,12}+(?:\(E|f\([(nf])|non)"
 )
-CASE = re.compile(r"(?:[(,LoaE]|\A)K[wns]?H.{1,24}?t[ns(fwa]")
+CASE = re.compile(r"(?:[(,LoaE]|\A)K(?:[wns]|[fFZ]\([^()]{0,12}+\))?H.{1,24}?t[ns(fwa]")
 FILE = re.compile(r"I[O](?:s|$)")
 # a value that is a statement from its start on, or an operand that only a database understands
 WHOLE = re.compile(
@@ -60,7 +60,7 @@ WHOLE = re.compile(
 # the same, when the words agree (see sql.py)
 LIKELY = re.compile(
     r"\A(?:f\(\)$|v$|a?n[oL]a?n(?:$|c)|L[N(]*+n\)*+(?:$|c)|nLN*+n(?:$|c)|nMn(?:,n)?(?:$|c)|(?:no)?f\([wn],v|[-a]?na++\(*+f\("
-    r"|f\(n(?:,n)*+\)$|nonLn$|no\(n(?:,n)++\)$)"
+    r"|f\(n(?:,n)*+\)$|nN?onLn$|nLv$|nwc$|sLs$|f\(s|no\(n(?:,n)++\)$)"
 )
 OF_TABLES = {"drop": re.compile(r"Tww(?:[;c]|$)"), "create": re.compile(r"TwF\(\w"), "alter": re.compile(r"Twww")}
 STATEMENT = re.compile(r"E[d(a]*+[^;]{1,40}?r[w(]|\AT[wIr]|\AX[wf]")

@@ -125,8 +125,8 @@ def _called(word: str, kind: str) -> str:
     """A parenthesis makes a function of the word before it."""
     if word == "mod":
         return "F"
-    if kind in ("w", "T", "G"):
-        return FUNCTIONS.get(word.rpartition("..")[2], "F" if kind == "w" else kind)
+    if kind in ("w", "T", "G", "v"):
+        return FUNCTIONS.get(word.rpartition("..")[2], "F" if kind in ("w", "v") else kind)
     return kind
 
 

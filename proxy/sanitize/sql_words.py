@@ -39,6 +39,7 @@ _KINDS = {
     " backup restore rename attach pragma handler dbcc set begin show flush lock commit rollback vacuum",
     "X": "exec execute call",
     "x": "exists any some",
+    "v": "current_user session_user system_user",
     "l": "as on using join collate",
     "q": "values",
 }

@@ -71,6 +71,8 @@ _MARKUP = re.compile(
     r"|xmlns(?::\w+)?\s*+=\s*+['\"]?http|<[!?/][^>]{0,20}=\s*+['\"]?[^>]{0,20}<"
     r"|[{;]\s*+(?:[\w-]++\s*+:\s*+)?expression\s*+\("
 )
+_DANGLING = re.compile(r"<[a-z]++[\s/][^'\"]{0,80}?=\s*+(?:'(?:https?:)?//[^']*|\"(?:https?:)?//[^\"]*)\Z")
+_NEAR, _FAR = 40, 400  # characters before and of a tag that is not closed
 _MARKUP_WORDS = words("adw xmlns expression")
 _SCHEMES = words("javascript vbscript livescript jscript script")
 _CONTROL = re.compile(r"[\x00-\x20][script\x00-\x20]{0,12}:")
@@ -153,6 +155,8 @@ def _marked(hits: list[Hit], reading: Reading, *, runs: bool) -> None:
         _handlers(hits, lowered, runs=runs)
     if "<!" in text or "<?" in text or "<%" in text or "</" in text or not reading.words.isdisjoint(_MARKUP_WORDS):
         _search(hits, "xss.markup", _MARKUP, lowered)
+    if "//" in text and _NEAR > (last := text.rfind("<")) > text.rfind(">"):
+        _search(hits, "xss.markup", _DANGLING, lowered[last : last + _FAR])
 
 
 def _search(hits: list[Hit], rule: str, pattern: re.Pattern[str], text: str) -> None:

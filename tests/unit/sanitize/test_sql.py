@@ -31,6 +31,13 @@ from tests.unit.sanitize.families import families, rules
             "1::int=1",
         ),
         *("admin';", "')", "'))", "1'\"", "x')--", "\"' or 1 --'\"", "1' or 2 not in (1)--", "1 procedure analyse()"),
+        *("1';use master--", "1/1--", "1 as a where 1=1 and 2=2", "1 or.1", "1 or 1 sounds like 1", "'(", "x'();"),
+        *(
+            "' union select a || '~' || b from users--",
+            "' union select current_user;--",
+            "case sleep(9) when 1 then 2 end",
+        ),
+        *("1; select * into x from openrowset('a')", "dbms_pipe.receive_message(('a'),10)"),
         *("from information_schema.tables where 1=1", "id asc limit 1 procedure analyse()"),
         *("' or not 1=2--", "1' or true--", "' or x=x--", "1 and exists(select 1)", "1' or @@version--", "'='", "'-'"),
     ],

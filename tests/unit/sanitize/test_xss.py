@@ -9,6 +9,8 @@ from tests.unit.sanitize.families import families, rules
     ("text", "rule"),
     [
         ("<script>alert(1)</script>", "xss.tag"),
+        ("<img src='//x.example/?", "xss.markup"),
+        ('"><form action="https://x.example/', "xss.markup"),
         ("<ScRiPt/src=//x>", "xss.tag"),
         ("<svg><script>1", "xss.tag"),
         ("</title><iframe src=x>", "xss.tag"),
