@@ -100,7 +100,7 @@ def until(what: Callable[[], bool], seconds: float = 45.0) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
+        time.sleep(0.02)  # who looks without a pause takes the time from what is waited for
 
 
 def pids(admin: str) -> list[int]:
