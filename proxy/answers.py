@@ -1,4 +1,4 @@
-"""The answers that the gateway makes itself when something failed.
+"""The answers that the gateway makes itself when something failed, and what comes in an answer's place.
 
 Each carries Proxy-Status (RFC 9209) and a body of application/problem+json (RFC 9457), or a page for a browser, or what
 an operator wrote in their place. Details name the cause in words that help the caller; addresses and stack traces stay
@@ -67,6 +67,19 @@ def can_be_sent(request: Request, response: Response) -> bool:
         return 200 <= response.status <= 599
     tunnel = response.tunnel
     return isinstance(tunnel, Tunnel) and request.version == "1.1" and bool(request.upgrade)
+
+
+def replace(exchange: Exchange, response: Response) -> None:
+    """Put another answer in the place of the one there, which is closed unless the new one is made of it."""
+    old = exchange.response
+    exchange.response = response
+    if old is None or old is response:
+        return
+    if old.tunnel is not None:
+        if old.tunnel is not response.tunnel:
+            old.close()
+    elif not response.body.rests_on(old.body):
+        old.close()
 
 
 def _proxy_status(error: GatewayError) -> str:

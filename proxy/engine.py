@@ -14,7 +14,7 @@ import random
 from collections.abc import Awaitable
 from typing import Any
 
-from proxy.answers import can_be_sent, error_response
+from proxy.answers import can_be_sent, error_response, replace
 from proxy.clock import Clock
 from proxy.errors import ClientLeft, GatewayError, NoRoute, PluginFailed
 from proxy.events import EventBus
@@ -35,6 +35,7 @@ log = logging.getLogger("passerelle.engine")
 
 ATTEMPT, UPSTREAM, OUTWARD, DELIVER, DONE = list(Phase)[1:]  # an enum's members cost a call each time they are named
 
+_DECIDED = (Response, Failed)  # what a hook gives that need not be awaited
 _IDS = 256  # made at a time
 
 
@@ -192,7 +193,7 @@ class Engine:
         port = FetchPort()
         child = Exchange(x.id, request, x.peer, port, self._now())
         child.parent = x
-        child.floor = child.cursor = x.cursor
+        child.floor = child.cursor = x.place
         child.plan = x.plan
         child.route = x.route
         child.patience = patience = x.patience
@@ -220,18 +221,23 @@ class Engine:
 
     def _inward(self, x: Exchange) -> Pending:
         chain = x.plan.chain
-        for index, hook in chain.inward if x.cursor < 0 else chain.inward_behind(x.cursor):
-            x.cursor = index
-            try:
+        x.hooks = hooks = chain.inward if x.cursor < 0 else chain.inward_behind(x.cursor)
+        if hooks is None:
+            return self._try(x)
+        x.steps = steps = iter(hooks)
+        try:
+            for hook in steps:
                 answer = hook(x)
-            except FAILURES as error:
-                answer = self._faults.raised(x, error)
-            if answer is None:
-                continue
-            if isinstance(answer, Response):
-                return self._turn(x, answer)
-            return answer, self._inward_with
-        return self._try(x)
+                if answer is not None:
+                    break
+        except FAILURES as error:
+            answer = Failed(error)
+        if answer is None:
+            return self._try(x)
+        x.cursor = hooks.at(steps)
+        if isinstance(answer, Response):
+            return self._turn(x, answer)
+        return self._inward_with(x, answer) if type(answer) is Failed else (answer, self._inward_with)
 
     def _inward_with(self, x: Exchange, answer: Any) -> Pending:
         settled = self._faults.settled(x, answer)
@@ -258,14 +264,18 @@ class Engine:
 
     def _stamp(self, x: Exchange) -> Pending:
         chain = x.plan.chain
-        for index, hook in chain.attempts if x.cursor < 0 else chain.attempts_behind(x.cursor):
-            x.cursor = index
+        x.hooks = hooks = chain.attempts if x.cursor < 0 else chain.attempts_behind(x.cursor)
+        if hooks is not None:
+            x.steps = steps = iter(hooks)
             try:
-                waits = hook(x)
+                for hook in steps:
+                    waits = hook(x)
+                    if waits is not None:
+                        x.cursor = hooks.at(steps)
+                        return waits, self._stamped
             except FAILURES as error:
+                x.cursor = hooks.at(steps)
                 return self._unstamped(x, error)
-            if waits is not None:
-                return waits, self._stamped
         x.phase = UPSTREAM
         x.plan.upstream.send(x, x.endpoint)
         return None
@@ -296,26 +306,29 @@ class Engine:
         return self._outward(x)
 
     def _outward(self, x: Exchange) -> Pending:
-        chain = x.plan.chain
-        whole = x.floor < 0 and x.cursor >= x.plan.size
-        for index, hook in chain.outward if whole else chain.outward_between(x.cursor, x.floor):
-            x.cursor = index
+        hooks = x.plan.chain.outward
+        if hooks is not None and (x.cursor < x.plan.size or x.floor >= 0):
+            hooks = hooks.between(x.floor, x.cursor)
+        x.hooks = hooks
+        if hooks is not None:
+            x.steps = steps = iter(hooks)
             try:
-                answer = hook(x)
+                for hook in steps:
+                    answer = hook(x)
+                    if answer is not None:
+                        break
             except FAILURES as error:
-                answer = self._faults.raised(x, error)
-            if answer is None:
-                continue
-            if not isinstance(answer, Response):
-                return answer, self._outward_with
-            self._replace(x, answer)
+                answer = Failed(error)
+            if answer is not None:
+                x.cursor = hooks.at(steps)
+                return self._outward_with(x, answer) if isinstance(answer, _DECIDED) else (answer, self._outward_with)
         self._deliver(x)
         return None
 
     def _outward_with(self, x: Exchange, answer: Any) -> Pending:
         settled = self._faults.settled(x, answer)
         if settled is not None:
-            self._replace(x, settled)
+            replace(x, settled)
         return self._outward(x)
 
     def _deliver(self, x: Exchange) -> None:
@@ -326,7 +339,7 @@ class Engine:
         if response is not None and not can_be_sent(x.request, response):
             log.error("a plugin made an answer that cannot be sent on request %s: %r", x.id, response)
             x.error = PluginFailed("a plugin made an answer that cannot be sent")
-            self._replace(x, error_response(x, x.error))
+            replace(x, error_response(x, x.error))
         elif response is not None and response.tunnel is not None:
             self._count_tunnel(x.upstream, response.tunnel)
         x.phase = DELIVER
@@ -336,19 +349,6 @@ class Engine:
         child = self._tunnels.child(upstream)
         child.add()
         tunnel.on_end(lambda: child.add(-1))
-
-    @staticmethod
-    def _replace(x: Exchange, response: Response) -> None:
-        """Put another answer in the place of the one there, which is closed unless the new one is made of it."""
-        old = x.response
-        x.response = response
-        if old is None or old is response:
-            return
-        if old.tunnel is not None:
-            if old.tunnel is not response.tunnel:
-                old.close()
-        elif not response.body.rests_on(old.body):
-            old.close()
 
     # the end
 
@@ -380,12 +380,18 @@ class Engine:
         x.finished = self._now()
         self.active -= 1
         plan = x.plan
-        for index, hook in plan.chain.complete if x.floor < 0 else plan.chain.complete_inside(x.floor):
-            x.cursor = index
-            try:
-                hook(x)
-            except FAILURES as error:
-                self._faults.tell(x, error)
+        chain = plan.chain
+        x.hooks = hooks = chain.complete if x.floor < 0 else chain.complete_inside(x.floor)
+        if hooks is not None:
+            x.steps = steps = iter(hooks)
+            while True:
+                try:
+                    for hook in steps:
+                        hook(x)
+                    break
+                except FAILURES as error:
+                    x.cursor = hooks.at(steps)
+                    self._faults.tell(x, error)
         plan.active -= 1
         if x.parent is None:
             self._tally.count(x, plan)

@@ -220,6 +220,7 @@ class Exchange:
         "floor",
         "fresh",
         "hold",
+        "hooks",
         "id",
         "limit",
         "parent",
@@ -233,12 +234,18 @@ class Exchange:
         "response",
         "route",
         "started",
+        "steps",
         "target",
         "task",
         "tried",
         "upstream",
         "upstream_status",
     )
+
+    plan: Any
+    task: Any
+    hooks: Any  # those that run in this phase (`proxy.chain.Hooks`), or None
+    steps: Any  # an iterator over them, which knows where they stand; unset until there are any
 
     def __init__(self, id: str, request: Request, peer: Peer, client: Client, started: float) -> None:  # noqa: A002 (the field's name)
         self.id = id
@@ -265,7 +272,7 @@ class Exchange:
         self.detached = False
         # the engine's own: where the chain stands, who waits
         self.phase = Phase.INWARD
-        self.cursor = -1  # index of the plugin whose hook runs
+        self.cursor = -1  # index of the plugin at which the chain was left, to be resumed behind it
         self.floor = -1  # hooks of plugins up to this index are not this exchange's: it was fetched from there
         self.fresh = False  # whether the next try must not reuse a connection, since a reused one died under it
         self.patience: Patience = DEFAULT_PATIENCE
@@ -276,8 +283,7 @@ class Exchange:
         self.client = client
         self.attempt: Attempt | None = None
         self.driver: Driver = _NOBODY
-        self.plan: Any = None
-        self.task: Any = None
+        self.plan = self.task = self.hooks = None
         self.fetched: list[Exchange] | None = None  # by its own hooks, and to be let go of with it
         self._bag: dict[Key[Any], Any] | None = None
 
@@ -327,6 +333,11 @@ class Exchange:
         self.attempt = None
 
     # for the engine
+
+    @property
+    def place(self) -> int:
+        """Index of the plugin whose hook runs, or was the last to run in this phase."""
+        return self.cursor if self.hooks is None else cast("int", self.hooks.at(self.steps))
 
     @property
     def idempotent(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.build.explanation import shown
-from proxy.chain import Chain, Link
+from proxy.chain import Chain, Hooks, Link
 from proxy.errors import GatewayError
 from proxy.exchange import Endpoint, Exchange, Key
 from proxy.fallback import Fallback
@@ -123,16 +123,18 @@ def _trial_plan(plan: Plan) -> Plan:
 def trial_chain(links: Sequence[Link]) -> Chain:
     """A chain of the pure plugins' hooks, watched; the others only describe themselves."""
     chain = Chain(links)
-    hooks = dict(chain.inward)
-    chain.inward = tuple((i, _inward(i, link, hooks.get(i))) for i, link in enumerate(chain.links))
+    inward = dict(chain.inward.pairs()) if chain.inward else {}
+    chain.inward = Hooks.of((i, _inward(i, link, inward.get(i))) for i, link in enumerate(chain.links))
     chain.attempts = _watched_pure(chain, chain.attempts)
     chain.outward = _watched_pure(chain, chain.outward)
-    chain.complete = ()
+    chain.complete = None
     return chain
 
 
-def _watched_pure(chain: Chain, hooks: tuple[tuple[int, Any], ...]) -> tuple[tuple[int, Any], ...]:
-    return tuple((i, _watched(i, hook)) for i, hook in hooks if chain.links[i].plugin.pure)
+def _watched_pure(chain: Chain, hooks: Hooks | None) -> Hooks | None:
+    if hooks is None:
+        return None
+    return Hooks.of((i, _watched(i, hook)) for i, hook in hooks.pairs() if chain.links[i].plugin.pure)
 
 
 def _inward(index: int, link: Link, hook: Any) -> Callable[[Exchange], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.api import Exchange, Plugin, PluginConfig, Rank, Response
-from proxy.chain import Chain, Link, misplaced, place
+from proxy.chain import Chain, Hooks, Link, misplaced, place
 
 
 class Bare(Plugin[PluginConfig]):
@@ -43,13 +43,58 @@ def ids(links: list[Link]) -> str:
 def test_only_hooks_that_are_overridden_are_in_a_chain() -> None:
     plugins = [Bare(PluginConfig()), Inward(PluginConfig()), Outward(PluginConfig()), Outward(PluginConfig())]
     chain = Chain([Link(str(i), "p", plugin) for i, plugin in enumerate(plugins)])
-    assert [index for index, _ in chain.inward] == [1, 2, 3]
-    assert [index for index, _ in chain.attempts] == [2, 3]
-    assert [index for index, _ in chain.outward] == [3, 2]
-    assert [index for index, _ in chain.complete] == [3, 2]
-    assert chain.inward[0][1] == plugins[1].on_request
+    found = [None if hooks is None else hooks.places for hooks in phases(chain)]
+    assert found == [(1, 2, 3), (2, 3), (3, 2), (3, 2)]
+    assert chain.inward is not None
+    assert chain.inward[0] == plugins[1].on_request
     assert repr(chain) == "<Chain ['0', '1', '2', '3']>"
     assert repr(chain.links[0]) == "<Link 0>"
+
+
+def phases(chain: Chain) -> list[Hooks | None]:
+    return [chain.inward, chain.attempts, chain.outward, chain.complete]
+
+
+def test_a_phase_without_a_hook_has_none_also_in_part() -> None:
+    chain = Chain([Link("0", "p", Bare(PluginConfig()))])
+    assert phases(chain) == [None, None, None, None]
+    assert chain.inward_behind(0) is None
+    assert chain.attempts_behind(0) is None
+    assert chain.complete_inside(0) is None
+
+
+def test_parts_of_a_chain_keep_order_and_numbers() -> None:
+    chain = Chain([Link(str(i), "p", Outward(PluginConfig())) for i in range(4)])
+    behind, stamps, told = chain.inward_behind(1), chain.attempts_behind(2), chain.complete_inside(0)
+    assert behind is not None
+    assert list(behind.pairs()) == [(2, chain.links[2].plugin.on_request), (3, chain.links[3].plugin.on_request)]
+    assert stamps is not None
+    assert stamps.places == (3,)
+    assert told is not None
+    assert told.places == (3, 2, 1)
+    assert chain.inward_behind(3) is None
+
+
+@pytest.mark.parametrize(
+    ("floor", "ceiling", "numbers"),
+    [(-1, 4, (3, 2, 1, 0)), (0, 3, (2, 1)), (2, 4, (3,)), (1, 2, None), (-1, 0, None), (3, 4, None)],
+)
+def test_a_part_lies_between_two_plugins_and_is_made_once(
+    floor: int, ceiling: int, numbers: tuple[int, ...] | None
+) -> None:
+    outward = Chain([Link(str(i), "p", Outward(PluginConfig())) for i in range(4)]).outward
+    assert outward is not None
+    part = outward.between(floor, ceiling)
+    assert (None if part is None else part.places) == numbers
+    assert outward.between(floor, ceiling) is part
+
+
+def test_an_iterator_tells_whose_hook_runs() -> None:
+    outward = Chain([Link(str(i), "p", Outward(PluginConfig())) for i in range(3)]).outward
+    assert outward is not None
+    steps = iter(outward)
+    assert [outward.at(steps) for _ in steps] == [2, 1, 0]
+    assert outward.at(steps) == 0  # the last that ran, when all have
 
 
 @pytest.mark.parametrize(

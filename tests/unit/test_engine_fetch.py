@@ -12,6 +12,7 @@ import pytest
 from proxy.errors import ClientLeft, UpstreamReset
 from proxy.exchange import Exchange, Phase
 from proxy.message import Request, Response
+from proxy.waiting import Later
 from tests.unit.stage import Acting, Gate, Hook, Stage
 
 
@@ -145,6 +146,62 @@ async def test_what_is_fetched_passes_the_plugins_further_in_alone(hook: str) ->
     assert asking.completed == outer.completed == [x]
     assert stage.engine.active == 0
     assert stage.counted() == {("test", "200"): 1}
+
+
+@pytest.mark.parametrize("hook", ["on_request", "on_attempt", "on_response"])
+@pytest.mark.parametrize("others", [lambda: None, Later], ids=["at once", "later"])
+async def test_the_place_of_a_fetch_is_that_of_the_hook_that_asks(hook: str, others: Callable[..., Any]) -> None:
+    """A hook that does not wait has the awaitable made where it stands, whatever the hooks around it do."""
+    asked: list[Awaitable[Response]] = []
+    places: list[int] = []
+
+    def ask(x: Exchange) -> None:
+        if x.parent is None:
+            places.append(x.place)
+            asked.append(x.fetch(Request("GET", "/a/other")))
+
+    def around(x: Exchange) -> Any:
+        waits = others()
+        if waits is not None:
+            waits.give(None)
+        return waits
+
+    plugins = Acting(**{hook: around}), Acting(**{hook: ask}), Acting(**{hook: around}), Acting(**{hook: ask})
+    stage = Stage(*plugins)
+    stage.begin()
+    if hook == "on_response":
+        stage.upstream.tries[0].answer()
+    assert sorted(places) == [1, 3]
+    fetched = [asyncio.ensure_future(one) for one in asked]
+    await asyncio.sleep(0)
+    for attempt in stage.upstream.tries[-2:]:
+        attempt.answer()
+        attempt.end()
+    for one in fetched:
+        await (await one).body.read(10)
+    assert [len(plugin.completed) for plugin in plugins] == [0, 0, 1, 1]
+
+
+async def test_a_hook_at_the_end_fetches_from_its_own_place() -> None:
+    class Asking(Acting):
+        def on_complete(self, exchange: Exchange) -> None:
+            super().on_complete(exchange)
+            if exchange.parent is None:
+                asked.append(exchange.fetch(Request("GET", "/a/other")))
+
+    asked: list[Awaitable[Response]] = []
+    outer, asking, inner = Acting(), Asking(), Acting()
+    stage = Stage(outer, asking, inner)
+    x = stage.begin()
+    stage.upstream.tries[0].answer()
+    stage.upstream.tries[0].end()
+    x.delivered()
+    fetched = asyncio.ensure_future(asked[0])
+    await asyncio.sleep(0)
+    stage.upstream.tries[1].answer()
+    stage.upstream.tries[1].end()
+    await (await fetched).body.read(10)
+    assert [len(plugin.completed) for plugin in (outer, asking, inner)] == [1, 1, 2]
 
 
 async def test_what_is_fetched_ends_when_it_is_closed() -> None:

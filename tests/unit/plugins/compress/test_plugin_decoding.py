@@ -9,6 +9,7 @@ import brotli
 import pytest
 
 from proxy.body import Body
+from proxy.chain import Hooks
 from proxy.exchange import Exchange
 from proxy.headers import Headers
 from proxy.message import Request, Response
@@ -171,7 +172,7 @@ class TestOutside:
                 inward(exchange)
                 exchange.request.body = body
 
-            made.engine.snapshot.plans[0].chain.inward = ((1, replacing),)
+            made.engine.snapshot.plans[0].chain.inward = Hooks.of([(1, replacing)])
             driven = await made.send(sent)
         assert driven.exchange.request is sent
         assert sent.body is body
