@@ -38,7 +38,8 @@ from proxy.api import (
 )
 
 _SECRET = re.compile(
-    r"(?i)pass|secret|token|key|auth|session|sid\b|sig|csrf|xsrf|card|cvv|iban|ssn|pin\b|otp|code\b|mail|phone"
+    r"(?i)pass|pwd|secret|token|jwt|bearer|cred|key|auth|session|sid\b|sig|hash|csrf|xsrf|card|cvv|cvc|iban|ssn|pin\b|otp"
+    r"|code\b|mail|phone"
 )
 _FIELDS = ("user-agent", "referer", "cookie", "content-type")
 _FORM = "application/x-www-form-urlencoded"
@@ -136,16 +137,18 @@ def _plain(request: Request, data: bytes, limit: int) -> bytes:
 def _fields(request: Request) -> list[tuple[str, str]]:
     made = []
     for name in _FIELDS:
-        value = request.headers.get(name)
-        if value is not None:
-            made.append((name, _masked(name, value)))
+        values = request.headers.getall(name)
+        if values:
+            made.append((name, _masked(name, ("; " if name == "cookie" else ", ").join(values))))
     return made
 
 
 def _masked(name: str, value: str) -> str:
     if name == "cookie":
         pairs = (pair.partition("=") for pair in value.split(";"))
-        return ";".join(cookie + equals + shape(content) for cookie, equals, content in pairs)
+        return ";".join(
+            (cookie if equals else shape(cookie)) + equals + shape(content) for cookie, equals, content in pairs
+        )
     if name == "referer":
         url, mark, query = value.partition("?")
         return url + mark + _masked_pairs(query)
@@ -165,7 +168,7 @@ def _masked_pairs(text: str) -> str:
 def _masked_body(kind: str, text: str) -> str:
     """The body, masked; one that is not what it says it is keeps only its shape."""
     if kind == "form":
-        return _masked_pairs(text)
+        return _masked_pairs(text) if "=" in text else shape(text)  # without a name it may be a token
     try:
         return json.dumps(_masked_node(json.loads(text, strict=False), _DEPTH, secret=False), ensure_ascii=False)
     except (ValueError, RecursionError):

@@ -36,6 +36,20 @@ async def test_requests_are_written_with_secrets_reduced_to_their_shape(tmp_path
     }
 
 
+@pytest.mark.parametrize("name", ["pwd", "jwt", "client_credentials", "user_hash", "PASSWORD"])
+async def test_names_of_secrets_are_known(tmp_path: Path, name: str) -> None:
+    (line,) = await recorded(tmp_path, Request("GET", f"/?{name}=ab1", host="test"))
+    assert line["target"] == f"/?{name}=xx0"
+
+
+async def test_every_line_of_a_field_is_written(tmp_path: Path) -> None:
+    request = Request("GET", "/", host="test", headers=Headers({"Cookie": "a=b1; alone", "User-Agent": "x"}))
+    request.headers.add("Cookie", "c=2'")
+    request.headers.add("User-Agent", "y")
+    (line,) = await recorded(tmp_path, request)
+    assert line["headers"] == {"user-agent": "x, y", "cookie": "a=x0; xxxxx; c=0'"}
+
+
 async def test_bodies_of_forms_and_json_are_written_masked(tmp_path: Path) -> None:
     data = {"q": "a <b>", "user": {"password": ["p1", 7, None]}, "n": 1}
     lines = await recorded(
@@ -43,10 +57,12 @@ async def test_bodies_of_forms_and_json_are_written_masked(tmp_path: Path) -> No
         post(json.dumps(data).encode(), "application/json"),
         post(b"a=1&secret=x%27y2", "application/x-www-form-urlencoded"),
         post(b"{broken 1", "application/json"),
+        post(b"eyJhbGciOi.x1", "application/x-www-form-urlencoded"),
     )
     assert json.loads(lines[0]["body"]) == {"q": "a <b>", "user": {"password": ["x0", 0, None]}, "n": 1}
     assert lines[1]["body"] == "a=1&secret=x%27x0"
     assert lines[2]["body"] == "{xxxxxx 0"
+    assert lines[3]["body"] == "xxxxxxxxxx.x0"
 
 
 @pytest.mark.parametrize(("data", "kind"), [(b'"' + b"x" * 100 + b'"', "application/json"), (b"x", "image/png")])
@@ -72,7 +88,8 @@ async def test_coded_bodies_are_written_decoded_or_left_out(tmp_path: Path) -> N
 
 async def test_what_is_written_can_be_rehearsed(tmp_path: Path) -> None:
     from plugins.sanitize import Config as Options
-    from plugins.sanitize.rehearsal import Rehearsal, requests_of
+    from plugins.sanitize.recorded import requests_of
+    from plugins.sanitize.rehearsal import Rehearsal
 
     await recorded(tmp_path, Request("GET", "/a?q=1%27%20or%20%271%27=%271", host="test"))
     rehearsal = Rehearsal(Options(mode="block"))
