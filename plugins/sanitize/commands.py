@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from plugins.sanitize.config import Config
-from plugins.sanitize.rehearsal import Rehearsal, requests_of
+from plugins.sanitize.recorded import requests_of
+from plugins.sanitize.rehearsal import Rehearsal
 from proxy.api import Command
 from proxy.sanitize import Finding, inspect, score
 

@@ -1,72 +1,18 @@
-"""Judge recorded requests: how many would be refused, by which rule, on which route and field, and what to exclude.
-
-Requests come from a HAR file, as browsers save them, or from JSON lines, one request each.
-"""
+"""Judge recorded requests: how many would be refused, by which rule, on which route and field, and what to exclude."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from plugins.sanitize import bodies
 from plugins.sanitize.config import Config
 from plugins.sanitize.judge import Found, Judge
+from plugins.sanitize.recorded import Recorded
 from plugins.sanitize.values import Value, of_cookies, of_pairs, of_path
 from proxy.sanitize import unquoted
-
-
-@dataclass(slots=True)
-class Recorded:
-    """A request as it was recorded; `body` is text, in UTF-8 where it was bytes."""
-
-    method: str
-    target: str
-    route: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: str = ""
-
-
-def requests_of(file: Path) -> Iterator[Recorded]:
-    """The requests in a file.
-
-    :raises ValueError: when it is neither HAR nor JSON lines.
-    """
-    text = file.read_text("utf-8", "replace")
-    try:
-        document = json.loads(text)
-    except ValueError:
-        document = None
-    if isinstance(document, dict) and isinstance(document.get("log"), dict):
-        yield from (_of_har(entry["request"]) for entry in document["log"].get("entries", ()))
-        return
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            yield _of_line(line, number)
-
-
-def _of_har(said: Mapping[str, Any]) -> Recorded:
-    """:raises ValueError: when there is no method and URL, as HAR 1.2 wants them."""
-    try:
-        url = urlsplit(said["url"])
-        headers = {header["name"].lower(): header["value"] for header in said.get("headers", ())}
-        body = (said.get("postData") or {}).get("text", "")
-        return Recorded(said["method"], url.path + (f"?{url.query}" if url.query else ""), "", headers, body)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"this is no HAR: {error!r}") from error
-
-
-def _of_line(line: str, number: int) -> Recorded:
-    try:
-        said = json.loads(line)
-        headers = {name.lower(): value for name, value in said.get("headers", {}).items()}
-        return Recorded(said["method"], said["target"], said.get("route", ""), headers, said.get("body", ""))
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ValueError(f"line {number} is no recorded request: {error!r}") from error
 
 
 class Rehearsal:

@@ -57,7 +57,8 @@ def test_recorded_requests_are_rehearsed(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_the_exclusions_that_are_proposed_are_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from plugins.sanitize.config import Config
-    from plugins.sanitize.rehearsal import Rehearsal, requests_of
+    from plugins.sanitize.recorded import requests_of
+    from plugins.sanitize.rehearsal import Rehearsal
 
     file = lines(tmp_path, {"method": "GET", "target": f"/a?q={SQL}&r=%3Cscript%3E", "route": "shop"})
     assert run(["rehearse", "--json", file]) == FOUND
