@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from plugins.cache.answers import tags_of
 from plugins.cache.config import Config
 from plugins.cache.counts import Counts
-from plugins.cache.keys import origin_of, url_tag
+from plugins.cache.keys import is_secret, key_of, origin_of, url_tag
 from plugins.cache.reuse import asked, usable
 from plugins.cache.selecting import CODINGS, matches, select
 from plugins.cache.shelf import Shelf, absolute
@@ -30,6 +30,8 @@ from proxy.api import (
     Request,
     Response,
 )
+
+_MASK = "***"
 
 Publish = Callable[[CachePurged], None]
 
@@ -92,16 +94,21 @@ class Question(BaseModel):
     url: AskedUrl
     method: str = Field(default="GET", pattern=r"^[A-Z]{1,32}$")
     headers: Annotated[dict[AskedName, AskedValue], WithJsonSchema(_FIELDS)] = {}
+    body: str = ""
+
+    def request(self) -> Request:
+        """The request itself. :raises ValueError: when its URL is no absolute http URL."""
+        scheme, host, target = absolute(self.url)
+        return Request(self.method, target, scheme=scheme, host=host, headers=Headers(self.headers))
 
 
 class Control:
     """Answers the admin API."""
 
-    def __init__(self, shelf: Shelf, counts: Counts, events: EventBus, config: Config) -> None:
+    def __init__(self, shelf: Shelf, counts: Counts, events: EventBus) -> None:
         self._shelf = shelf
         self._counts = counts
         self._events = events
-        self._config = config
 
     def register(self, admin: Admin) -> None:
         """Add the routes."""
@@ -147,27 +154,30 @@ class Control:
     async def _hard(self, scope: str, what: str, dry_run: bool) -> int:
         cache = self._shelf.cache
         if scope in ("tag", "url"):
-            return await cache.purge_tag(what if scope == "tag" else url_tag(absolute(what)), dry_run=dry_run)
+            return sum([await cache.purge_tag(tag, dry_run=dry_run) for tag in self._tags(scope, what)])
         if scope == "all":
             return await cache.clear(dry_run=dry_run)
-        return await cache.purge_prefix(absolute(what), dry_run=dry_run)
+        starts = self._shelf.prefixes(*absolute(what))
+        return sum([await cache.purge_prefix(start, dry_run=dry_run) for start in starts])
 
     async def _softly(self, scope: str, what: str) -> int:
-        tag = url_tag(absolute(what)) if scope == "url" else what
-        return await self._shelf.cache.purge_tag(tag, soft=True)
+        return sum([await self._shelf.cache.purge_tag(tag, soft=True) for tag in self._tags(scope, what)])
+
+    def _tags(self, scope: str, what: str) -> list[str]:
+        """Those that entries of a URL have, on whatever route, or the tag itself."""
+        return [what] if scope == "tag" else [url_tag(url) for url in self._shelf.spellings(*absolute(what))]
 
     async def explain(self, request: AdminRequest) -> Response:
         """What is stored for a URL under every route, and what would be done with a request for it."""
         asks = Question.model_validate_json(request.body)
-        made = Request(asks.method, "/", headers=Headers(asks.headers))
-        url, now = absolute(asks.url), self._shelf.now()
+        made, now = asks.request(), self._shelf.now()
         found = []
-        for route in self._shelf.routes:
-            key = f"{url} {route} "
+        for route, config in self._shelf.routes.items():
+            key = key_of(made, route, config, asks.body.encode())
             entry = await self._shelf.cache.get(key)
             order = self._shelf.orders.get(route, CODINGS)
-            found.append({"route": route, "key": key, **explained(entry, made, now, self._config, order)})
-        return Response.json(200, {"url": url, "entries": found})
+            found.append({"route": route, "key": key, **explained(entry, made, now, config, order)})
+        return Response.json(200, {"url": f"{made.scheme}://{made.host}{made.target}", "entries": found})
 
     async def by_method(self, exchange: Exchange) -> Response:
         """A PURGE request: of its own URL, or of the tags that it names."""
@@ -205,7 +215,7 @@ def _variant(one: Stored, chosen: Stored | None, headers: Headers, now: float) -
     return {
         "chosen": one is chosen,
         "status": one.status,
-        "vary": dict(one.selecting),
+        "vary": {name: _MASK if is_secret(name) else value for name, value in one.selecting},
         "matches": matches(one.selecting, headers),
         "coding": one.coding or "identity",
         "age": one.age_at(now),

@@ -54,7 +54,7 @@ class Fetching:
         shelf = self._shelf
         visit.asked, visit.mark = shelf.now(), shelf.cache.mark()
         stored = visit.stored
-        if stored is not None and x.request.method != "HEAD":
+        if stored is not None and x.request.method == "GET":  # elsewhere If-None-Match means 412 (RFC 9110, 13.1.2)
             asks = validators(stored.headers)
             if asks:
                 x.request, visit.validates = unconditional(x.request, asks), True

@@ -6,6 +6,7 @@ route is part of the key, for another route may lead to another upstream by a fi
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b, sha256
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from plugins.cache.config import Allow, Config, Deny, KeyParts
 from proxy.api import Headers, Request
 
 _IN_HOST = "!$&'()*+,;=%~:[]"
+_SECRET = re.compile(r"auth|cookie|token|secret|passw|credential|signature|session|jwt|assertion|key|csrf|xsrf")
 _PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -31,11 +33,17 @@ def key_of(request: Request, route: str, config: Config, body: bytes = b"", *, t
 
 def url_of(request: Request, key: KeyParts, *, trusted: bool = False) -> str:
     """The part of the key that is the URL."""
-    target = request.target
-    if key.query != "all":
-        target = _target(target, key)
     scheme, host = origin_of(request, trusted=trusted)
-    return f"{scheme}://{host if key.host else '*'}{target}"
+    return spelt(scheme, host, request.target, key)
+
+
+def spelt(scheme: str, host: str, target: str, key: KeyParts) -> str:
+    """A URL as it stands in the keys of a route.
+
+    :param host: in its normal form, as `host_of` gives it.
+    """
+    kept = target if key.query == "all" else _target(target, key)
+    return f"{scheme}://{host if key.host else '*'}{kept}"
 
 
 def origin_of(request: Request, *, trusted: bool) -> tuple[str, str]:
@@ -71,16 +79,31 @@ def _target(target: str, key: KeyParts) -> str:
 def _extras(request: Request, key: KeyParts, body: bytes, trusted: bool) -> str:
     """Everything else, each part escaped so that no value can be taken for another part."""
     headers = request.headers
-    parts = [f"h:{name}={_text(','.join(headers.getall(name)))}" for name in key.headers if name in headers.keys]
+    parts = [f"h:{name}={_told(name, headers)}" for name in key.headers if name in headers.keys]
     if trusted:
         parts += [f"p:{_text(value)}" for value in headers.getall("x-forwarded-prefix")]
     if key.cookies:
         given = cookies(headers)
-        parts += [f"c:{_text(name)}={_text(given[name])}" for name in key.cookies if name in given]
+        parts += [f"c:{_text(name)}={_digest(given[name])}" for name in key.cookies if name in given]
     if request.method not in ("GET", "HEAD"):
         kind = headers.get("content-type") or ""
         parts.append(f"{request.method}:{_text(kind)}:{sha256(body).hexdigest()}")
     return "&".join(parts)
+
+
+def _told(name: str, headers: Headers) -> str:
+    """What a field adds to a key: keys lie in Redis and are shown to operators, so no credential may stand in one."""
+    value = ",".join(headers.getall(name))
+    return _digest(value) if is_secret(name) else _text(value)
+
+
+def is_secret(name: str) -> bool:
+    """Whether the value of a field is likely to be a credential, judged by its lower-case name."""
+    return _SECRET.search(name) is not None
+
+
+def _digest(value: str) -> str:
+    return blake2b(value.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def _text(value: str) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from plugins.cache import marks
 from plugins.cache.answers import answer
@@ -67,7 +67,7 @@ class HttpCache(Plugin[Config]):
     async def start(self, services: Services) -> None:
         shelf = Shelf(services, self.config)
         counts = Counts(services.metrics)
-        control = Control(shelf, counts, services.events, self.config)
+        control = Control(shelf, counts, services.events)
         control.register(services.admin)
         self._parts = _Parts(
             shelf, Fetching(shelf), Refreshing(shelf), counts, control, Recoding(shelf), services.buffered_body
@@ -76,6 +76,10 @@ class HttpCache(Plugin[Config]):
     def configured(self) -> None:
         self._quick = Quick(self.config)
         self._purgers = tuple(map(ip_network, self.config.purgers))
+
+    def share(self, started: Self) -> None:
+        super().share(started)
+        self._parts.shelf.forms[self.config.key] = None
 
     # the way in
 
@@ -94,6 +98,9 @@ class HttpCache(Plugin[Config]):
             exchange[VISIT] = Visit(request, "", why, _NO_WISHES)
             return None
         if request.method not in _BODILESS:
+            if (request.body.size or 0) > self._parts.buffered_body:
+                exchange[VISIT] = Visit(request, "", "too-large", _NO_WISHES)
+                return None
             return self._read(exchange)
         key = key_of(request, exchange.route, config, trusted=exchange.peer.trusted)
         return self._look(exchange, key)
@@ -215,10 +222,10 @@ class HttpCache(Plugin[Config]):
         request = visit.request
         if not invalidates(request, response):
             return None
-        hosts = self.config.key.host
         scheme, own = origin_of(request, trusted=exchange.peer.trusted)
+        spellings = self._parts.shelf.spellings
         found = targets(request, response, scheme, own)
-        return self._invalidate([f"{scheme}://{host if hosts else '*'}{target}" for host, target in found])
+        return self._invalidate([url for host, target in found for url in spellings(scheme, host, target)])
 
     async def _invalidate(self, urls: list[str]) -> None:
         await self._parts.shelf.forget(urls)
@@ -270,7 +277,7 @@ class HttpCache(Plugin[Config]):
         if not result or exchange.parent is not None:
             return
         parts.counts.count(exchange.route, result)
-        parts.shelf.seen(exchange.route)
+        parts.shelf.seen(exchange.route, self.config)
         if result in SERVED:
             parts.counts.save(exchange.bytes_out)
         elif visit is not None:

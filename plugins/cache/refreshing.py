@@ -31,7 +31,9 @@ class Refreshing:
         if mine in shelf.refreshing or len(shelf.refreshing) >= config.refreshes:
             return
         shelf.refreshing.add(mine)
-        request = unconditional(x.request, validators(stored.headers), "GET" if x.request.method == "HEAD" else "")
+        method = "GET" if x.request.method == "HEAD" else x.request.method
+        asks = validators(stored.headers) if method == "GET" else []  # with another it means 412 (RFC 9110, 13.1.2)
+        request = unconditional(x.request, asks, method)
         announce(request, trusted=x.peer.trusted)
         shelf.spawn(self._refresh(x.fetch(request), mine, key, request, stored, config))
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import urlsplit
 
-from plugins.cache.config import Config
+from plugins.cache.config import Config, KeyParts
 from plugins.cache.flights import Flights
-from plugins.cache.keys import host_of, url_tag
+from plugins.cache.keys import host_of, spelt, url_tag
 from plugins.cache.stored import EMPTY, Entry, EntryCodec, Stored
 from proxy.api import Allowance, Cache, Services
 
@@ -23,7 +23,8 @@ class Shelf:
     :ivar peek: what memory has, by a key as bytes.
     :ivar layered: whether there is a level behind memory, for which one has to wait.
     :ivar budget: what fills that are under way may hold in memory.
-    :ivar routes: those that were seen.
+    :ivar routes: those that were seen, with their options.
+    :ivar forms: every way in which a route spells URLs in its keys.
     :ivar orders: by route the codings of what stands inside the cache, the most preferred first.
     """
 
@@ -42,7 +43,8 @@ class Shelf:
         self.flights = Flights(services.clock.monotonic)
         self.budget = Allowance(config.memory)
         self.refreshing: set[str] = set()
-        self.routes: dict[str, None] = {}
+        self.routes: dict[str, Config] = {}
+        self.forms: dict[KeyParts, None] = {config.key: None}
         self.orders: dict[str, tuple[str, ...]] = {}
 
     def keep(self, key: str, stored: Stored, config: Config, since: int, *, newest: bool = True) -> None:
@@ -57,10 +59,19 @@ class Shelf:
         if ttl > 0:
             self.cache.put(key, entry, ttl=ttl, tags={*entry.tags, url_tag(key)}, since=since)
 
-    def seen(self, route: str) -> None:
+    def seen(self, route: str, config: Config) -> None:
         """There is such a route, and answers of it may be stored."""
-        if route not in self.routes and len(self.routes) < _ROUTES:
-            self.routes[route] = None
+        if route in self.routes or len(self.routes) < _ROUTES:
+            self.routes[route] = config
+
+    def spellings(self, scheme: str, host: str, target: str) -> list[str]:
+        """A URL in each way in which it may stand in keys: routes differ in the part of it that counts."""
+        return list({spelt(scheme, host, target, form): None for form in self.forms})
+
+    def prefixes(self, scheme: str, host: str, start: str) -> list[str]:
+        """The same for the beginning of a URL, of which no part is left out."""
+        hosts = {host if form.host else "*": None for form in self.forms}
+        return [f"{scheme}://{one}{start}" for one in hosts]
 
     async def forget(self, urls: list[str]) -> None:
         """Whatever is stored for these URLs, under every route, is of no use any more."""
@@ -68,10 +79,10 @@ class Shelf:
             await self.cache.purge_tag(url_tag(url))
 
 
-def absolute(url: str) -> str:
-    """A URL as it stands in keys. :raises ValueError: when it is no absolute http URL."""
+def absolute(url: str) -> tuple[str, str, str]:
+    """Scheme, host in its normal form, and target. :raises ValueError: when it is no absolute http URL."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc or " " in url:
         raise ValueError(f"not an absolute http URL: {url}")
     query = f"?{parts.query}" if parts.query else ""
-    return f"{parts.scheme}://{host_of(parts.scheme, parts.netloc)}{parts.path or '/'}{query}"
+    return parts.scheme, host_of(parts.scheme, parts.netloc), f"{parts.path or '/'}{query}"

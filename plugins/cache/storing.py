@@ -76,7 +76,7 @@ def at_sight(request: Request, response: Response, config: Config) -> str:
     told = fields.get("cache-control")
     if told is not None:
         return _plainly(tuple(told))
-    if request.headers.any_of(_CREDENTIALS):
+    if _owned(request, config):
         return "authorization"
     if config.ttl is not None or len(fields) > 1 or "content-type" not in fields or _streams(fields["content-type"][0]):
         return ""
@@ -110,15 +110,15 @@ def refusal(request: Request, response: Response, told: Directives, life: Lifeti
     if config.statuses is not None and status not in config.statuses:
         return "status"
     if config.force_ttl is None:
-        why = _forbidden(request, status, told) or _not_permitted(status, told, life)
+        why = _forbidden(request, status, told, config) or _not_permitted(status, told, life)
         if why:
             return why
-    elif _personal(request, told):
+    elif _personal(request, told, config):
         return "authorization"
     return _unfit(headers, told, life, config)
 
 
-def _forbidden(request: Request, status: int, told: Directives) -> str:
+def _forbidden(request: Request, status: int, told: Directives, config: Config) -> str:
     if "must-understand" in told:
         if status not in _UNDERSTOOD:
             return "must-understand"
@@ -126,12 +126,17 @@ def _forbidden(request: Request, status: int, told: Directives) -> str:
         return "no-store"
     if told.whole("private"):
         return "private"
-    return "authorization" if _personal(request, told) else ""
+    return "authorization" if _personal(request, told, config) else ""
 
 
-def _personal(request: Request, told: Directives) -> bool:
+def _owned(request: Request, config: Config) -> bool:
+    """Whether a request has credentials, and its answer would be for others, too: they are no part of the key."""
+    return request.headers.any_of(_CREDENTIALS) and "authorization" not in config.key.headers
+
+
+def _personal(request: Request, told: Directives, config: Config) -> bool:
     """Section 3.5: an answer to a request with credentials is its own client's, unless it says otherwise."""
-    if "authorization" not in request.headers:
+    if not _owned(request, config):
         return False
     return not ("public" in told or "s-maxage" in told or "must-revalidate" in told)
 

@@ -29,6 +29,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     purge.add_argument("--soft", action="store_true", help="validate before further use, in the place of forgetting")
     explain = actions.add_parser("explain", help="what is stored for a URL, and what would be done with a request")
     explain.add_argument("url", metavar="URL")
+    explain.add_argument("-X", "--method", metavar="METHOD", default="GET", type=str.upper)
+    explain.add_argument("-d", "--data", metavar="TEXT", default="", help="the body, where a method has one")
     explain.add_argument("-H", "--header", metavar="FIELD", action="append", default=[], help="Name: value")
     for action, run in ((stats, _stats), (purge, _purge), (explain, _explain)):
         action.add_argument("--admin", metavar="URL", help=f"default: what the file says, else {DEFAULT}")
@@ -53,7 +55,8 @@ def _purge(args: argparse.Namespace) -> int:
 def _explain(args: argparse.Namespace) -> int:
     pairs = [field.partition(":") for field in args.header]
     headers = {name.strip(): value.strip() for name, _, value in pairs}
-    return _told(args, "cache/explain", {"url": args.url, "headers": headers}, _explain_lines)
+    question = {"url": args.url, "method": args.method, "headers": headers, "body": args.data}
+    return _told(args, "cache/explain", question, _explain_lines)
 
 
 def _told(args: argparse.Namespace, what: str, body: Any, lines: Any) -> int:

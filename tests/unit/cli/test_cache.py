@@ -46,6 +46,8 @@ async def test_statistics_purges_and_what_is_stored(capsys: pytest.CaptureFixtur
         assert explained[:2] == ["http://test/a", "route all: hit, 2 stored"]
         assert explained[2].startswith("> 200 identity, 5 bytes, fresh for ")
         assert explained[2].endswith(", x-lang: en")
+        posted = await told("explain", "http://test/a", "-X", "post", "-d", "a question")
+        assert posted == ["http://test/a", "route all: miss, 0 stored"]
         assert await told("purge", "--tag", "t", "--dry-run") == ["1 entry would be purged"]
         assert await told("purge", "http://test/a", "--soft") == ["1 entry made stale"]
         assert await told("purge", "http://test/a") == ["1 entry purged"]

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from plugins.cache.control import Wanted
+from plugins.cache.plugin import HttpCache
 from proxy.api import AdminRequest
+from proxy.clock import ManualClock
 from proxy.message import Response
-from proxy.testing import GatewayKit
+from proxy.testing import GatewayKit, running
 
 
 async def asked(kit: GatewayKit, what: str, body: dict[str, Any]) -> tuple[int, Any]:
@@ -142,3 +144,65 @@ async def test_it_tells_what_it_would_do(cached: Any, fresh: Any) -> None:
         await kit.get("/a")
         assert plugin.forecast(exchange()) == "hit"
         assert plugin.describe(exchange(headers={"Cache-Control": "no-cache"})).endswith("; validate (request)")
+
+
+FORMS = """
+    listen: [http://127.0.0.1:0]
+    upstreams: {app: {targets: ["${UPSTREAM}"]}}
+    plugins: [{http_cache: {}}]
+    routes:
+      - {name: bare, match: {path: /bare}, upstream: app, plugins: {http_cache: {key: {query: none}}}}
+      - {name: some, match: {path: /some}, upstream: app, plugins: {http_cache: {key: {query: {deny: [utm]}}}}}
+      - {name: site, match: {path: /site}, upstream: app, plugins: {http_cache: {key: {host: false}}}}
+      - {name: posts, match: {path: /posts}, upstream: app, plugins: {http_cache: {methods: [GET, POST]}}}
+"""
+ASKED = ["/bare?a=1", "/some?a=1&utm=x", "/site?a=1"]
+
+
+@pytest.mark.parametrize("target", ASKED)
+@pytest.mark.parametrize("scope", ["url", "prefix"])
+async def test_a_url_is_purged_however_its_route_spells_it(fresh: Any, target: str, scope: str) -> None:
+    async with running(FORMS, plugins=[HttpCache], clock=ManualClock()) as kit:
+        kit.upstream.reply(fresh("1"), fresh("2"))
+        await kit.get(target)
+        what = target if scope == "url" else target.partition("?")[0]
+        assert (await asked(kit, "purge", {scope: f"http://test{what}"}))[1]["purged"] == 1
+        assert (await kit.get(target)).text == "2"
+
+
+@pytest.mark.parametrize("target", ASKED)
+async def test_a_url_is_invalid_after_a_change_however_its_route_spells_it(fresh: Any, target: str) -> None:
+    async with running(FORMS, plugins=[HttpCache], clock=ManualClock()) as kit:
+        kit.upstream.reply(fresh("1"), Response(204), fresh("2"))
+        await kit.get(target)
+        await kit.request("DELETE", target)
+        assert (await kit.get(target)).text == "2"
+
+
+@pytest.mark.parametrize("target", ASKED)
+async def test_what_is_stored_is_found_however_its_route_spells_it(fresh: Any, target: str) -> None:
+    async with running(FORMS, plugins=[HttpCache], clock=ManualClock()) as kit:
+        kit.upstream.reply(fresh("1"))
+        await kit.get(target)
+        (entry,) = (await asked(kit, "explain", {"url": f"http://test{target}"}))[1]["entries"]
+        assert (entry["verdict"], len(entry["variants"])) == ("hit", 1)
+
+
+async def test_what_is_stored_for_a_body(fresh: Any) -> None:
+    async with running(FORMS, plugins=[HttpCache], clock=ManualClock()) as kit:
+        kit.upstream.reply(fresh("1"))
+        await kit.request("POST", "/posts", {"Content-Type": "text/plain"}, b"question")
+        question = {"url": "http://test/posts", "method": "POST", "headers": {"Content-Type": "text/plain"}}
+        for body, verdict in (("question", "hit"), ("another", "miss")):
+            (entry,) = (await asked(kit, "explain", {**question, "body": body}))[1]["entries"]
+            assert entry["verdict"] == verdict
+
+
+async def test_no_credential_is_shown(cached: Any, fresh: Any) -> None:
+    async with cached() as kit:
+        kit.upstream.reply(fresh(Vary="Authorization, X-Lang", Cache_Control="public, max-age=60"))
+        fields = {"Authorization": "Bearer s3cret", "X-Lang": "de"}
+        await kit.get("/a", fields)
+        told = (await asked(kit, "explain", {"url": "http://test/a", "headers": fields}))[1]
+        assert told["entries"][0]["variants"][0]["vary"] == {"authorization": "***", "x-lang": "de"}
+        assert "s3cret" not in json.dumps(told)

@@ -87,3 +87,20 @@ def test_what_a_trusted_proxy_says_of_scheme_and_host_tells_answers_apart() -> N
     assert told(prefix="/a") != told(prefix="/b")
     assert told(host="x y/z") == "http://x%20y%2Fz/ all ".lower()
     assert told(trusted=False, proto="https", host="evil") == "http://a/ all "
+
+
+@pytest.mark.parametrize("name", ["Authorization", "X-API-Key", "X-Session-Token", "Cookie"])
+def test_no_credential_stands_in_a_key(name: str) -> None:
+    one, other = (key(fields={name: value}, headers=[name]) for value in ("Bearer s3cret", "Bearer other"))
+    assert one != other
+    assert "s3cret" not in one
+
+
+def test_no_cookie_stands_in_a_key() -> None:
+    one, other = (key(fields={"Cookie": f"sid={value}"}, cookies=["sid"]) for value in ("s3cret", "other"))
+    assert one != other
+    assert "s3cret" not in one
+
+
+def test_other_fields_can_be_read_in_a_key() -> None:
+    assert "h:x-country=NL" in key(fields={"X-Country": "NL"}, headers=["X-Country"])

@@ -94,3 +94,14 @@ async def test_head_lets_the_whole_be_renewed(cached: Any, until: Any) -> None:
         await calm(kit, until)
         assert kit.upstream.seen[1].method == "GET"
         assert (await kit.get("/")).text == "new"
+
+
+async def test_a_post_is_renewed_without_a_condition(cached: Any, until: Any) -> None:
+    async with cached(methods=["GET", "POST"]) as kit:
+        kit.upstream.reply(stale(), Response.text(200, "new", {"Cache-Control": "max-age=60"}))
+        await kit.request("POST", "/", body=b"q")
+        kit.advance(5)
+        assert (await kit.request("POST", "/", body=b"q")).text == "old"
+        await calm(kit, until)
+        assert "if-none-match" not in kit.upstream.seen[1].headers  # which would have made it a 412
+        assert (await kit.request("POST", "/", body=b"q")).text == "new"
