@@ -17,7 +17,7 @@ _DEPTH = 64  # levels of brackets that are followed
 _TOKEN = re.compile(
     r'(?P<block>"""(?:[^"\\]++|\\"""|\\|"(?!""))*+""")|(?P<string>"(?:[^"\\\r\n]++|\\[^\r\n])*+")'
     r"|(?P<comment>#[^\r\n]*+)|(?P<blank>[\s,\ufeff]++)|(?P<name>[A-Za-z_][A-Za-z0-9_]*+)"
-    r"|(?P<number>-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)(?![\w.])|(?P<mark>\.\.\.|[!$():=@\[\]{}])"
+    r"|(?P<number>-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)(?![\w.])|(?P<mark>\.\.\.|[!$():=@\[\]{}])"
 )
 _BEGINS = re.compile(r'[\s,\ufeff]*+(?:query|mutation|subscription|fragment|[{#"])')
 _OPERATIONS = ("query", "mutation", "subscription")

@@ -184,7 +184,7 @@ def _parameters(value: str) -> _Parameters:
         name, star, rest = found["name"].lower().partition("*")
         quoted, number = found["quoted"], rest.rstrip("*")
         said = found["token"].strip() if quoted is None else _ESCAPED.sub(r"\1", quoted)
-        is_clear = is_clear and (quoted is None or bool(found["closed"]))
+        is_clear = is_clear and bool(found["closed"] or (quoted is None and (star or "'" not in said)))
         if not star:
             plain.append((name, said))
         elif number.isdecimal() and len(number) < 5:

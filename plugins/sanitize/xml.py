@@ -17,9 +17,11 @@ _OF_DOCUMENTS = frozenset({"xml", "encoding"})
 _TOKEN = re.compile(
     r"<!\[CDATA\[(?P<cdata>(?:[^\]]++|\](?!\]>))*+)(?:\]\](?=>)|\Z)"
     r"|<!--(?P<comment>(?:[^-]++|-(?!->))*+)(?:--(?=>)|\Z)"
+    r"|<!(?P<declaration>[A-Za-z](?:[^>\"'\[]++|\"[^\"]*+\"|'[^']*+')*+)"
     r"|(?P<instruction><\?(?!xml\b)(?:[^?]++|\?(?!>))*+)(?:\?(?=>)|\Z)"
     r"|(?:>|\A)(?P<text>[^<]++)|=\s*+(?:\"(?P<double>[^\"]*+)\"|'(?P<single>[^']*+)')|(?P<tag><)"
 )
+_LITERAL = re.compile(r"\"([^\"]++)|'([^']++)")
 _ZEROS = re.compile(r"(&#[xX]?)0++(?=[0-9A-Fa-f])")
 _ENDLESS = re.compile(r"&#(?:[0-9]{8,}+|[xX][0-9A-Fa-f]{7,}+);?")  # beyond all characters, and too long for a number
 
@@ -35,6 +37,8 @@ def values(text: str, overlong: bool) -> Iterator[Value]:
             pieces.append(said if kind == "cdata" else _undone(said))
         elif kind in ("comment", "instruction"):
             yield from _shown(said)
+        elif kind == "declaration":
+            yield from _declared(said)
         else:
             if pieces:
                 yield from _shown("".join(pieces))
@@ -44,6 +48,14 @@ def values(text: str, overlong: bool) -> Iterator[Value]:
         if count % _AT_ONCE == 0:
             yield PAUSE
     yield from _shown("".join(pieces))
+
+
+def _declared(said: str) -> Iterator[Value]:
+    """The values that attributes have where none is written, and what some parsers may take for elements; else the
+    literals of declarations are nothing that is read."""
+    for literal in map("".join, _LITERAL.findall(said)):
+        if said.startswith("ATTLIST") or "<" in literal:
+            yield from _shown(_undone(literal))
 
 
 def _undone(text: str) -> str:

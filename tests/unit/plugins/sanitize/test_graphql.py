@@ -41,6 +41,7 @@ def test_documents_hold_no_values_but_literals(text: str) -> None:
         "query<script>alert(1)</script>",
         "{ a(x: 1 or 1) }",
         "{ a(x: 1=1) }",
+        "{ a(x: 01) }",
         "{ a",
         "{ a }}",
         "{ a) }",

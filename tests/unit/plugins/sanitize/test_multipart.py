@@ -48,6 +48,7 @@ def test_every_name_of_a_file_is_given(rest: str, files: list[str]) -> None:
         (';\r\n filename="x"', True),
         ('; filename="x"; filename=""', True),
         ('; filename="x\\"', True),
+        ("; filename='x'", True),
         ('; filename="x"\r\nContent-Disposition: form-data; name="a"', True),
     ],
 )

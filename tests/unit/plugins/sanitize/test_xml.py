@@ -117,3 +117,26 @@ def test_references_of_any_length_are_undone(written: str) -> None:
 
     assert last(f"&#{'9' * 5000};x") == last(f"&#x{'f' * 5000};x") == "\ufffdx"
     assert last(f"&#{'0' * 5000}60;x") == last(f"&#x{'0' * 5000}3c;x") == "<x"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        """<!DOCTYPE a SYSTEM '="'><a k="v">{}</a>""",
+        """<!DOCTYPE a PUBLIC '-//="//' "=>"><a k="v">{}</a>""",
+        """<!DOCTYPE a [<!NOTATION n PUBLIC '="'>]><a k="v">{}</a>""",
+        """<!DOCTYPE a [<!ATTLIST a b CDATA "{}">]><a/>""",
+        """<!DOCTYPE a "><b>{}</b>"><a/>""",
+        """<!DOCTYPE a '><b k="v">{}</b>""",
+    ],
+    ids=["system", "public", "notation", "default", "element", "open"],
+)
+def test_declarations_hide_nothing(document: str) -> None:
+    attack = "1' or '1'='1"
+    shown = [value.text for value in xml.values(document.format(attack.replace("'", "&#39;")), overlong=False)]
+    assert attack in shown or f"><b>{attack}</b>" in shown
+
+
+def test_identifiers_of_documents_are_no_values() -> None:
+    document = """<!DOCTYPE a PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/svg11.dtd"><a>b</a>"""
+    assert [value.text for value in xml.values(document, overlong=False)][1:] == ["b"]
