@@ -35,7 +35,7 @@ _FILES = listed(
     " root/. boot/grub tomcat-users nginx.conf shadow.bak dev/random dev/urandom dev/null dev/zero"
     " dev/tcp dev/fd/ dev/stdin /lampp pagefile.sys ntuser.dat"
     " autoexec.bat sys/kernel/ run/secrets/ dev/mem usr/etc/ .gitconfig .netrc .npmrc .pgpass .my.cnf .ssh/ .aws/"
-    " .docker/config .kube/config .bashrc .git/ .svn/ .hg/hgrc .bzr/ my.ini unattend. filezilla"
+    " .docker/config .kube/config .bashrc .git/ .svn/ .hg/ .bzr/ my.ini unattend. filezilla"
     " autoexec.bat config.sys .ds_store windows/iis windows/windowsupdate /.env"
     " tomcat/conf conf/server.xml conf/web.xml desktop.ini sysprep.inf tmp/sess_"
 )
@@ -64,7 +64,7 @@ def _any_of(files: tuple[str, ...]) -> re.Pattern[str]:
 _FILE = _any_of(_FILES)
 _MANY = 16  # mentions of files that are looked at
 _SETTINGS = re.compile(
-    r"[\s'\"|<>;(&=]{0,3}+(?:\w{1,16}=)?+(?:file:/*+)?(?:/etc/[\w.*?\[-]{2}|/proc/[\w*?]|/[a-z]{0,3}[?*\[][a-z?*\[\]]{0,8}/(?:passwd|shadow|group|hosts)$|\.env(?:\.\w{1,12})?$|//[.?]/)"
+    r"[\s'\"|<>;(&=]{0,3}+(?:\w{1,16}=)?+(?:file:/*+)?(?:/etc/[\w.*?\[-]{2}|/proc/[\w*?]|/[a-z]{0,3}[?*\[][a-z?*\[\]]{0,8}/(?:passwd|shadow|group|hosts)$|\.env(?:\.\w{1,12})?$|/(?:root|proc)/?$|/etc/$|/bin/(?:ba)?sh$|//[.?]/)"
 )
 _GOAL = re.compile(  # what a short climb is after: nothing, or what no page links to
     r"(?i)(?:[./\\]{0,8}+|(?:\w{1,16}/){0,3}+(?:(?:db-?)?config(?:uration)?\.(?:php|inc|ya?ml|py|ini|asp)|settings\.(?:py|php|ini)"

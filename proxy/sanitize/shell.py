@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from html.entities import html5
 from itertools import islice
 
@@ -41,7 +42,9 @@ _FILE_ARGUMENT = re.compile(
 )
 _ON_DRIVE = re.compile(r"[ \t]++(?:[A-Za-z]:|\\)[\\/]")
 _VERSION = re.compile(r"[ \t]\d{1,4}(?:\.\d{1,4}){0,3}+(?:[ \t]*+(?:$|[;,|&)\n])|\s\w)")
-_WRAPPERS = words("eval exec env command time nohup sudo xargs busybox builtin nice timeout setsid trap watch")
+_WRAPPERS = words(
+    "eval exec env command time nohup sudo xargs busybox builtin nice timeout setsid trap watch which man builtin"
+)
 _SPOKEN = words("su mv cp rm ln expr echo ping type net ps reg find waitfor service ip")
 _SAID = re.compile(r"[ \t]++['\"]?[\w-]{1,30}[\s\w]{0,20}?['\"]?\s{0,2}(?:>\s?[/\w]|$|[;|&`)#\n%\\\"'>])")
 _END = re.compile(r"[\s\"')}\]]*+(?:$|[;|&`#)}<>\n]|%0|2>|--)")
@@ -84,7 +87,7 @@ _OPTION = re.compile(  # of tools that carry something out by it
     r"--(?:use-askpass|exec|to-command|rsh|rsh-command|pager|output|output-document|post-file|upload-pack|receive-pack"
     r"|checkpoint-action|use-compress-program|init-file)=\S|-\w{0,2}/(?:bin|tmp|etc|var)/|-exec(?:dir)?\s"
 )
-_IN_FOLDER = re.compile(r"[;|&(` ]/(?:tmp|var|dev|home)/")
+_FOLDER_WORDS = words("tmp var dev home")
 _SCRIPT = re.compile(  # a program by its path, behind a short value
     r"[^\s;|&`]{0,24}\s?(?:[;|&]{1,2}|\$\(|`)\s?(?:\.{1,2}/|/(?:tmp|var/tmp|dev/shm|home/\w{1,20})/)[\w.-]{1,40}\s?(?:$|[;|&)`#])"
 )
@@ -114,7 +117,7 @@ def find(reading: Reading) -> Sequence[Hit]:
     if words.isdisjoint(_TRIGGERS):
         hidden = _is_hidden(text)
         if not hidden and not _is_marked(text):
-            return _scripts(text)
+            return _scripts(text, words)
     else:
         hidden = not words.isdisjoint(ALL) or _is_hidden(text)
     if hidden:
@@ -123,15 +126,17 @@ def find(reading: Reading) -> Sequence[Hit]:
         if _SEPARATES.search(text) is not None:
             _commands(hits, text, reading.level)
     _patterns(hits, reading)
-    return hits or _scripts(text)
+    return hits or _scripts(text, words)
 
 
-def _scripts(text: str) -> Sequence[Hit]:
+def _scripts(text: str, words: AbstractSet[str]) -> Sequence[Hit]:
     """A program that is named by its path, or by an option."""
     if text[0] == "-" and (found := _OPTION.match(text)) is not None:
         return (Hit("shell.command", 0, found.end()),)
-    found = _SCRIPT.match(text) if "./" in text or _IN_FOLDER.search(text) is not None else None
-    return () if found is None else (Hit("shell.command", 0, found.end()),)
+    if text[0] != "." and ("./" in text or not words.isdisjoint(_FOLDER_WORDS)):
+        found = _SCRIPT.match(text)
+        return () if found is None else (Hit("shell.command", 0, found.end()),)
+    return ()
 
 
 def _is_hidden(text: str) -> bool:

@@ -38,7 +38,7 @@ _LINKING = words("asc desc between or xor and div having order group limit like 
 _BEGINS = re.compile(
     r"[^\w;|&]{0,40}+(?:[\w.@]{1,64}+(?:/\*(?:[^*!][^*]{0,40}|)\*/|[^\w;|&]){0,40}+)?(?:[0-9]{5}+)?(?:x?or|and|div|having|order|group|limit|like"
     r"|where|case|mod|is|in|not|regexp|from|between|asc|desc|\|\||&&)(?![a-z])|\w{1,20}+\s{0,3}+=\s{0,3}+\w{1,20}+\s{1,4}+(?:or|and)\s"
-    r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s++as\s\w{1,20}\swhere\s|[0-9]++\s*+(?:--|=\s*+[0-9]|::[a-z]{3})|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+/-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
+    r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s++as\s\w{1,20}\swhere\s|[0-9]++\s*+(?:--|/\*|=\s*+[0-9]|::[a-z]{3})|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+/-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
 )
 _TIGHT = re.compile(  # what nobody writes between two words
     r"-?[0-9.]{1,12}+(?:e[0-9]{1,3}+)?\s{0,4}+(?:x?or|and)(?:[@'\"!~]|\.[0-9]|\({1,4}+[0-9'\"@]|[-+][0-9]"
@@ -54,11 +54,13 @@ _GOES_ON = re.compile(
 )
 _VALUE = re.compile(r"([\w.@-]{0,40}+)[\s)]{0,8}+")
 _QUOTES = re.compile(r"(['\"`])[\s()=<>!&|^*+%/-]{0,12}+\1[\s()=<>!&|^*+%/'\"`-]{0,12}+")  # and nothing else
+_LAST = "'\"`()\\;#-=<>!&|^*+%/ \t\r\n"  # what such a text may end in
 _OPENED = re.compile(r"[/.]?[^\W_]")  # what a quotation or a path in quotes begins with
 _CLOSING = re.compile(  # a short value, and marks that close what it stands in
-    r"(?!(['\"`]).\1$)[\w.@-]{0,24}+\\?['\"`](?:\s?[()\\'\"`;]){1,6}+\s?(?:--.{0,3}|\#)?"
+    r"(?!(['\"`]).\1$)[\w.@-]{0,24}+\\?['\"`](?:\s?[()\\'\"`;]){1,6}+\s?(?:--.{0,3}|\#)?|[\w.@-]{0,24}+\\['\"]"
 )
 _BROKEN = re.compile(r"(?i)(?<=[a-z])/\*\*/(?=[a-z])|(?<=un)union(?=ion)|(?<=uni)union(?=on)|(?<=sel)select(?=ect)")
+_LINES = re.compile(r"(?:--|#)[^\n#-]{0,100}+\n")
 _PREFIXES = words("n x b e q u& nq")  # of strings
 _IN_WORD = re.compile(r"[a-z0-9_]")
 _LONG = 1024  # characters from which on a text is not read as a whole
@@ -113,7 +115,9 @@ def find(reading: Reading) -> Sequence[AnyHit]:
         return hits
     lowered = reading.lowered
     if "/**/" in lowered or "unionon" in lowered or "ununion" in lowered or "selselect" in lowered:
-        return _find_mended(reading)
+        return _find_mended(reading, _BROKEN, "")
+    if "\n" in lowered and "select" in reading.words and ("--" in lowered or "#" in lowered):
+        return _find_mended(reading, _LINES, " ")
     return hits
 
 
@@ -121,7 +125,7 @@ def _find(reading: Reading) -> Sequence[AnyHit]:
     text, words = reading.text, reading.words
     strong = not words.isdisjoint(_STRONG) or (("(" in text or text[0] == "@") and _is_strong(text, words))
     quotes = _first_quotes(text) if "'" in text or '"' in text or "`" in text else ()
-    if quotes and _only_closes(text):
+    if quotes and text[-1] in _LAST and _only_closes(text):
         return (Hit("sql.operator", 0, len(text)),)
     if quotes and _LENGTHS.fullmatch(text) is not None:
         quotes = ()
@@ -147,9 +151,12 @@ def _only_closes(text: str) -> bool:
     return len(text) < _NEAR and _CLOSING.fullmatch(text) is not None
 
 
-def _find_mended(reading: Reading) -> Sequence[AnyHit]:
-    """What a filter makes of a text that takes words or comments out of words once: `un/**/ion`, `ununionion`."""
-    mended = _BROKEN.sub("", reading.text)
+def _find_mended(reading: Reading, pattern: re.Pattern[str], by: str) -> Sequence[AnyHit]:
+    """What a filter makes of a text that takes words or comments out of words once: `un/**/ion`, `ununionion`.
+
+    Or what a database does, for which a line's comment is a blank.
+    """
+    mended = pattern.sub(by, reading.text)
     return [Hit(hit.rule, 0, len(reading.text)) for hit in _find(Reading(mended, reading.level))]
 
 
@@ -160,7 +167,14 @@ def _is_strong(text: str, words: AbstractSet[str]) -> bool:
 
 
 def _may_begin(text: str, words: AbstractSet[str]) -> bool:
-    if not words.isdisjoint(_LINKING) or "||" in text or "&&" in text or "--" in text or "::" in text:
+    if (
+        not words.isdisjoint(_LINKING)
+        or "||" in text
+        or "&&" in text
+        or "--" in text
+        or "::" in text
+        or text.endswith("/*")
+    ):
         return True
     if "=" in text and ("=" in text[1:3] or "'='" in text or '"="' in text):
         return True
@@ -193,7 +207,7 @@ def _begun(hits: list[AnyHit], reading: Reading, quotes: Sequence[int], *, stron
 def _is_closed(text: str, lowered: str, at: int) -> bool:
     """Whether the first quote ends a short value: then nothing can be read as what continues a number or name."""
     value = _VALUE.fullmatch(lowered, 0, at)
-    if value is None or value[1] in KINDS:
+    if value is None or value[1] in KINDS or text[at + 1 : at + 2] == text[at]:
         return False
     return text.count(text[at]) % 2 == 1 or (value[1] != "" and value[1] not in _PREFIXES and value[1][0] != "_")
 

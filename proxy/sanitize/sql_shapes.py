@@ -47,7 +47,7 @@ WAIT = re.compile(
     r"\AZ\(\(*+[nsv][^)]{0,40}+\)(?:$|,n\)|[c,;)]|[aLo][nsv(])|(?:[LoaN,(;tesHRK)]|\A[nw;])Z\((?:[nsvafK(]|$)|WD[snvw(]"
 )
 ERROR = re.compile(
-    r"[LoaN,(=]f\([nsv],f\([^()f]{0,12}+(?:f\(|E)|f\(non,n|f\(n,f\(s,|[LoaN,(=]f\([^()]{0,12}+(?:\([^()]{0,12}\)[^()]{0,6})?(?:\(*+E|f\(\(*+E|f\([nf],|,f\(n)|\Af\((?:[^()]{0,12}+(?:\(E|f\([(nf])|non)"
+    r"[LoaN,(=]f\([nsv],f\([^()f]{0,12}+(?:f\(|E)|f\(non,n|f\(n,f\(s,|[LoaN,(=]f\([^()]{0,12}+(?:\([^()]{0,12}\)[^()]{0,6})?(?:\(*+E|f\(\(*+E|f\([nf],|,f\(n)|\Af\((?:[^()f]{0,12}+(?:\(E|f\([(nf])|non)"
 )
 CASE = re.compile(r"(?:[(,LoaE]|\A)K(?:[wns]|[fFZ]\([^()]{0,12}+\))?H.{1,24}?t[ns(fwa]")
 FILE = re.compile(r"I[O](?:s|$)")

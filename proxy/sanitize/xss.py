@@ -89,7 +89,7 @@ _REACH_WORDS = words(
 # a call of what attacks call, as a statement or operand
 _CALL = re.compile(
     r"(?:alert|prompt|confirm|msgbox)(?:[\t\n\x00]*+(?:/\*[^*]{0,20}\*/)?(?:\(|`|\?\.\(|&lpar;|\.(?:call|apply|bind)\b)"
-    r"|\)(?:(?<=[(,=]alert\))\s*+\(|(?<=(?:find|some|then|sort)\(alert\))|(?<=map\(alert\))|(?<=filter\(alert\))"
+    r"|\)(?:(?<=[(,=]alert\))\s*+\(|(?<=(?:find|some|then|sort)\(alert\))|(?<=map\(alert\))|(?<=\],alert\))|(?<=filter\(alert\))"
     r"|(?<=foreach\(alert\)))|[,;](?:(?<==alert[,;])|(?<==prompt[,;])))"
 )
 # what attacks reach for: by its first word, which is no part of a longer one ...

@@ -22,6 +22,8 @@ from tests.unit.sanitize.families import rules
         ("/etc/passwd", "path.file"),
         ("file=/etc/./shadow", "path.file"),
         ("/proc/self/environ", "path.file"),
+        ("/etc/", "path.file"),
+        (".hg/store", "path.file"),
         ("/opt/tomcat/conf/server.xml", "path.file"),
         ("/tmp/sess_0a1b", "path.file"),
         ("C:\\sysprep.inf", "path.file"),
