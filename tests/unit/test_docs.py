@@ -28,6 +28,14 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LOCKS = ("requirements.lock", "requirements-image.lock", "requirements-dev.lock")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
+WITH_A_PLUGIN = """
+    listen: [http://127.0.0.1:0]
+    admin: false
+    upstreams: {{app: {{targets: ["${{UPSTREAM}}"]}}}}
+    plugins: ["{path}"]
+    routes: [{{name: all, upstream: app}}]
+"""
+
 
 def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
@@ -118,6 +126,29 @@ class TestExamplesRun:
             [sys.executable, "-W", "error", "example.py"], check=False, cwd=tmp_path, capture_output=True, text=True
         )
         assert (done.returncode, done.stderr) == (0, "")
+
+    async def test_the_tests_of_the_first_plugin(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        first, *others = blocks("docs/plugins.md", "python")
+        (tmp_path / "maintenance.py").write_text(first, encoding="utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        (code,) = (code for code in others if "async def test_" in code)
+        found: dict[str, Any] = {}
+        exec(compile(code, "test_maintenance.py", "exec"), found)  # our own page
+        monkeypatch.delitem(sys.modules, "maintenance")
+        tests = [test for name, test in found.items() if name.startswith("test_")]
+        assert len(tests) == 2
+        for test in tests:
+            await test()
+
+    async def test_the_plugin_that_counts(self, tmp_path: Path) -> None:
+        (code,) = (code for code in blocks("docs/plugins.md", "python") if "services.metrics" in code)
+        (tmp_path / "visits.py").write_text(code, encoding="utf-8")
+        async with running(WITH_A_PLUGIN.format(path=tmp_path / "visits.py")) as kit:
+            await kit.get("/x")
+            await kit.settled()
+            told = kit.gateway.metrics.exposition()[0].decode()
+        assert 'passerelle_visits_total{route="all"} 1.0' in told
+        assert "passerelle_visit_bytes_count 1.0" in told
 
     async def test_the_plugin_that_asks_another_service(self, tmp_path: Path) -> None:
         """As it stands on the page, in a whole gateway whose upstream answers both."""
