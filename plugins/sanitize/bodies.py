@@ -20,6 +20,7 @@ __all__ = ["AT_ONCE", "PAUSE", "kind_of", "values"]
 
 AT_ONCE = 32  # values that are looked at in one turn of the event loop
 _LONG_WAY = 256  # characters
+_NO_CHANCE = 12  # characters of text that hardly any coding makes by chance
 DEPTH = 64  # levels of JSON that are followed
 _END = re.compile(r"[;,\s]")
 _LENIENT = re.compile(  # strings of what is nearly JSON; one that does not end is read to the end, once
@@ -57,6 +58,17 @@ def kind_of(content_type: str) -> str:
 def is_written(kind: str, data: bytes) -> bool:
     """Whether a body is what its type says as it stands, though it is said to be coded with what cannot be undone."""
     return _BEGINS[kind].match(data) is not None
+
+
+def beside(kind: str, written: bytes, content_type: str) -> Iterator[Value]:
+    """What a coded body says to an application that asks for no coding: only forms can stand between other bytes, such
+    as in what gzip keeps of a file's name. Of one, what is long and text."""
+    if kind == "multipart" and is_written(kind, written):
+        yield from multipart.values(written, content_type)
+    elif kind == "form":
+        for pair in written.decode("latin-1").split("&"):
+            if len(pair) >= _NO_CHANCE and pair.isascii() and pair.isprintable():
+                yield from of_pairs("form", pair)
 
 
 def values(kind: str, data: bytes, content_type: str, is_harmless: Callable[[str], bool] = is_plain) -> Iterator[Value]:

@@ -147,18 +147,20 @@ class Sanitize(Plugin[Config]):
             return (self._decide(exchange, found) if found else None) or foreign
         held = await self._uploads.read(exchange.request)
         if held is not None:
-            return await self._with_data(exchange, _readable(types, held), held.data, found)
+            return await self._with_data(exchange, _readable(types, held), held, found)
         return self._decide(exchange, found) if found else None
 
-    async def _with_data(self, exchange: Exchange, types: list[str], data: bytes, found: list[Found]) -> Answer:
+    async def _with_data(self, exchange: Exchange, types: list[str], held: Held, found: list[Found]) -> Answer:
         for content_type in types:  # who reads it may go by any of them
             kind = bodies.kind_of(content_type)
-            found += await self._look_through(bodies.values(kind, data, content_type, self._judge.clears))
+            found += await self._look_through(bodies.values(kind, held.data, content_type, self._judge.clears))
+            if held.written:
+                found += await self._look_through(bodies.beside(kind, held.written, content_type))
         if not found:
             return None
         changes = await self._changes(found)
         if changes and len(types) == 1:
-            return await self._mend(exchange, found, changes, (kind, data, types[0]))
+            return await self._mend(exchange, found, changes, (kind, held.data, types[0]))
         return self._decide(exchange, found, changes)
 
     async def _look_through(self, values: Iterable[Value]) -> list[Found]:

@@ -19,10 +19,12 @@ class Held(NamedTuple):
 
     :ivar data: what it says.
     :ivar is_undone: whether its codings were undone, if it has any; else `data` is what came.
+    :ivar written: what came, where codings were undone.
     """
 
     data: bytes
     is_undone: bool = True
+    written: bytes = b""
 
 
 class Uploads:
@@ -58,7 +60,8 @@ class Uploads:
         if not _can_undo(request):
             return Held(data, is_undone=False)
         try:
-            return Held(await decoded(request.headers, Body(data), self._limits, "request").read(self._limit))
+            said = await decoded(request.headers, Body(data), self._limits, "request").read(self._limit)
+            return Held(said, written=data)
         except (BadRequest, BodyTooLarge):
             if self._refuses:
                 raise
