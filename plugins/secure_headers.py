@@ -3,7 +3,8 @@
     plugins:
       - secure_headers: {content_security_policy: "default-src 'self'"}
 
-Fields that the upstream has written itself stay as they are, unless `replace` says otherwise. Strict-Transport-Security
+Fields that the upstream has written itself stay as they are, unless `replace` says otherwise. Answers of other plugins,
+such as refusals, get them where this one is written in front of those. Strict-Transport-Security
 is sent only over https, where alone it means something (RFC 6797 section 7.2).
 """
 
@@ -14,6 +15,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from proxy.api import Duration, Exchange, Headers, Plugin, PluginConfig, Rank
+
+_POLICY = (
+    "(no-referrer|no-referrer-when-downgrade|same-origin|origin|strict-origin|origin-when-cross-origin"
+    "|strict-origin-when-cross-origin|unsafe-url)"
+)
+_POLICIES = rf"^{_POLICY}(, ?{_POLICY})*$"
 
 
 class Config(PluginConfig):
@@ -31,8 +38,8 @@ class Config(PluginConfig):
     """X-Frame-Options: who may show the page in a frame."""
     content_type_options: bool = True
     """X-Content-Type-Options: nosniff."""
-    referrer_policy: str | None = Field(default="strict-origin-when-cross-origin", pattern=r"^[a-z, -]+$")
-    """Referrer-Policy."""
+    referrer_policy: str | None = Field(default="strict-origin-when-cross-origin", pattern=_POLICIES)
+    """Referrer-Policy: one, or several with commas between them, of which browsers take the last that they know."""
     replace: bool = False
     """Whether what the upstream wrote is replaced."""
 

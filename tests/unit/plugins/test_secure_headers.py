@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from plugins.respond import Respond
 from plugins.secure_headers import Config, SecureHeaders
 from proxy.message import Request, Response
-from proxy.testing import check_plugin, drive
+from proxy.testing import check_plugin, drive, running
 
 
 def secure(**options: Any) -> SecureHeaders:
@@ -27,6 +28,16 @@ async def test_the_usual_fields_are_added() -> None:
     assert got["x-frame-options"] == "SAMEORIGIN"
     assert got["referrer-policy"] == "strict-origin-when-cross-origin"
     assert "strict-transport-security" not in got
+
+
+async def test_answers_of_plugins_behind_it_get_them_too() -> None:
+    async with running(plugins=[(SecureHeaders, {}), (Respond, {"status": 403})]) as kit:
+        assert (await kit.request("GET", "/")).headers["x-frame-options"] == "SAMEORIGIN"
+
+
+async def test_policies_can_be_several() -> None:
+    got = await fields(secure(referrer_policy="no-referrer, strict-origin"))
+    assert got["referrer-policy"] == "no-referrer, strict-origin"
 
 
 async def test_strict_transport_is_told_over_https_only() -> None:
@@ -55,7 +66,15 @@ async def test_fields_can_be_left_out_or_only_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"content_security_policy": "a\r\nb"}, {"frame_options": "ALLOW"}, {"referrer_policy": ""}]
+    "options",
+    [
+        {"content_security_policy": "a\r\nb"},
+        {"frame_options": "ALLOW"},
+        {"referrer_policy": ""},
+        {"referrer_policy": "no-refer"},
+        {"referrer_policy": "origin,,origin"},
+        {"content_security_policy": "a\n"},
+    ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
