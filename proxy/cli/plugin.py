@@ -1,4 +1,4 @@
-"""`passerelle plugin`: what plugins there are."""
+"""`passerelle plugin`: what plugins there are, one to begin with, and what every one must withstand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from proxy.cli import plugin_new, plugin_trial
 from proxy.cli.failures import Exit
 
 if TYPE_CHECKING:
@@ -33,11 +34,13 @@ class Listed:
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Describe the subcommand."""
-    parser = commands.add_parser("plugin", help="tell what plugins there are", description=__doc__)
+    parser = commands.add_parser("plugin", help="list plugins, begin one, try one", description=__doc__)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="every installed plugin, by the name that files use")
     listing.add_argument("--json", action="store_true", help="print it as JSON")
     listing.set_defaults(run=run_list)
+    plugin_new.add(actions)
+    plugin_trial.add(actions)
 
 
 def run_list(args: argparse.Namespace) -> int:
