@@ -17,6 +17,7 @@ from proxy.patience import Patience
 from proxy.settings import KeyPath, Settings, Target, Timeouts, UpstreamTls
 from proxy.settings import Pool as PoolSettings
 from proxy.settings import Upstream as UpstreamSettings
+from proxy.upstream.authorities import read_authorities
 from proxy.upstream.follow import Follower
 from proxy.upstream.pool import Limits, Pool
 from proxy.upstream.stats import Stats
@@ -151,8 +152,16 @@ def _endpoint(target: Target, host: str, tls: ClientTls | None) -> Endpoint:
     )
 
 
+def _believes_the_system(endpoint: Endpoint) -> bool:
+    """Whether connections there use the process's common TLS context."""
+    own = isinstance(endpoint.tls, ClientTls) and endpoint.tls.context is not True
+    return endpoint.scheme == "https" and not own
+
+
 def start_upstreams(upstreams: Mapping[str, Upstream], settings: Settings, runtime: Runtime) -> None:
     """Follow names as these settings say, and show the pools."""
+    if any(_believes_the_system(endpoint) for upstream in upstreams.values() for endpoint in upstream.endpoints):
+        read_authorities()
     runtime.resolver.ttl, runtime.resolver.stale = settings.dns.ttl, settings.dns.stale
     register_metrics(upstreams, runtime)
     register_target_metrics(upstreams, runtime.metrics)

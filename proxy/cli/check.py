@@ -57,9 +57,9 @@ def check(path: Path) -> tuple[Loaded | None, list[Problem]]:
 
 
 async def _check_built(loaded: Loaded, registry: Registry) -> list[Problem]:
-    from proxy.build.selftests import run_tests
-
     async with built(loaded, registry) as (made, runtime):
+        from proxy.build.selftests import run_tests
+
         return [*made.warnings, *await run_tests(made, runtime)]
 
 

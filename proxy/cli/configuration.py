@@ -39,8 +39,13 @@ def find_config(named: Path | None) -> Path:
 async def built(loaded: Loaded, registry: Registry) -> AsyncIterator[tuple[Built, Runtime]]:
     """The configuration as a start would build it, with no plugin started and nothing listening.
 
+    What is imported from the engine for it is imported in here: `import_aiohttp` has to come first.
+
     :raises SettingsError: when it cannot be built.
     """
+    from proxy.upstream.authorities import import_aiohttp
+
+    import_aiohttp()
     from proxy.build import Runtime, build
     from proxy.server.admin_routes import AdminRoutes
 

@@ -46,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _explain(loaded: Loaded, registry: Registry, args: argparse.Namespace) -> Explanation:
-    from proxy.build.explain import Explainer
-
     async with built(loaded, registry) as (made, runtime):
+        from proxy.build.explain import Explainer
+
         return await Explainer(made, runtime).explain(args.method, args.url, args.header, args.client)
 
 

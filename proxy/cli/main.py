@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from proxy.cli.collector import spare_start
 from proxy.cli.configuration import NoConfiguration
 from proxy.cli.failures import Exit, say, show
 from proxy.cli.plugin_commands import Rivals, commands
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None, registry: Registry | None = Non
     :param registry: where plugins' subcommands come from; what is installed when None.
     :returns: the exit code.
     """
+    if arguments is None:  # the process is the command's own
+        spare_start()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _run(given, registry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
+from proxy.cli.collector import spare_start
 from proxy.cli.logs import log_to_stderr
 
 # A terminal and a service manager tell every process of a group. What is to be done the supervisor says, so that
@@ -16,7 +17,11 @@ def main() -> int:
     """Be a worker until told to end."""
     for number in _OF_THE_GROUP:
         signal.signal(number, signal.SIG_IGN)
+    spare_start()
     log_to_stderr("info", process=True)
+    from proxy.upstream.authorities import import_aiohttp
+
+    import_aiohttp()
     from proxy.server.worker import main as work
 
     return work(sys.argv[1:])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+import trustme
 
 CONFIG = """
 listen: [http://127.0.0.1:0]
@@ -51,6 +55,26 @@ ELSEWHERE = {
     "proxy.store.sqlite",
     "proxy.testing",
 }
+
+
+# As the command does it, in a process of its own.
+CHECK = """
+import gc, sys
+from proxy.cli.main import main
+code = main()
+from aiohttp import connector
+print(code, connector._SSL_CONTEXT_VERIFIED.cert_store_stats()["x509"], gc.get_threshold()[0] > 100_000)
+"""
+
+
+def test_the_systems_authorities_are_left_unread_by_who_needs_none(tmp_path: Path) -> None:
+    """A context has to read one here, the test's own, where it is made as aiohttp makes it."""
+    trustme.CA().cert_pem.write_to_path(tmp_path / "system.pem")
+    (tmp_path / "gateway.yaml").write_text(CONFIG)
+    script = [sys.executable, "-c", CHECK, "check", str(tmp_path / "gateway.yaml")]
+    known = {**os.environ, "SSL_CERT_FILE": str(tmp_path / "system.pem")}
+    done = subprocess.run(script, capture_output=True, text=True, timeout=50, check=False, env=known)
+    assert done.stdout.splitlines()[-1:] == ["0 0 True"], done.stderr
 
 
 def test_what_is_not_configured_is_not_imported() -> None:

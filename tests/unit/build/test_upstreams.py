@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from pathlib import Path
 
 import pytest
 
 from proxy.build import Runtime
-from proxy.build.upstreams import make_upstreams, patience
+from proxy.build.upstreams import make_upstreams, patience, start_upstreams
 from proxy.settings import Settings, Timeouts
+from proxy.upstream.authorities import Deferred, deferring, read_authorities
 from proxy.upstream.tls import ClientTls, TlsFileError
 from proxy.upstream.upstream import Upstream
 
@@ -64,6 +66,29 @@ async def test_a_context_is_made_only_for_what_differs(runtime: Runtime, tmp_pat
     assert lax.context.verify_mode is ssl.CERT_NONE
     with pytest.raises(TlsFileError):
         tls(ca=tmp_path / "none.pem")
+
+
+@pytest.mark.parametrize(
+    ("said", "needed"),
+    [
+        ({"targets": ["https://127.0.0.1:1"]}, True),
+        ({"targets": ["http://127.0.0.1:1", "https://127.0.0.1:1"], "tls": {"server_name": "b.test"}}, True),
+        ({"targets": ["http://127.0.0.1:1"]}, False),
+        ({"targets": ["https://127.0.0.1:1"], "tls": {"verify": False}}, False),
+    ],
+    ids=["https", "by another name", "http", "with a context of its own"],
+)
+async def test_the_systems_authorities_are_read_at_once_where_they_will_be_needed(
+    runtime: Runtime, said: dict[str, object], needed: bool
+) -> None:
+    with deferring():
+        context = ssl.create_default_context()
+    settings = Settings.model_validate({"upstreams": {"app": said}})
+    upstreams = {name: held.thing for name, held in make_upstreams(settings, runtime).items()}
+    start_upstreams(upstreams, settings, runtime)
+    assert isinstance(context, Deferred) is not needed
+    read_authorities()
+    await asyncio.gather(*(upstream.close() for upstream in upstreams.values()))
 
 
 def test_timeouts_become_patience() -> None:
