@@ -65,6 +65,7 @@ _INTERPRETER = re.compile(
     r"|[|&;]\s*+(?:sc\s++(?:query|start|stop|config|create|delete|qc)|query\s++(?:user|session|process)|copy\s++\\\\"
     r"|start\s++(?:cmd|powershell|calc|notepad|/b))\b"
     r"|(?:if|while|until|for)\s[^;\n]{1,80};\s*+(?:then|do)\s[^\n]{1,120}?;\s*+(?:fi|done)\b"
+    r"|[;|&`(]\s*+git\s++clone\s++\S"
     r"|(?<![\w-])(?:gwmi|iwmi)\s++-\w|[;|&]\s*+java\s++-[vjc]"
     r"|proxycommand=|(?:[;|&]|\$\()\s*+(?:(?:get|set|invoke|start|stop|new|remove)-[a-z]{3,20}\b|iex\b|\.\s++/|source\s++/|for\s++/f\b)"
 )
@@ -87,6 +88,7 @@ _OPTION = re.compile(  # of tools that carry something out by it
     r"--(?:use-askpass|exec|to-command|rsh|rsh-command|pager|output|output-document|post-file|upload-pack|receive-pack"
     r"|checkpoint-action|use-compress-program|init-file)=\S|-\w{0,2}/(?:bin|tmp|etc|var)/|-exec(?:dir)?\s"
 )
+_WRITTEN = re.compile(r"(?:[^;|&\s]{0,24}[;|&]\s?:?)?\s?>{1,2}\s?/\w[\w./-]*+\s?$")  # `>/tmp/x`
 _FOLDER_WORDS = words("tmp var dev home")
 _SCRIPT = re.compile(  # a program by its path, behind a short value
     r"[^\s;|&`]{0,24}\s?(?:[;|&]{1,2}|\$\(|`)\s?(?:\.{1,2}/|/(?:tmp|var/tmp|dev/shm|home/\w{1,20})/)[\w.-]{1,40}\s?(?:$|[;|&)`#])"
@@ -134,7 +136,7 @@ def _scripts(text: str, words: AbstractSet[str]) -> Sequence[Hit]:
     if text[0] == "-" and (found := _OPTION.match(text)) is not None:
         return (Hit("shell.command", 0, found.end()),)
     if text[0] != "." and ("./" in text or not words.isdisjoint(_FOLDER_WORDS)):
-        found = _SCRIPT.match(text)
+        found = _SCRIPT.match(text) or _WRITTEN.match(text)
         return () if found is None else (Hit("shell.command", 0, found.end()),)
     return ()
 

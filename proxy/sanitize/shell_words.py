@@ -50,8 +50,8 @@ TOOLS = words(
 SPOKEN_OF = TOOLS | WORDS
 ALL = NAMES | WORDS
 PIPE_WORDS = words(
-    "fi done sc query copy java gwmi iwmi exist defined errorlevel equ neq geq leq gtr lss get set stop remove"
-    " source for tmp findstr find xterm socat openssl lua node checkpoint use exec sh bash zsh ksh csh dash nc"
-    " ncat mkfifo base64 python python2 python3 perl ruby php powershell cmd comspec certutil tcp udp bitsadmin"
+    "git fi done sc query copy java gwmi iwmi exist defined errorlevel equ neq geq leq gtr lss get set stop"
+    " remove source for tmp findstr find xterm socat openssl lua node checkpoint use exec sh bash zsh ksh csh dash"
+    " nc ncat mkfifo base64 python python2 python3 perl ruby php powershell cmd comspec certutil tcp udp bitsadmin"
     " mshta regsvr32 wmic rundll32 net invoke iex start new proxycommand oproxycommand"
 )

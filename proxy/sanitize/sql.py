@@ -17,7 +17,7 @@ from typing import TypeAlias
 from proxy.sanitize import sql_shapes as shapes
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import AnyHit, Hit, LateHit
-from proxy.sanitize.sql_statements import PROCEDURE, VERB_WORDS, is_statement
+from proxy.sanitize.sql_statements import JOINED, PROCEDURE, VERB_WORDS, is_statement
 from proxy.sanitize.sql_tokens import Tokens
 from proxy.sanitize.sql_whole import KNOWLEDGE, WHOLE_BEGINS, whole
 from proxy.sanitize.sql_words import CATALOGUE, KINDS
@@ -34,10 +34,12 @@ _STRONG = words(
     " dbms_session ctxsys st_latfromgeohash st_longfromgeohash name_const nvl ascii substring substr mid concat"
     " group_concat convert char chr current_user"
 )
-_LINKING = words("asc desc between or xor and div having order group limit like where case mod is in not regexp from")
+_LINKING = words(
+    "into asc desc between or xor and div having order group limit like where case mod is in not regexp from"
+)
 _BEGINS = re.compile(
     r"[^\w;|&]{0,40}+(?:[\w.@]{1,64}+(?:/\*(?:[^*!][^*]{0,40}|)\*/|[^\w;|&]){0,40}+)?(?:[0-9]{5}+)?(?:x?or|and|div|having|order|group|limit|like"
-    r"|where|case|mod|is|in|not|regexp|from|between|asc|desc|\|\||&&)(?![a-z])|\w{1,20}+\s{0,3}+=\s{0,3}+\w{1,20}+\s{1,4}+(?:or|and)\s"
+    r"|where|case|mod|is|in|not|regexp|from|between|into|asc|desc|\|\||&&)(?![a-z])|\w{1,20}+\s{0,3}+=\s{0,3}+(?:\w{1,20}+|'\w{0,20}+'|\"\w{0,20}+\")\s{1,4}+(?:or|and)\s|\*/"
     r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s++as\s\w{1,20}\swhere\s|[0-9]++\s*+(?:--|/\*|=\s*+[0-9]|::[a-z]{3})|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+/-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
 )
 _TIGHT = re.compile(  # what nobody writes between two words
@@ -47,6 +49,7 @@ _TIGHT = re.compile(  # what nobody writes between two words
 _UNION_TABLE = re.compile(  # MySQL's short form of `select * from`
     r"[0-9)'\"]\s*+union\s++(?:all\s++|distinct\s++)?table\s++[\w.`]++\s*+(?:$|--|[#;)]|/\*|limit\b|order\b)"
 )
+_EQUAL = re.compile(r"(['\"])(\w{0,20}+)\1\s?=\s?\1\2$")  # `'a'='a`, the last quote left to the statement
 _LENGTH = r"[0-9]{1,4}(?:'(?:\s?[0-9]{1,2}\")?|\")"  # in feet and inches
 _LENGTHS = re.compile(rf"(?:[^'\"`]{{0,80}}[^\w'\"`])?{_LENGTH}(?:\s(?:or|and|to|by)\s{_LENGTH})++[\w\s.,!?]*+")
 _GOES_ON = re.compile(
@@ -191,6 +194,8 @@ def _begun(hits: list[AnyHit], reading: Reading, quotes: Sequence[int], *, stron
         lowered = lowered[:_LONG]
     if ("exec" in reading.words or "execute" in reading.words) and (found := PROCEDURE.match(lowered)) is not None:
         hits.append(Hit("sql.stacked", found.start(), found.end()))
+    if (found := (JOINED if text[0].isdigit() else _EQUAL).match(lowered)) is not None:
+        hits.append(Hit("sql.stacked" if text[0].isdigit() else "sql.boolean", 0, found.end()))
     if quotes and _is_closed(text, lowered, quotes[0]):
         return
     tight = _TIGHT.match(lowered)

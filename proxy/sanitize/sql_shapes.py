@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 _START = r"(?:[N(a!]|\{w)*+"  # what may stand before an operand
-_OPERAND = r"(?:n|s++|v)\)*+"
+_OPERAND = r"(?:n|s++|v)[)}]*+(?:lw)?+"
 
 # a condition behind a quote that was closed: `' or 1=1`, `' and sleep(5)`, `' || 'x`
 CONDITION = re.compile(
@@ -17,7 +17,7 @@ CONDITION = re.compile(
 )
 # a condition behind a number or word, where prose may stand as well: `1 or 1=1`, `x and sleep(5)`
 STRICT = re.compile(
-    rf"L{_START}(?:{_OPERAND}oo?{_START}[nsvfx(]|v\)*+a[nsvf(]|f\(|Z\(|x\(|K|\(E|E[^rw]|[nsv]\)*+c|[ns]\)+[(]*+[nLo]"
+    rf"L{_START}(?:s\?s|{_OPERAND}oo?{_START}[nsvfx(]|v\)*+a[nsvf(]|f\(|Z\(|x\(|K|\(E|E[^rw]|[nsv]\)*+c|[ns]\)+[(]*+[nLo]"
     rf"|F\(f\(|w\)*+o(?:[svfZ]|\([nsE]|N*n(?:$|[c)L]))|F\([^()]{{0,12}}+(?:\([^()]{{0,12}}\)[^()]{{0,6}})?\)+o{_START}[nsvf(]"
     r"|n\)*+o?\)*+(?:Vn|ao))"
 )
@@ -30,7 +30,7 @@ OPERATOR = re.compile(
 ALWAYS = re.compile(r"R[N(]*+(?:non|sos)\)*+(?:[LcVPf;,(Ga]|$)|\A[?wn(]?a?,?f\(non,|Rwo?s?\)*+c|V[N(a]*+(?:non|sos)")
 OPERAND = re.compile(r"lw(?:L|c|$)|(?:lw|w?w?\))?(?:R[N(]*+(?:non|sos)|[,;]?f\((?:no|n,|f\(|\(*E)|\(non\)a)")
 CLAUSE = re.compile(
-    r"Gy[(]*+(?:[nsvfKZ]|w(?:$|[,cMV])|E)|V[N(a]*+(?:[nsv]\)*+(?:[oLc]|$)|[wf]\(|wo)|M[nf](?:$|[,c;IMPUo])|P[fFwA]\(|I[wO]s|IOs"
+    r"Gy[(]*+(?:[nsvfKZ]|w(?:$|[,cMV])|E)|V[N(a]*+(?:[nsv]\)*+(?:[oLc]|$)|[wf]\(|wo)|M[nf](?:$|[,c;IMPUo])|P[fFwA]\(|I[wO]s|IOs|Iv(?:,v)*+(?:$|c)"
 )
 # anything behind a semicolon, and the rest commented out: `'; desc users; --`
 CUT_OFF = re.compile(r"\)*+;[^;cC]{1,60}+;+c$|\)*+;[^;cC]{1,12}+c$")
@@ -59,8 +59,8 @@ WHOLE = re.compile(
 )
 # the same, when the words agree (see sql.py)
 LIKELY = re.compile(
-    r"\A(?:f\(\)$|v$|a?n[oL]a?n(?:$|c)|L[N(]*+n\)*+(?:$|c)|nLN*+n(?:$|c)|nMn(?:,n)?(?:$|c)|(?:no)?f\([wn],v|[-a]?na++\(*+f\("
-    r"|f\(n(?:,n)*+\)$|nN?onLn$|nLv$|nwc$|sLs$|f\(s|no\(n(?:,n)++\)$)"
+    r"\A(?:f\(\)c?$|v$|a?n[oL]a?n(?:$|c)|L[N(]*+n\)*+(?:$|c)|nLN*+n(?:$|c)|nMn(?:,n)?(?:$|c)|(?:no)?f\([wn],v|[-a]?na++\(*+f\("
+    r"|f\(n(?:,n)*+\)$|nN?onLn$|nLv$|nwc$|[sn]Ls$|noon$|f\(s|no\(n(?:,n)++\)$)"
 )
 OF_TABLES = {"drop": re.compile(r"Tww(?:[;c]|$)"), "create": re.compile(r"TwF\(\w"), "alter": re.compile(r"Twww")}
 STATEMENT = re.compile(r"E[d(a]*+[^;]{1,40}?r[w(]|\AT[wIr]|\AX[wf]")

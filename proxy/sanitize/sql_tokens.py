@@ -123,8 +123,8 @@ def _kind(text: str) -> str:
 
 def _called(word: str, kind: str) -> str:
     """A parenthesis makes a function of the word before it."""
-    if word == "mod":
-        return "F"
+    if word in ("mod", "glob"):
+        return "F" if word == "mod" else "f"
     if kind in ("w", "T", "G", "v"):
         return FUNCTIONS.get(word.rpartition("..")[2], "F" if kind in ("w", "v") else kind)
     return kind

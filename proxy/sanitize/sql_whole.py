@@ -39,8 +39,10 @@ def _is_probe(stream: Tokens) -> bool:
     first, second = words[0], words[1] if len(words) > 1 else ""
     if "v" in stream.shape:
         return any(word.startswith("@@") for word in words) or (len(words) > 1 and words[-1] in KNOWLEDGE)
-    if stream.shape == "sLs":
+    if stream.shape in ("sLs", "nLs"):
         return second == "||"
+    if stream.shape == "noon":
+        return second == "sounds"
     if stream.shape[0] == "f" and stream.shape[2:3] == "s":
         return first in _REACHING
     if stream.shape[0] == "f":
@@ -52,6 +54,8 @@ def _is_probe(stream: Tokens) -> bool:
     if words[-1] in ("true", "false"):
         return not first.isalpha() or first in ("or", "and")
     if second == "between" or (second == "in" and words[-1] == ")"):
+        return True
+    if second == "is" and first.isdigit():
         return True
     if second in ("asc", "desc") or (second in ("or", "and") and words[-1] in ("0", "null")):
         return True
