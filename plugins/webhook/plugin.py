@@ -44,13 +44,16 @@ class Webhook(Plugin[Config]):
     _store: Store | None = None
     _services: Services
 
+    def configured(self) -> None:
+        _check_types(self.config)
+
+    def doubts(self) -> list[str]:
+        short = [one.id for one in self.config.endpoints if any(secret.is_short for secret in one.secrets)]
+        return [f"the secret of endpoint {name} is short: 24 bytes or more are advised" for name in short]
+
     async def start(self, services: Services) -> None:
         self._services = services
         endpoints = [endpoint for endpoint in self.config.endpoints if endpoint.enabled]
-        _check_types(self.config)
-        for endpoint in endpoints:
-            if any(secret.is_short for secret in endpoint.secrets):
-                services.log.warning("the secret of endpoint %s is short: 24 bytes or more are advised", endpoint.id)
         if not self.config.endpoints:
             return
         self._store = services.store(STORE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from proxy.build.built import Built
 from proxy.build.chains import Chains
 from proxy.build.clients import check_underscores
@@ -12,9 +14,9 @@ from proxy.build.runtime import Runtime
 from proxy.build.upstreams import make_upstreams, patience
 from proxy.chain import Chain, Link
 from proxy.plan import Plan, Snapshot
-from proxy.registry import Registry
+from proxy.registry import PluginNotUsable, Registry
 from proxy.routing import Match, Rewrite, Route, Router
-from proxy.settings import Document, Loaded, Problem, Settings, SettingsError
+from proxy.settings import Document, Loaded, PluginEntry, Problem, RoutePlugin, Settings, SettingsError
 from proxy.settings import Route as RouteSettings
 from proxy.upstream.upstream import Upstream
 
@@ -26,7 +28,7 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime, before: Built | 
     :raises SettingsError: with all that is wrong; nothing was started.
     """
     settings, document = loaded.settings, loaded.document
-    chains = Chains(settings.plugins, registry, document, _known(settings, before))
+    chains = _chains(loaded, registry, before)
     problems: list[Problem] = []
     held = make_upstreams(
         settings,
@@ -59,6 +61,17 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime, before: Built | 
     warnings = (*loaded.warnings, *doubts, *chains.doubts, *_ties(router, settings, document))
     snapshot = Snapshot(router, Plan("", chains.common(), None, pages=pages), upstreams, plans, loaded.revision)
     return Built(loaded, snapshot, chains, held, runtime, warnings, certificates)
+
+
+def _chains(loaded: Loaded, registry: Registry, before: Built | None) -> Chains:
+    """Load every plugin before the first is made: options may name events that a plugin further down brings along."""
+    settings = loaded.settings
+    wanted: list[PluginEntry | RoutePlugin] = list(settings.plugins)
+    wanted += [said for route in settings.routes for said in route.plugins.values() if said.enabled]
+    for said in wanted:
+        with suppress(PluginNotUsable):  # which is told where it is made
+            registry.get(said.name) if said.file is None else registry.get_file(said.file)
+    return Chains(settings.plugins, registry, loaded.document, _known(settings, before))
 
 
 def _known(settings: Settings, before: Built | None) -> dict[str, Link]:

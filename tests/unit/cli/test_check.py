@@ -70,3 +70,49 @@ def test_without_a_file_it_looks_where_serve_does(command: Command, place: Path)
     assert command("check")[0] == 2
     (place / "passerelle.yaml").write_text((place / "good.yaml").read_text())
     assert command("check")[0] == 0
+
+
+WEBHOOKS = """
+upstreams: {{app: {{targets: [http://127.0.0.1:1]}}}}
+plugins:
+  - webhook: {{endpoints: [{{id: ops, url: "https://a.example/", secret: {secret}, events: [{event}]}}]}}
+  - ./shop.py
+routes: [{{name: all, upstream: app}}]
+"""
+SHOP = '''
+from dataclasses import dataclass
+from typing import ClassVar
+
+from proxy.api import Event, EventClass, Plugin, PluginConfig
+
+
+@dataclass(slots=True, eq=False)
+class Sold(Event):
+    """Something was sold."""
+
+    type: ClassVar[str] = "checkedshop.sold"
+    klass: ClassVar[EventClass] = EventClass.B
+
+
+class Shop(Plugin[PluginConfig]):
+    """Sells."""
+'''
+
+
+def test_events_that_nobody_knows_are_found_as_at_a_start(command: Command, place: Path) -> None:
+    (place / "shop.py").write_text(SHOP)
+    told = []
+    for event in ("checkedshop.sold", "checkedshop.solt"):
+        (place / "hooks.yaml").write_text(WEBHOOKS.format(event=event, secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+        told.append(command("check", "hooks.yaml"))
+    assert (told[0][0], told[0][2]) == (0, "")  # of a plugin that stands further down
+    assert told[1][0] == 1
+    assert 'no event is called "checkedshop.solt": did you mean "checkedshop.sold"?' in told[1][2]
+
+
+def test_a_short_secret_is_warned_of(command: Command, place: Path) -> None:
+    (place / "shop.py").write_text(SHOP.replace("checkedshop.sold", "checkedshop.soon"))
+    (place / "hooks.yaml").write_text(WEBHOOKS.format(event="quota.low", secret="short"))
+    code, _, err = command("check", "hooks.yaml")
+    assert code == 0
+    assert "hooks.yaml:4:5: warning: plugins[0].webhook: the secret of endpoint ops is short" in err
