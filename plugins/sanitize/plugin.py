@@ -255,7 +255,8 @@ def _unmended(found: Iterable[Found], changes: Changes) -> list[Found]:
 
 
 def _place(value: Value) -> str:
-    return f"{value.where} {value.field[:120]}".strip().encode("ascii", "replace").decode()[:120]
+    place = f"{value.where} {value.field[:120]}".strip().encode("ascii", "replace").decode()[:120]
+    return place if place.isprintable() else "".join(c if c.isprintable() else "?" for c in place)
 
 
 def _told(found: Iterable[Found]) -> str:

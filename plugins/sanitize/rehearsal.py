@@ -74,14 +74,16 @@ class Rehearsal:
             lines += ["", f"by {title}", *self._table(index)]
         if self._reasons:
             lines += ["", "narrowest exclusions, if all of this was harmless"]
-            lines += [f"  {route or 'every route'}: {_shown(exclusion)}" for route, exclusion in self.exclusions()]
+            lines += [
+                f"  {_printable(route) or 'every route'}: {_shown(exclusion)}" for route, exclusion in self.exclusions()
+            ]
         return "\n".join(lines)
 
     def _table(self, index: int) -> Iterable[str]:
         counts: Counter[str] = Counter()
         for key, count in self._reasons.items():
             name = f"{key[1]} {key[2]}".strip() if index == 2 else key[index]
-            counts[name or "(none)"] += count
+            counts[_printable(name) or "(none)"] += count
         return [f"  {count:>6}  {name}" for name, count in counts.most_common()] or ["  nothing"]
 
     def _values(self, request: Recorded) -> Iterator[Value]:
@@ -101,6 +103,11 @@ class Rehearsal:
 
 def _key(request: Recorded, one: Found) -> tuple[str, str, str, str]:
     return request.route, one.value.where, one.value.field, one.rule.name
+
+
+def _printable(name: str) -> str:
+    """A name that clients made up, without what a terminal would act on."""
+    return name if name.isprintable() else json.dumps(name)[1:-1]
 
 
 def _shown(exclusion: Mapping[str, str]) -> str:

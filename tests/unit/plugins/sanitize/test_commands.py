@@ -55,6 +55,16 @@ def test_recorded_requests_are_rehearsed(tmp_path: Path, capsys: pytest.CaptureF
     assert 'api: {rule: "xss.tag", where: "json", field: "bio"}' in out
 
 
+def test_names_that_clients_made_up_do_nothing_to_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = lines(tmp_path, {"method": "GET", "target": f"/?a%1b[2J%0aroute={SQL}", "route": "shop\x1b"})
+    assert run(["rehearse", file]) == FOUND
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "query a\\u001b[2J\\nroute" in out
+
+
 def test_the_exclusions_that_are_proposed_are_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from plugins.sanitize.config import Config
     from plugins.sanitize.recorded import requests_of

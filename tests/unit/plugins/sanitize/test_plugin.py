@@ -28,6 +28,14 @@ async def test_what_is_observed_goes_on_and_is_told() -> None:
     assert done.exchange[FINDINGS]
 
 
+async def test_places_are_told_without_line_breaks() -> None:
+    plugin = sanitize()
+    done = await drive(plugin, request=get(f"a%0d%0aX:%1b[2J={quote(SQL)}"))
+    places = {event.where for event in done.events if isinstance(event, RequestBlocked)}
+    assert "query a??X:?[2J" in places
+    assert plugin.describe(done.exchange).isprintable()
+
+
 async def test_the_harmless_go_on_untouched_and_what_clients_write_in_our_field_goes() -> None:
     done = await drive(sanitize(mode="block"), request=get("q=red+shoes&name=O%27Brien", headers={"x-sanitize": "x"}))
     assert done.response.status == 200
