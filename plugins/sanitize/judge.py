@@ -52,18 +52,10 @@ class Found(NamedTuple):
 class Findings(list[Found]):
     """What is found in a part of a request, with its score: to add that up anew for each value takes too long.
 
-    :ivar score: of what is to be refused.
+    :ivar score: of what is to be refused; who appends counts.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.score = 0
-
-    def append(self, one: Found) -> None:
-        """Add one; what comes into the list otherwise is not counted."""
-        super().append(one)
-        if one.mode == "block":
-            self.score += one.rule.score
+    score = 0
 
 
 class Judge:
@@ -143,10 +135,14 @@ class Judge:
             mode = modes[rule[0]]
             if mode != "off" and not (exclude and self._excludes(rule, value)):
                 found.append(Found(rule, mode, value, finding))
+                if mode == "block":
+                    found.score += rule.score
         if overlong and not any(finding.rule is _OVERLONG for finding in findings):
             mode = self._modes[_OVERLONG.name]
             if mode != "off" and not self._excludes(_OVERLONG, value):
                 found.append(Found(_OVERLONG, mode, value))
+                if mode == "block":
+                    found.score += _OVERLONG.score
 
     def _excludes(self, rule: Rule, value: Value) -> bool:
         return any(_agrees(exclusion, rule, value) for exclusion in self._exclude)

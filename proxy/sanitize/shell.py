@@ -101,6 +101,7 @@ _SPLIT = re.compile(
     r"|/s?bin/\w*[?*\[]|\w\$\(\)\w|\w``\w|\w\$\{\w{1,8}\}\w|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
 )
 _SPLITS = re.compile(r"['\"\\$?*{^]")
+_MARKS = re.compile(r"[$(%@]|<<<|<!--|:[~\"]")  # without which `_is_marked` needs not look closer
 _MAY_HIDE = re.compile(r"[;|&`\n$<{\x00%?*\\]")
 _TRIGGERS = ALL | PIPE_WORDS | shell_code.WORDS
 _ALL_SORTED = tuple(sorted(ALL))
@@ -148,7 +149,7 @@ def _is_hidden(text: str) -> bool:
 
 def _is_marked(text: str) -> bool:
     """Whether it may be more than commands, none of whose words is known."""
-    return (
+    return _MARKS.search(text) is not None and (
         "$" in text
         or "<<<" in text
         or ":~" in text

@@ -34,6 +34,7 @@ _STRONG = words(
     " dbms_session ctxsys st_latfromgeohash st_longfromgeohash name_const nvl ascii substring substr mid concat"
     " group_concat convert char chr current_user"
 )
+_LINKS = re.compile(r"\|\||&&|--|::|/\*\Z")
 _LINKING = words(
     "into asc desc between or xor and div having order group limit like where case mod is in not regexp from"
 )
@@ -170,14 +171,7 @@ def _is_strong(text: str, words: AbstractSet[str]) -> bool:
 
 
 def _may_begin(text: str, words: AbstractSet[str]) -> bool:
-    if (
-        not words.isdisjoint(_LINKING)
-        or "||" in text
-        or "&&" in text
-        or "--" in text
-        or "::" in text
-        or text.endswith("/*")
-    ):
+    if not words.isdisjoint(_LINKING) or _LINKS.search(text) is not None:
         return True
     if "=" in text and ("=" in text[1:3] or "'='" in text or '"="' in text):
         return True

@@ -118,13 +118,14 @@ _REACH_MARK = re.compile(
 )
 _MARK_WORDS = words("constructor srcdoc getscript")
 _ANY_WORDS = _MARKUP_WORDS | _REACH_WORDS | _MARK_WORDS | _CALLED
-_MARKS = re.compile(r"[<:=\[\\]")  # with none of both nothing below can match
+_MARKS = re.compile(r"[<:\[\\]")  # with none of both, and where nothing is set, nothing below can match
 
 
 def find(reading: Reading) -> Sequence[Hit]:
     """What in a text would run in a browser; a rule may be told several times."""
     text, lowered, words = reading.text, reading.lowered, reading.words
-    if words.isdisjoint(_ANY_WORDS) and _MARKS.search(text) is None:
+    sets = "=" in text and _SETS.search(lowered) is not None
+    if not sets and words.isdisjoint(_ANY_WORDS) and _MARKS.search(text) is None:
         return ()
     hits: list[Hit] = []
     runs = ":" in text and _SCHEMES_IN.search(lowered.translate(_BLANK)) is not None
@@ -132,7 +133,7 @@ def find(reading: Reading) -> Sequence[Hit]:
         _marked(hits, reading, runs=runs)
     elif not words.isdisjoint(_MARKUP_WORDS):
         _search(hits, "xss.markup", _MARKUP, lowered)
-    if "=" in text and _SETS.search(lowered) is not None:
+    if sets:
         _attributes(hits, text, lowered)
     if runs:
         _urls(hits, reading)
