@@ -51,21 +51,28 @@ def sanitize(value: T) -> T:
 
     :raises ValueError: when it is nested more than 100 deep.
     """
-    return cast("T", _cleaned(value, DEPTH))
+    return cast("T", _cleaned(value, DEPTH, {}))
 
 
-def _cleaned(value: Any, depth: int) -> Any:
+def _cleaned(value: Any, depth: int, made: dict[int, Any]) -> Any:
+    """A cleaned copy; `made` are those of containers by what they are of: a few that hold each other twice and twice
+    again, as anchors of YAML make them, would be millions otherwise."""
     if isinstance(value, str):
         return clean_text(value)
+    if not isinstance(value, dict | list | tuple):
+        return value
     if depth == 0:
         raise ValueError(f"nested more than {DEPTH} deep")
+    if id(value) not in made:
+        made[id(value)] = _copied(value, depth - 1, made)
+    return made[id(value)]
+
+
+def _copied(value: Any, depth: int, made: dict[int, Any]) -> Any:
     if isinstance(value, dict):
-        return {_cleaned(key, depth - 1): _cleaned(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_cleaned(item, depth - 1) for item in value]
-    if isinstance(value, tuple):
-        return tuple(_cleaned(item, depth - 1) for item in value)
-    return value
+        return {_cleaned(key, depth, made): _cleaned(item, depth, made) for key, item in value.items()}
+    items = [_cleaned(item, depth, made) for item in value]
+    return tuple(items) if isinstance(value, tuple) else items
 
 
 def clean_text(text: str) -> str:

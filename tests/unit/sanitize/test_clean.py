@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -49,6 +50,24 @@ def test_nesting_has_an_end() -> None:
         value = [value]
     with pytest.raises(ValueError, match="nested"):
         sanitize(value)
+
+
+def test_what_is_held_twice_is_cleaned_once() -> None:
+    value: list[object] = ["a\0"]
+    for _ in range(80):
+        value = [value, value]
+    made: Any = sanitize(value)
+    assert made[0] is made[1]
+    while isinstance(made, list):
+        made = made[0]
+    assert made == "a"
+
+
+def test_what_holds_itself_is_told() -> None:
+    value: list[object] = []
+    value += [value, value]
+    with pytest.raises(ValueError, match="nested"):
+        sanitize({"a": (value,)})
 
 
 @pytest.mark.parametrize(
