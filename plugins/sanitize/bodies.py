@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from plugins.sanitize import graphql, multipart, xml
+from plugins.sanitize import charsets, graphql, multipart, xml
 from plugins.sanitize.values import PAUSE, Value, of_pairs
 from proxy.sanitize import from_bytes, is_plain
 
@@ -72,10 +72,20 @@ def beside(kind: str, written: bytes, content_type: str) -> Iterator[Value]:
 
 
 def values(kind: str, data: bytes, content_type: str, is_harmless: Callable[[str], bool] = is_plain) -> Iterator[Value]:
-    """The values of a body; of JSON only those that are not cleared.
+    """The values of a body, as UTF-8 and as its charset says; of JSON only those that are not cleared.
 
     :param is_harmless: clears strings of JSON before it is known where they stand.
     """
+    yield from _values(kind, data, content_type, is_harmless)
+    charset = charsets.foreign(kind, data, content_type) if kind != "multipart" else None
+    said = charsets.decoded(data, charset) if charset is not None else None
+    if said is not None and charset is not None:
+        yield from _values(kind, said.encode("utf-8", "replace"), content_type, is_harmless)
+        if kind == "form":
+            yield from charsets.pairs(data, charset)
+
+
+def _values(kind: str, data: bytes, content_type: str, is_harmless: Callable[[str], bool]) -> Iterator[Value]:
     if kind == "form":
         yield from of_pairs("form", data.decode("latin-1"))
     elif kind == "multipart":

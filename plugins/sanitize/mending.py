@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote_plus
 
-from plugins.sanitize import bodies, multipart
+from plugins.sanitize import bodies, charsets, multipart
 from plugins.sanitize.values import Value, of_pairs
 from proxy.sanitize import from_bytes
 
@@ -48,7 +48,10 @@ class Changes:
 
 
 def mended(kind: str, data: bytes, content_type: str, changes: Changes) -> bytes:
-    """A body with values replaced; every other byte stays. Bodies of other kinds than forms and JSON stay whole."""
+    """A body with values replaced; every other byte stays. Bodies of other kinds than forms and JSON stay whole, and
+    so do those in other charsets than UTF-8."""
+    if kind != "multipart" and charsets.foreign(kind, data, content_type) is not None:
+        return data
     if kind == "form":
         return mended_pairs("form", data.decode("latin-1"), changes).encode("latin-1")
     if kind == "json":
