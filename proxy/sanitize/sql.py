@@ -36,11 +36,12 @@ _STRONG = words(
 )
 _LINKS = re.compile(r"\|\||&&|--|::|/\*\Z")
 _LINKING = words(
-    "into asc desc between or xor and div having order group limit like where case mod is in not regexp from"
+    "collate offset fetch into asc desc between or xor and div having order group limit"
+    " like where case mod is in not regexp from"
 )
 _BEGINS = re.compile(
     r"[^\w;|&]{0,40}+(?:[\w.@]{1,64}+(?:/\*(?:[^*!][^*]{0,40}|)\*/|[^\w;|&]){0,40}+)?(?:[0-9]{5}+)?(?:x?or|and|div|having|order|group|limit|like"
-    r"|where|case|mod|is|in|not|regexp|from|between|into|asc|desc|\|\||&&)(?![a-z])|\w{1,20}+\s{0,3}+=\s{0,3}+(?:\w{1,20}+|'\w{0,20}+'|\"\w{0,20}+\")\s{1,4}+(?:or|and)\s|\*/"
+    r"|where|case|mod|is|in|not|regexp|from|between|into|asc|desc|collate|offset|fetch|\|\||&&)(?![a-z])|\w{1,20}+\s{0,3}+=\s{0,3}+(?:\w{1,20}+|'\w{0,20}+'|\"\w{0,20}+\")\s{1,4}+(?:or|and)\s|\*/"
     r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s++as\s\w{1,20}\swhere\s|[0-9]++\s*+(?:--|/\*|=\s*+[0-9]|::[a-z]{3})|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+/-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
 )
 _TIGHT = re.compile(  # what nobody writes between two words
@@ -54,7 +55,7 @@ _EQUAL = re.compile(r"(['\"])(\w{0,20}+)\1\s?=\s?\1\2$")  # `'a'='a`, the last q
 _LENGTH = r"[0-9]{1,4}(?:'(?:\s?[0-9]{1,2}\")?|\")"  # in feet and inches
 _LENGTHS = re.compile(rf"(?:[^'\"`]{{0,80}}[^\w'\"`])?{_LENGTH}(?:\s(?:or|and|to|by)\s{_LENGTH})++[\w\s.,!?]*+")
 _GOES_ON = re.compile(
-    r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|collate|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
+    r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|offset|fetch|for|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|collate|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
 )
 _VALUE = re.compile(r"([\w.@-]{0,40}+)[\s)]{0,8}+")
 _QUOTES = re.compile(r"(['\"`])[\s()=<>!&|^*+%/-]{0,12}+\1[\s()=<>!&|^*+%/'\"`-]{0,12}+")  # and nothing else
@@ -120,7 +121,7 @@ def find(reading: Reading) -> Sequence[AnyHit]:
     lowered = reading.lowered
     if "/**/" in lowered or "unionon" in lowered or "ununion" in lowered or "selselect" in lowered:
         return _find_mended(reading, _BROKEN, "")
-    if "\n" in lowered and "select" in reading.words and ("--" in lowered or "#" in lowered):
+    if "\n" in lowered and len(lowered) < _NEAR and ("--" in lowered or "#" in lowered):
         return _find_mended(reading, _LINES, " ")
     return hits
 

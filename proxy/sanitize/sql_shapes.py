@@ -28,9 +28,9 @@ OPERATOR = re.compile(
 )
 # a WHERE that is always or never true, and operands that stand where a closed string or parenthesis was
 ALWAYS = re.compile(r"R[N(]*+(?:non|sos)\)*+(?:[LcVPf;,(Ga]|$)|\A[?wn(]?a?,?f\(non,|Rwo?s?\)*+c|V[N(a]*+(?:non|sos)")
-OPERAND = re.compile(r"lw(?:L|c|$)|(?:lw|w?w?\))?(?:R[N(]*+(?:non|sos)|[,;]?f\((?:no|n,|f\(|\(*E)|\(non\)a)")
+OPERAND = re.compile(r"wT;*+c|lw(?:L|;*+c|$)|(?:lw|w?w?\))?(?:R[N(]*+(?:non|sos)|[,;]?f\((?:no|n,|f\(|\(*E)|\(non\)a)")
 CLAUSE = re.compile(
-    r"Gy[(]*+(?:[nsvfKZ]|w(?:$|[,cMV])|E)|V[N(a]*+(?:[nsv]\)*+(?:[oLc]|$)|[wf]\(|wo)|M[nf](?:$|[,c;IMPUo])|P[fFwA]\(|I[wO]s|IOs|Iv(?:,v)*+(?:$|c)"
+    r"Gy[(]*+(?:[nsvfKZ]|w(?:$|[,cMV])|E)|V[N(a]*+(?:[nsv]\)*+(?:[oLc]|$)|[wf]\(|wo)|M[nf](?:$|[,c;IMPUo])|P[fFwA]\(|Mwn?M|I[wO]s|IOs|Iv(?:,v)*+(?:$|c)"
 )
 # anything behind a semicolon, and the rest commented out: `'; desc users; --`
 CUT_OFF = re.compile(r"\)*+;[^;cC]{1,60}+;+c$|\)*+;[^;cC]{1,12}+c$")
@@ -59,7 +59,7 @@ WHOLE = re.compile(
 )
 # the same, when the words agree (see sql.py)
 LIKELY = re.compile(
-    r"\A(?:f\(\)c?$|v$|a?n[oL]a?n(?:$|c)|L[N(]*+n\)*+(?:$|c)|nLN*+n(?:$|c)|nMn(?:,n)?(?:$|c)|(?:no)?f\([wn],v|[-a]?na++\(*+f\("
+    r"\A(?:f\(\)c?$|v$|a?n[oL]a?n(?:$|;*+c)|n(?:lw|Mwn?M[^;]?)(?:$|;*+c)|L[N(]*+n\)*+(?:$|c)|[-a]?nLN*+\(*+n\)*+(?:$|;*+c)|nMn(?:,n)?(?:$|;*+c)|(?:no)?f\([wn],v|[-a]?na++\(*+f\("
     r"|f\(n(?:,n)*+\)$|nN?onLn$|nLv$|nwc$|[sn]Ls$|noon$|f\(s|no\(n(?:,n)++\)$)"
 )
 OF_TABLES = {"drop": re.compile(r"Tww(?:[;c]|$)"), "create": re.compile(r"TwF\(\w"), "alter": re.compile(r"Twww")}

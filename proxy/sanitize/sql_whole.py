@@ -18,6 +18,7 @@ _REACHING = words(
     "load_file load_extension openrowset pg_read_file lo_import utl_http.request utl_inaddr.get_host_address"
 )
 _CHARACTERS = words("char chr nchar unhex")
+_SECOND = {"sLs": "||", "nLs": "||", "noon": "sounds"}  # by shape, the word that must be second
 _CHANGES = {"drop": "drop", "truncate": "drop", "create": "create", "alter": "alter"}
 
 
@@ -36,27 +37,39 @@ def _is_probe(stream: Tokens) -> bool:
     """Whether a short expression has no sense but to try a database: `user()`, `@@version`, `1=1`, `0||1`."""
     names = map(stream.name, range(len(stream.shape)))
     words = [word for word in names if word and word not in _SIGNS and word[0] not in "-#/"]
-    first, second = words[0], words[1] if len(words) > 1 else ""
-    if "v" in stream.shape:
+    shape = stream.shape
+    if "v" in shape:
         return any(word.startswith("@@") for word in words) or (len(words) > 1 and words[-1] in KNOWLEDGE)
-    if stream.shape in ("sLs", "nLs"):
-        return second == "||"
-    if stream.shape == "noon":
-        return second == "sounds"
-    if stream.shape[0] == "f" and stream.shape[2:3] == "s":
+    if "f" in shape:
+        return _asks(shape, words)
+    return _compares(shape, words[0], words[1:])
+
+
+def _asks(shape: str, words: list[str]) -> bool:
+    """Whether a call asks for what only a database knows or does."""
+    first = words[0]
+    if shape[0] == "f" and shape[2:3] == "s":
         return first in _REACHING
-    if stream.shape[0] == "f":
+    if shape[0] == "f":
         return first in KNOWLEDGE or first in _CHARACTERS or (first == "concat" and words[2].startswith("0x"))
-    if "f" in stream.shape:
-        return not (_PROBING.isdisjoint(words) and KNOWLEDGE.isdisjoint(words))
-    if "M" in stream.shape:
-        return second == "limit"
-    if words[-1] in ("true", "false"):
+    return not (_PROBING.isdisjoint(words) and KNOWLEDGE.isdisjoint(words))
+
+
+def _compares(shape: str, first: str, others: list[str]) -> bool:
+    """Whether operands are the same, or joined as prose and arithmetic never do.
+
+    :param others: the words behind the first; empty ones are left out.
+    """
+    second = others[0] if others else ""
+    last = next((word for word in reversed(others) if word != ")"), first)
+    if shape in _SECOND:
+        return second == _SECOND[shape]
+    if "M" in shape or "l" in shape:
+        return second in ("limit", "offset", "fetch", "collate")
+    if last in ("true", "false"):
         return not first.isalpha() or first in ("or", "and")
-    if second == "between" or (second == "in" and words[-1] == ")"):
+    if second in ("between", "asc", "desc") or (second == "in" and others[-1] == ")"):
         return True
-    if second == "is" and first.isdigit():
+    if (second == "is" and first.isdigit()) or (second in ("or", "and") and last in ("0", "null")):
         return True
-    if second in ("asc", "desc") or (second in ("or", "and") and words[-1] in ("0", "null")):
-        return True
-    return first == words[-1] or "not" in words or second in ("||", "&&", "xor", "div")
+    return first == last or "not" in others or first == "not" or second in ("||", "&&", "xor", "div")

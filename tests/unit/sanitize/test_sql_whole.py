@@ -21,7 +21,18 @@ def test_values_that_only_try_a_database_are_told(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1-2", "current_user", "1 or 2", "5 asc", "concat('a','b')", "2 and 3", "user", "'a' or 'b'", "drop me a line"],
+    [
+        "1-2",
+        "current_user",
+        "1 or 2",
+        "1 or (2)",
+        "5 asc",
+        "concat('a','b')",
+        "2 and 3",
+        "user",
+        "'a' or 'b'",
+        "drop me a line",
+    ],
 )
 def test_arithmetic_names_and_choices_are_not(text: str) -> None:
     assert whole(Tokens(text)) == 0
