@@ -16,6 +16,7 @@ from typing import TypeAlias
 KeyPath: TypeAlias = tuple[str | int, ...]
 
 _PLAIN = re.compile(r"[\w-]+")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what would break the line, or steer a terminal
 
 
 class Severity(StrEnum):
@@ -50,7 +51,8 @@ class Problem:
         place = self.file if not self.line else f"{self.file}:{self.line}:{self.column}"
         kind = "warning" if self.severity is Severity.WARNING else ""
         head = [part for part in (place, kind, label(self.path)) if part]
-        return ": ".join([*head, f"{self.message}; {self.remedy}" if self.remedy else self.message])
+        line = ": ".join([*head, f"{self.message}; {self.remedy}" if self.remedy else self.message])
+        return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], line)
 
     def as_json(self) -> dict[str, object]:
         """Return the problem as plain data for `check --json`."""

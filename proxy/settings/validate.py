@@ -127,6 +127,8 @@ def _missing(model: type[BaseModel], path: KeyPath, _error: ErrorDetails) -> tup
 def _unknown(model: type[BaseModel], path: KeyPath, _error: ErrorDetails) -> tuple[str, str]:
     keys = keys_at(model, path[:-1])
     near = nearest(str(path[-1]), keys)
+    if not keys:
+        return "unknown key", "none can be written here; remove it"
     return "unknown key", f'did you mean "{near}"?' if near else f"known keys are {', '.join(sorted(keys))}"
 
 

@@ -2,15 +2,15 @@
 
 Three depths, from quick to whole:
 
-- `drive(plugin, request)` sends one request through the real engine between a client and an upstream that both live in
-  memory; `bench(plugin)` does so for several requests, with the plugin started once.
+- `drive(plugin, request=...)` sends one request through the real engine between a client and an upstream that both
+  live in memory; `bench(plugin)` does so for several requests, with the plugin started once.
 - `running(plugins=[MyPlugin])` runs a whole gateway on a free port of the loopback, with a recording upstream on a real
   socket; it fails when anything is left over at its end.
 - `check_plugin(MyPlugin)` sends what plugins are seldom tried with (HEAD, 204, streams, a client that leaves, errors)
   and tells what the plugin does wrong.
 
     async def test_the_house_is_closed() -> None:
-        done = await drive(Maintenance(Config()), "GET /")
+        done = await drive(Maintenance(Config()), request="GET /")
         assert done.response.status == 503
         assert done.forwarded is None
 

@@ -28,6 +28,7 @@ def test_paths_are_written_as_people_write_them(path: KeyPath, text: str) -> Non
             'x.yaml:12:5: a.b: unknown key; did you mean "c"?',
         ),
         (Problem((), "is empty", "", "x.yaml"), "x.yaml: is empty"),
+        (Problem(("a",), 'no "b\nc\x1b[2J"', 'write "\r"'), 'a: no "b\\nc\\x1b[2J"; write "\\r"'),
         (Problem(("a",), "is odd", severity=Severity.WARNING), "warning: a: is odd"),
         (Problem(("a",), "is odd", "", "x.yaml", 1, 2, Severity.WARNING), "x.yaml:1:2: warning: a: is odd"),
     ],

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from proxy.plugin import PluginConfig
 from proxy.settings.document import Document, Source
 from proxy.settings.units import Duration
 from proxy.settings.validate import validate_model
@@ -120,6 +121,11 @@ def test_a_value_out_of_a_secrets_file_is_not_repeated() -> None:
     root.value["mode"].node.source = Source.FILE
     _, (problem,) = validate_model(Config, {"mode": "hunter2"}, (), Document.of(root))
     assert "hunter2" not in problem.render()
+
+
+def test_where_no_key_is_known_none_is_offered() -> None:
+    _, (problem,) = validate_model(PluginConfig, {"a": 1}, ("x",), Document())
+    assert problem.render() == "x.a: unknown key; none can be written here; remove it"
 
 
 def test_options_that_came_from_no_file_have_no_place() -> None:
