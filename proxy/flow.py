@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from proxy.body import Body, Filtered
 from proxy.errors import GatewayError, PluginFailed
 from proxy.stream import Sink, Stream
+from proxy.waiting import RAISED
 
 log = logging.getLogger("passerelle.flow")
 
@@ -147,7 +148,7 @@ async def _pump(body: Body, sink: Drain, ending: _Ending) -> None:
         if ending.task is None or ending.task.cancelling():
             raise
         sink.body_failed(_failure(cancelled, "a body's filter was cancelled from inside"))
-    except Exception as error:  # a plugin's filter may raise anything: the stream is cut, and the log says why
+    except RAISED as error:  # a plugin's filter may raise anything: the stream is cut, and the log says why
         log.exception("a body's filter raised")
         sink.body_failed(_failure(error, f"a body's filter raised {type(error).__name__}"))
     else:

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from proxy.plugin import Plugin, config_of
+from proxy.waiting import RAISED
 
 GROUP = "passerelle.plugins"
 
@@ -85,7 +86,7 @@ class Registry:
             raise PluginNotUsable(f'two packages offer a plugin called "{name}": {rivals}; uninstall one of them')
         try:
             loaded = points[0].load()
-        except Exception as error:
+        except RAISED as error:
             raise PluginNotUsable(f"{points[0].value} cannot be imported: {_words(error)}") from error
         if not (inspect.isclass(loaded) and issubclass(loaded, Plugin)):
             raise PluginNotUsable(f"{points[0].value} is no Plugin class")
@@ -164,7 +165,7 @@ def _run(path: Path, source: bytes) -> Any:
     sys.modules[name] = module  # pydantic looks annotations up there
     try:
         loader.exec_module(module)
-    except Exception as error:
+    except RAISED as error:
         _put_back(name, before)
         raise PluginNotUsable(f"{path.name} does not run: {_words(error)}") from error
     return module
@@ -178,7 +179,7 @@ def _put_back(name: str, module: ModuleType | None) -> None:
         sys.modules[name] = module
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     """An error in one line, with the line of the file where a syntax error stands."""
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}: {error.msg}"

@@ -9,9 +9,13 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+# What somebody else's code may raise: also the SystemExit of a library that was written for scripts, by which one
+# request would end the whole gateway. KeyboardInterrupt is the operator's own.
+RAISED = (Exception, SystemExit)
+
 # Whatever a plugin raises is its failure: also a CancelledError that comes out of a hook which does not wait, or out
 # of something that a hook waited for, while nobody has cancelled the exchange.
-FAILURES = (Exception, asyncio.CancelledError)
+FAILURES = (*RAISED, asyncio.CancelledError)
 
 
 class Failed:

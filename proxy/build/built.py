@@ -15,6 +15,7 @@ from proxy.chain import Link
 from proxy.plan import Snapshot
 from proxy.settings import ListenerTls, Loaded, Problem, SettingsError
 from proxy.upstream.upstream import Upstream
+from proxy.waiting import RAISED
 
 if TYPE_CHECKING:
     from proxy.frontend.tls import Certificates
@@ -102,7 +103,7 @@ class Built:
         running = Running(link, self._runtime, beside, settings.limits.buffered_body, settings.state)
         try:
             await running.start()
-        except Exception as error:
+        except RAISED as error:
             log.error("the plugin %s does not start", link.id, exc_info=error)
             await running.end()
             reason = f'the plugin "{link.id}" does not start: {type(error).__name__}: {error}'

@@ -20,6 +20,7 @@ from proxy.settings import (
     suggestion,
     validate_model,
 )
+from proxy.waiting import RAISED
 
 
 class Chains:
@@ -115,7 +116,7 @@ class Chains:
             return None
         try:
             twin = link.plugin.for_route(config)
-        except Exception as error:
+        except RAISED as error:
             self._problem(said.at, f"the plugin refuses these options: {error}")
             return None
         self.twins.append((link.plugin, twin))
@@ -151,7 +152,7 @@ class Chains:
             plugin = cls(config)
             self._doubt(plugin, at)
             return Link(entry.id, entry.name, plugin)
-        except Exception as error:
+        except RAISED as error:
             self._problem(at, f"the plugin refuses these options: {error}")
             return None
 

@@ -18,6 +18,7 @@ from proxy.cache import DEFAULT_MEMORY, MAX_OBJECT, Cache, Codec
 from proxy.chain import Link
 from proxy.plugin import Services
 from proxy.store import Store
+from proxy.waiting import RAISED
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ class Running:
                 await self.link.plugin.stop()
         except TimeoutError:
             log.error("the plugin %s did not stop within %g s", self.link.id, _STOPPING)
-        except Exception as error:
+        except RAISED as error:
             log.error("the plugin %s did not stop cleanly", self.link.id, exc_info=error)
         await self.end()
 

@@ -21,6 +21,7 @@ from proxy.plugin import Plugin
 from proxy.routing import Route
 from proxy.upstream.head import request_framing, request_head
 from proxy.upstream.upstream import Upstream
+from proxy.waiting import RAISED
 
 
 @dataclass(slots=True)
@@ -153,7 +154,7 @@ def _inward(index: int, link: Link, hook: Any) -> Callable[[Exchange], Any]:
 def _description(plugin: Plugin[Any], exchange: Exchange) -> str:
     try:
         return plugin.describe(exchange)
-    except Exception as error:
+    except RAISED as error:
         return f"cannot describe itself: {type(error).__name__}: {error}"
 
 

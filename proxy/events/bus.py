@@ -21,6 +21,7 @@ from proxy.clock import Clock
 from proxy.events.brake import Brake
 from proxy.events.kinds import Event, EventClass, EventsDropped, PluginError
 from proxy.events.merging import Merger
+from proxy.waiting import RAISED
 
 _FAILURES = 5  # so many within _WITHIN seconds, and a subscriber is sent away
 _WITHIN = 60.0
@@ -185,10 +186,10 @@ class EventBus:
         for subscriber in subscribers:
             try:
                 subscriber.handler(event)
-            except Exception as error:
+            except RAISED as error:
                 self._failed(subscriber, event, error)
 
-    def _failed(self, subscriber: _Subscriber, event: Event, error: Exception) -> None:
+    def _failed(self, subscriber: _Subscriber, event: Event, error: BaseException) -> None:
         self.failures += 1
         log.error("%s failed on %s", subscriber.owner, event.type, exc_info=error)
         now = self._now()
@@ -196,7 +197,7 @@ class EventBus:
         if len(subscriber.failures) == _FAILURES and now - subscriber.failures[0] <= _WITHIN:
             self._expel(subscriber, error)
 
-    def _expel(self, subscriber: _Subscriber, error: Exception) -> None:
+    def _expel(self, subscriber: _Subscriber, error: BaseException) -> None:
         """Unsubscribe for good; events under way may still reach it, but one notice is enough."""
         subscriber.failures.clear()
         if subscriber in self._subscribers:

@@ -147,7 +147,11 @@ async def test_an_error_of_the_upstream_travels_outward_and_can_be_made_good(way
 
 @BOTH
 @pytest.mark.parametrize("hook", ["on_request", "on_attempt", "on_response"])
-@pytest.mark.parametrize("error", [ValueError("secret"), asyncio.CancelledError()], ids=["error", "cancelled"])
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("secret"), asyncio.CancelledError(), SystemExit("secret")],
+    ids=["error", "cancelled", "exit"],
+)
 async def test_a_hook_that_raises_is_a_500_and_an_event(
     way: Callable[[Any], Any], hook: str, error: BaseException
 ) -> None:

@@ -145,20 +145,24 @@ async def test_an_error_of_the_source_is_passed_on_as_it_is() -> None:
     assert sink.diary == [b"one", error]
 
 
-async def test_a_filter_that_raises_fails_the_body_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", [KeyError, SystemExit])
+async def test_a_filter_that_raises_fails_the_body_and_the_log_says_why(
+    caplog: pytest.LogCaptureFixture, kind: type[BaseException]
+) -> None:
     sink = Taker()
 
     async def breaks(given: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield await anext(given)
-        raise KeyError("colour")
+        raise kind("colour")
 
     flow.send(filtered(breaks), sink, asyncio.create_task)
     await sink.told()
     assert sink.diary[0] == b"one"
     assert isinstance(sink.diary[1], PluginFailed)
-    assert "KeyError" in sink.diary[1].detail
+    assert kind.__name__ in sink.diary[1].detail
     assert "colour" not in sink.diary[1].detail
-    assert "KeyError: 'colour'" in caplog.text
+    assert f"{kind.__name__}: " in caplog.text
+    assert "colour" in caplog.text
 
 
 async def test_a_filter_that_is_cancelled_from_inside_fails_the_body() -> None:

@@ -101,6 +101,7 @@ def test_classes_that_a_file_imports_do_not_count(tmp_path: Path) -> None:
         ("", "holds no Plugin class"),
         (f"{ONE}{ONE.replace('One', 'Two')}", "holds 2 Plugin classes"),
         ("raise ValueError('at once\\nand more')", "does not run: ValueError: at once"),
+        ("raise SystemExit(3)", "does not run: SystemExit: 3"),
         ("class P(Plugin[int]):\n    pass", "P: Plugin[...] takes a PluginConfig"),
         ("def broken(:", "does not run: line 3: "),
     ],

@@ -24,7 +24,7 @@ async def test_what_is_awaited_and_what_is_not(value: object) -> None:
     assert await outcome(value) == value
 
 
-@pytest.mark.parametrize("error", [ValueError("oh"), asyncio.CancelledError()])
+@pytest.mark.parametrize("error", [ValueError("oh"), asyncio.CancelledError(), SystemExit(3)])
 async def test_what_is_raised(error: BaseException) -> None:
     failed: Any = await outcome(fails(error))
     assert isinstance(failed, Failed)
@@ -32,8 +32,8 @@ async def test_what_is_raised(error: BaseException) -> None:
 
 
 async def test_what_ends_the_process_is_no_outcome() -> None:
-    with pytest.raises(SystemExit):
-        await outcome(fails(SystemExit()))
+    with pytest.raises(KeyboardInterrupt):
+        await outcome(fails(KeyboardInterrupt()))
 
 
 async def test_later_is_given_to_who_waits_before_give_returns() -> None:

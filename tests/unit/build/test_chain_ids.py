@@ -62,14 +62,16 @@ async def test_a_plugin_whose_last_hook_would_wait_is_refused(make: Make, tmp_pa
     assert "on_complete is asynchronous" in found
 
 
-async def test_a_plugin_that_does_not_start_stops_those_before_it(make: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", ["OSError", "SystemExit"])
+async def test_a_plugin_that_does_not_start_stops_those_before_it(make: Make, tmp_path: Path, error: str) -> None:
     (tmp_path / "first.py").write_text(
         f"{PLUGIN}async def start(self, services):\n        self.running = True\n"
         "    async def stop(self):\n        self.running = False\n"
     )
-    (tmp_path / "second.py").write_text(f"{PLUGIN}async def start(self, services):\n        raise OSError('no disk')\n")
+    start = f"async def start(self, services):\n        raise {error}('no disk')\n"
+    (tmp_path / "second.py").write_text(f"{PLUGIN}{start}")
     built = make(text("[./first.py, ./second.py]", "{}"))
-    with pytest.raises(SettingsError, match='"second" does not start: OSError: no disk'):
+    with pytest.raises(SettingsError, match=f'"second" does not start: {error}: no disk'):
         await built.start()
     assert vars(built.links[0].plugin)["running"] is False
 

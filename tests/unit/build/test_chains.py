@@ -79,6 +79,7 @@ async def test_a_plugin_is_switched_off_by_its_id(make: Make) -> None:
         ("[]", "{nothing: {}}", 'no plugin is called "nothing"'),
         ("[./broken.py]", "{}", "broken.py does not run: ValueError: on import"),
         ("[./strict.py]", "{}", "the plugin refuses these options: not these"),
+        ("[./exits.py]", "{}", "the plugin refuses these options: no key"),
         ("[./wide.py]", "{wide: {size: 1}}", "belongs to the whole process and cannot differ by route"),
         ("[./cache.py, ./guard.py]", "{}", '"guard" (limits) stands inside the cache "cache"'),
         ("[./odd.py]", "{}", "Plugin[...] takes a PluginConfig"),
@@ -89,6 +90,7 @@ async def test_what_cannot_be_is_refused(make: Make, tmp_path: Path, plugins: st
     files = {
         "broken": "raise ValueError('on import')",
         "strict": "class P(Plugin[PluginConfig]):\n    def configured(self):\n        raise ValueError('not these')",
+        "exits": "class P(Plugin[PluginConfig]):\n    def configured(self):\n        raise SystemExit('no key')",
         "wide": "class Config(PluginConfig):\n    process_wide: ClassVar = frozenset({'size'})\n    size: int = 0\n"
         "class P(Plugin[Config]):\n    pass",
         "cache": "class P(Plugin[PluginConfig]):\n    rank = Rank.CACHE",
