@@ -202,7 +202,10 @@ class Courier:
             self.health = Health(notes.state, self.config.mark)
             self._saved = ()
             self._soon_until = now + self.config.timeouts.total + _MARGIN + _LOOK_EVERY
-            if self.health.rotate(self.config.key, now):
+            rotated = self.health.rotate(self.config.key, now)
+            if self.health.anew:
+                await self._tools.store.deliveries.hurry(self.config.id, now)
+            if rotated or self.health.anew:
                 await self._save(self.health)
         if notes.asked != self.health.notes.asked:
             await self._heed(self.health, notes.asked)
@@ -214,6 +217,7 @@ class Courier:
         if asked.startswith("enable"):
             health.enable()
             self._pace.slow(self._tools.now())
+            await self._tools.store.deliveries.hurry(self.config.id, self._tools.now())
         elif asked:
             health.disable("an operator asked for it")
         await self._save(health)

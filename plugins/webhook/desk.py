@@ -101,11 +101,13 @@ class Desk:
         else:
             state = "failing" if notes.failures else "ok"
         since = round(self._now.shown(notes.since), 3) if notes.failures else None
+        silent = 0.0 if notes.disabled else max(notes.paused, notes.until)
         return {
             "state": state,
             "reason": notes.disabled,
             "failures": notes.failures,
             "failing_since": since,
+            "silent_until": round(self._now.shown(silent), 3) if silent > now else None,
             "last_status": notes.last_status,
             "previous_secret_until": round(self._now.shown(rotates_until(notes)), 3)
             if len(endpoint.secrets) > 1

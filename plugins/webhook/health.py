@@ -76,12 +76,14 @@ class Health:
     """The judgement about one endpoint.
 
     :param config: a mark of its configuration: another one than the notes tell of enables it again.
+    :ivar anew: whether it did.
     """
 
     def __init__(self, text: str = "", config: str = "") -> None:
         self.notes = Notes.of(text)
         self._recent: deque[tuple[float, bool]] = deque(maxlen=_REMEMBERED)
-        if self.notes.config != config:
+        self.anew = self.notes.config != config
+        if self.anew:
             self.enable()
             self.notes.config = config
 

@@ -39,7 +39,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     replay.add_argument("--until", type=_moment, metavar="TIME")
     replay.add_argument("--state", choices=("dead", "done"), help="default: dead")
     _command(inner, "test", _test, "send an endpoint a test event, and wait for its answer", "ENDPOINT")
-    _command(inner, "enable", _switch("enable"), "deliver to an endpoint again", "ENDPOINT")
+    _command(inner, "enable", _switch("enable"), "deliver to an endpoint again, what it is owed at once", "ENDPOINT")
     _command(inner, "disable", _switch("disable"), "deliver nothing to an endpoint; events are kept", "ENDPOINT")
     secret = inner.add_parser("secret", help="make a secret, or show the whsec_ form of a plain one")
     secret.add_argument("text", nargs="?", metavar="TEXT")
@@ -116,7 +116,7 @@ def _replay(args: argparse.Namespace, asked: Asked) -> int:
         say("say what is to be replayed: an event, --endpoint, --type, --since or --until")
         return Exit.USAGE
     found = asked("webhooks/replay", said)
-    _print(args, found, iter([f"{found['replayed']} deliveries are due again"]))
+    _print(args, found, iter([f"{_counted(found['replayed'], 'delivery is', 'deliveries are')} due again"]))
     return Exit.FINE
 
 
@@ -155,6 +155,9 @@ def _endpoint(one: Mapping[str, Any]) -> Iterator[str]:
     if one["failures"]:
         since = _time(one["failing_since"])
         yield f"  {one['failures']} failures since {since}, last status {one['last_status'] or 'none'}"
+    if one.get("silent_until") is not None:  # a gateway of before does not tell
+        until = _time(one["silent_until"])
+        yield f"  nothing is sent until {until}; `passerelle webhooks enable {one['id']}` ends that"
     if one["previous_secret_until"] is not None:
         yield f"  the previous secret signs until {_time(one['previous_secret_until'])}"
     if one["reason"]:
@@ -165,7 +168,12 @@ def _delivery(one: Mapping[str, Any]) -> str:
     then = f", next at {_time(one['next_at'])}" if one["next_at"] is not None else ""
     why = f": {one['error']}" if one["error"] else ""
     name = f"{one['event']} {one['type']} to {one['endpoint']}"
-    return f"{_time(one['time'])} {name}: {one['state']} after {one['attempts']} attempts{then}{why}"
+    tried = _counted(one["attempts"], "attempt", "attempts")
+    return f"{_time(one['time'])} {name}: {one['state']} after {tried}{then}{why}"
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _attempt(one: Mapping[str, Any]) -> str:

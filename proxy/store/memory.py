@@ -193,6 +193,12 @@ class _Deliveries:
             row.state, row.next_at, row.settled_at, row.error = "pending", now, 0.0, ""
         return len(rows)
 
+    async def hurry(self, endpoint: str, now: float) -> int:
+        rows = [row for row in self._pending(endpoint) if not row.owner and row.next_at > now]
+        for row in rows:
+            row.next_at = now
+        return len(rows)
+
     async def find(self, selection: Selection, limit: int) -> Sequence[Delivery]:
         rows = sorted(self._table.selected(selection), key=lambda row: (-row.due.event.sequence, row.due.endpoint))
         return [_delivery(row) for row in rows[:limit]]

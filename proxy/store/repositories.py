@@ -108,6 +108,13 @@ class DeliveryRepository(Protocol):
         """
         ...
 
+    async def hurry(self, endpoint: str, now: float) -> int:
+        """Have what an endpoint is owed later be due now, but for what is leased; attempts stay counted.
+
+        :returns: how many.
+        """
+        ...
+
     async def find(self, selection: Selection, limit: int) -> Sequence[Delivery]:
         """Deliveries, the newest events first."""
         ...

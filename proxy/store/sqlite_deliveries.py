@@ -60,6 +60,9 @@ UPDATE delivery SET state = 'pending', attempts = 0, next_at = :now, settled_at 
     failed_since = 0, error = ''
 WHERE event = :event AND endpoint = :to AND state != 'pending'
 """
+_HURRY = """
+UPDATE delivery SET next_at = :now WHERE endpoint = :endpoint AND state = 'pending' AND owner = '' AND next_at > :now
+"""
 _ATTEMPTS = """
 SELECT event.id, endpoint, at, duration_ms, status, error, answer FROM attempt JOIN event ON event.sequence = event
 WHERE event.id = ? ORDER BY attempt.rowid LIMIT ?
@@ -100,6 +103,10 @@ class SqliteDeliveries:
 
     async def replay(self, selection: Selection, now: float) -> int:
         return await self._writer.do(lambda connection: _replay(connection, selection, now))
+
+    async def hurry(self, endpoint: str, now: float) -> int:
+        values = {"endpoint": endpoint, "now": now}
+        return await self._writer.do(lambda connection: connection.execute(_HURRY, values).rowcount)
 
     async def find(self, selection: Selection, limit: int) -> Sequence[Delivery]:
         values = {**_values(selection), "limit": limit}

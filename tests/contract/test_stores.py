@@ -292,6 +292,23 @@ class TestReplay:
         assert await store.deliveries.replay(Selection(), NOW) == 0
 
 
+class TestHurry:
+    async def test_what_is_owed_later_is_due_now_and_its_attempts_stay_counted(self, store: Store) -> None:
+        await added(store, event(1, "a"), event(2, "a"), event(3, "b"))
+        for due in await claimed(store, limit=2):
+            await store.deliveries.settle(outcome(due, "pending", next_at=NOW + 9000))
+        assert not await claimed(store, NOW + 500)
+        assert await store.deliveries.hurry("a", NOW + 500) == 2
+        assert [due.attempts for due in await claimed(store, NOW + 500)] == [1, 1]
+
+    async def test_what_is_due_or_leased_or_settled_stays_as_it_is(self, store: Store) -> None:
+        await added(store, event(1, "a"), event(2, "a"), event(3, "a"))
+        leased, done = await claimed(store, limit=2)
+        await store.deliveries.settle(outcome(done, "done"))
+        assert await store.deliveries.hurry("a", NOW + 500) == 0
+        assert await store.deliveries.settle(outcome(leased, "done"))
+
+
 class TestBacklog:
     async def test_counts_what_is_owed(self, store: Store) -> None:
         await added(store, event(1, "a"), event(2, "a"), event(3, "a"), event(4, "b"))

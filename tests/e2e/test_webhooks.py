@@ -42,7 +42,7 @@ def test_operators_look_test_and_replay(run: Run, tmp_path: Path) -> None:
         code, told = ran("webhooks", "test", "ops", *where)
         assert (code, "answered 204" in told) == (0, True)
         event = receiver.got[0].id
-        assert command("webhooks", "replay", event, *where) == (0, "1 deliveries are due again\n")
+        assert command("webhooks", "replay", event, *where) == (0, "1 delivery is due again\n")
         assert until(lambda: len(receiver.got) == 2)
         assert receiver.got[1].body == receiver.got[0].body
         receiver.status = 500

@@ -23,6 +23,7 @@ ENDPOINT = {
     "failures": 3,
     "failing_since": 1_700_000_000.0,
     "last_status": 500,
+    "silent_until": 1_700_000_060.0,
     "pending": 2,
     "dead": 1,
     "oldest_seconds": 61.4,
@@ -86,6 +87,7 @@ def test_endpoints_and_deliveries_for_people() -> None:
         "ops: failing, 2 pending (the oldest for 61 s), 1 dead",
         "  https://a.example/…  quota.*",
         "  3 failures since 2023-11-14T22:13:20Z, last status 500",
+        "  nothing is sent until 2023-11-14T22:14:20Z; `passerelle webhooks enable ops` ends that",
         "  the previous secret signs until 2023-11-15T22:13:20Z",
     ]
     assert webhooks._delivery(DELIVERY) == (

@@ -129,6 +129,19 @@ async def test_an_endpoint_is_tested_whatever_it_subscribes_to(tmp_path: Path) -
         assert json.loads(seen.body)["type"] == "webhook.test"
 
 
+async def test_it_is_told_until_when_an_endpoint_is_left_alone(tmp_path: Path) -> None:
+    async with running(config(tmp_path)) as kit:
+        kit.upstream.reply(Response(429, {"Retry-After": "3600"}), Response(204), to="/hook")
+        assert (await ask(kit, "GET", "webhooks/endpoints/ops"))[1]["silent_until"] is None
+        kit.gateway.runtime.events.publish(low())
+        async with asyncio.timeout(5):
+            while (told := (await ask(kit, "GET", "webhooks/endpoints/ops"))[1])["state"] != "paused":
+                await asyncio.sleep(0.01)
+        assert told["silent_until"] == pytest.approx(kit.gateway.runtime.clock.time() + 3600, abs=60)
+        await ask(kit, "POST", "webhooks/endpoints/ops/enable")
+        assert len(await hooks(kit, 2)) == 2
+
+
 async def test_an_endpoint_is_disabled_and_enabled(tmp_path: Path) -> None:
     async with running(config(tmp_path)) as kit:
         assert (await ask(kit, "POST", "webhooks/endpoints/ops/disable"))[0] == 200
