@@ -64,7 +64,9 @@ def of_cookies(text: str) -> Iterator[Value]:
     """The cookies of a Cookie field (RFC 6265 section 4.2); quoted ones also as RFC 2109 had them, which Java's and
     Python's libraries still read: with semicolons and escapes."""
     for pair in text.split(";"):
-        name, _, value = pair.partition("=")
+        name, equals, value = pair.partition("=")
+        if not equals:
+            name, value = "", name  # as browsers send it that were told no name
         if value:
             yield Value("cookie", name.strip(), *unquoted(value.strip().strip('"')))
     if '"' in text and (";" in text or "\\" in text):

@@ -28,7 +28,11 @@ def test_paths_are_looked_at_whole_and_by_segment(path: str, texts: list[str]) -
 
 
 def test_cookies_are_cut() -> None:
-    assert list(of_cookies('a=1; b="x%27y"; c; d=')) == [Value("cookie", "a", "1"), Value("cookie", "b", "x'y")]
+    assert list(of_cookies('a=1; b="x%27y"; c; d=;')) == [
+        Value("cookie", "a", "1"),
+        Value("cookie", "b", "x'y"),
+        Value("cookie", "", "c"),
+    ]
 
 
 @pytest.mark.parametrize(
