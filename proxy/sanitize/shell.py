@@ -33,7 +33,7 @@ _BEHIND = re.compile(f"({_SEPARATOR})(?={_NOISE}({_WORD}))")
 _DROPPED = re.compile(r"[\\\"'^]|\$[@*!9]|\$\{[@*x]\}|\$u|``|\$\(\)")
 _FOLDERS = re.compile(r"(?:\.{0,2}/|~/)(?:[\w.?*\[\]-]+/)*+|(?i:c:[\\/]windows[\\/](?:system32[\\/])?)")
 _ARGUMENT = re.compile(
-    r"(?:[ \t]++|\$\{?IFS\}?(?:\$9)?|,|<|%20|\+)[\s\"'({]*+(?:-{1,2}[\w?]|/|\.{1,2}[/a-z]|~|\$|[<>|&;`#)}]|[0-9]"
+    r"['\"]?+(?:[ \t]++|\$\{?IFS\}?(?:\$9)?|,|<|%20|\+)[\s\"'({]*+(?:-{1,2}[\w?]|/|\.{1,2}[/a-z]|~|\$|[<>|&;`#)}]|[0-9]"
     r"|[a-zA-Z]:[\\/]|[\w*-]++[./\\@:][\w*/]|\*|\"|'|%[A-Z]|[A-Z]{2,}\b|c(?:at|url)\b)"
 )
 _FILE_ARGUMENT = re.compile(
@@ -45,7 +45,8 @@ _VERSION = re.compile(r"[ \t]\d{1,4}(?:\.\d{1,4}){0,3}+(?:[ \t]*+(?:$|[;,|&)\n])
 _WRAPPERS = words(
     "eval exec env command time nohup sudo xargs busybox builtin nice timeout setsid trap watch which man builtin"
 )
-_SPOKEN = words("su mv cp rm ln expr echo ping type net ps reg find waitfor service ip")
+_SURE_MARKS = (";", "|", "||", "&&", "`", "$(")
+_SPOKEN = words("su mv cp rm ln expr echo ping type net ps reg find waitfor service ip shutdown nl tac")
 _SAID = re.compile(r"[ \t]++['\"]?[\w-]{1,30}[\s\w]{0,20}?['\"]?\s{0,2}(?:>\s?[/\w]|$|[;|&`)#\n%\\\"'>])")
 _END = re.compile(r"[\s\"')}\]]*+(?:$|[;|&`#)}<>\n]|%0|2>|--)")
 _TEXT = re.compile(r"[ \t]++\w")
@@ -241,6 +242,8 @@ def _rule(text: str, found: re.Match[str], command: tuple[int, bool, bool, str])
         return "shell.word"
     if mark in ("&", "\n", "\r", "&&", "|", ";") and _is_prose(text, at):
         return "shell.word" if sure else ""
+    if text[end : end + 1] == "," and text[found.start(2) - 1] == "{" and mark in _SURE_MARKS:
+        return "shell.disguise"  # braces for blanks: `;{cp,a,b}`
     if text[end : end + 1] in ("=", "[", ",") and not mark.startswith(("{", "$")):
         return ""  # a further parameter, or one of a media type
     if mark in ("|", "&") and name in SPOKEN_OF and _END.match(text, end) and _is_listed(text, at):
@@ -365,6 +368,8 @@ def _is_listed(text: str, at: int) -> bool:
 def _is_way_out(text: str, at: int, mark: str) -> bool:
     """Whether a bare word behind a separator is a command: little stands before it, and the list does not go on."""
     before = text[max(0, at - _LINE) : at].strip()
+    if mark == "&" and text.endswith("&", at + 2) and "=" not in text and text.find("&", at + 1) == len(text) - 1:
+        return True
     if mark == "&" and before and (" " not in text[at : at + 2] or " " in before):
         return False
     if before.isalpha() and _is_listed(text, at):
