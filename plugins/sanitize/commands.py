@@ -11,7 +11,6 @@ from pathlib import Path
 from plugins.sanitize.config import Config
 from plugins.sanitize.recorded import requests_of
 from plugins.sanitize.rehearsal import Rehearsal
-from proxy.api import Command
 from proxy.sanitize import Finding, inspect, score
 
 FINE, FOUND, USAGE = 0, 1, 2
@@ -84,6 +83,3 @@ def _rehearse(args: argparse.Namespace) -> int:
 
 def _print(line: str) -> None:
     sys.stdout.write(f"{line}\n")
-
-
-COMMAND = Command("sanitize", "try what the sanitizer would do: test TEXT, rehearse FILE", run)

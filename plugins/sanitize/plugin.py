@@ -19,11 +19,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import ClassVar
 
 from plugins.sanitize import bodies
-from plugins.sanitize.commands import COMMAND
 from plugins.sanitize.config import Config
 from plugins.sanitize.judge import Findings, Found, Judge
 from plugins.sanitize.mending import Changes, mended, mended_target
@@ -33,6 +32,7 @@ from plugins.sanitize.values import Value, of_cookies, of_pairs, of_path
 from proxy.api import (
     Answer,
     Body,
+    Command,
     EventBus,
     Exchange,
     Key,
@@ -53,12 +53,19 @@ _REMEMBERED = 8192
 _MODES = ("block", "clean", "observe")
 
 
+def _command(arguments: Sequence[str]) -> int:
+    """:see: `plugins.sanitize.commands`, which only those load who type it."""
+    from plugins.sanitize.commands import run
+
+    return run(arguments)
+
+
 class Sanitize(Plugin[Config]):
     """Refuses, mends or tells of what looks like an attack."""
 
     rank = Rank.SANITIZE
     pure: ClassVar[bool] = False
-    commands = (COMMAND,)
+    commands = (Command("sanitize", "try what the sanitizer would do: test TEXT, rehearse FILE", _command),)
 
     _events: EventBus
     _log: logging.Logger

@@ -57,24 +57,37 @@ ELSEWHERE = {
 }
 
 
+# Each for those alone who type a command.
+TYPED = {
+    "plugins.sanitize.commands",
+    "plugins.sanitize.recorded",
+    "plugins.sanitize.rehearsal",
+    "proxy.cli.cache",
+    "proxy.cli.serve",
+    "proxy.server.supervisor",
+}
 # As the command does it, in a process of its own.
 CHECK = """
 import gc, sys
 from proxy.cli.main import main
 code = main()
 from aiohttp import connector
+print(*sorted(sys.modules))
 print(code, connector._SSL_CONTEXT_VERIFIED.cert_store_stats()["x509"], gc.get_threshold()[0] > 100_000)
 """
 
 
-def test_the_systems_authorities_are_left_unread_by_who_needs_none(tmp_path: Path) -> None:
-    """A context has to read one here, the test's own, where it is made as aiohttp makes it."""
+def test_a_default_chain_leaves_unread_what_it_does_not_need(tmp_path: Path) -> None:
+    """The system knows one authority here, the test's own: a context has it that is made as aiohttp makes it."""
     trustme.CA().cert_pem.write_to_path(tmp_path / "system.pem")
-    (tmp_path / "gateway.yaml").write_text(CONFIG)
+    (tmp_path / "gateway.yaml").write_text(CONFIG.replace("plugins: [request_id]", ""))
     script = [sys.executable, "-c", CHECK, "check", str(tmp_path / "gateway.yaml")]
     known = {**os.environ, "SSL_CERT_FILE": str(tmp_path / "system.pem")}
     done = subprocess.run(script, capture_output=True, text=True, timeout=50, check=False, env=known)
     assert done.stdout.splitlines()[-1:] == ["0 0 True"], done.stderr
+    imported = set(done.stdout.splitlines()[-2].split())
+    assert {"plugins.sanitize.plugin", "plugins.cache.plugin", "plugins.compress.plugin"} <= imported
+    assert imported & TYPED == set()
 
 
 def test_what_is_not_configured_is_not_imported() -> None:
