@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter, ValidationError, model_validator
+from pydantic_core import CoreSchema
 
 from plugins.cache.answers import tags_of
 from plugins.cache.config import Config
@@ -36,17 +37,20 @@ _MASK = "***"
 Publish = Callable[[CachePurged], None]
 
 
-_URL = TypeAdapter(AskedUrl).json_schema()
-_FIELDS = {
-    "type": "object",
-    "propertyNames": TypeAdapter(AskedName).json_schema(),
-    "additionalProperties": TypeAdapter(AskedValue).json_schema(),
-}
+class _Fields:
+    """The schema of header fields, made when somebody asks for it."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """:see: `pydantic.BaseModel`."""
+        name, value = (TypeAdapter(kind).json_schema() for kind in (AskedName, AskedValue))
+        return {"type": "object", "propertyNames": name, "additionalProperties": value}
 
 
 def _exactly_one(schema: dict[str, Any]) -> None:
     """Have the schema say what `Wanted` checks: one scope, and a soft purge of a URL or a tag only."""
-    scopes: dict[str, dict[str, Any]] = {"url": _URL, "tag": {"type": "string"}, "prefix": _URL, "all": {"const": True}}
+    url = TypeAdapter(AskedUrl).json_schema()
+    scopes: dict[str, dict[str, Any]] = {"url": url, "tag": {"type": "string"}, "prefix": url, "all": {"const": True}}
     how = schema.pop("properties")
     about = {key: schema[key] for key in ("title", "description")}
     schema.clear()
@@ -62,7 +66,7 @@ def _purge(name: str, scope: dict[str, Any], how: dict[str, Any]) -> dict[str, A
 class Wanted(BaseModel):
     """A purge: of one URL with all its variants, of a tag, of all URLs that begin so, or of everything."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_exactly_one)
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_exactly_one, defer_build=True)
 
     url: AskedUrl | None = None
     tag: str | None = None
@@ -89,11 +93,11 @@ class Wanted(BaseModel):
 class Question(BaseModel):
     """A request of which is asked what the cache holds for it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     url: AskedUrl
     method: str = Field(default="GET", pattern=r"^[A-Z]{1,32}$")
-    headers: Annotated[dict[AskedName, AskedValue], WithJsonSchema(_FIELDS)] = {}
+    headers: Annotated[dict[AskedName, AskedValue], _Fields] = {}
     body: str = ""
 
     def request(self) -> Request:
