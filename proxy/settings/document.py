@@ -79,6 +79,7 @@ class Document:
 
     data: dict[str, Any] = field(default_factory=dict)
     _spots: dict[KeyPath, _Spot] = field(default_factory=dict)
+    _variables: dict[KeyPath, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, root: Node) -> Document:
@@ -121,8 +122,20 @@ class Document:
         severity: Severity = Severity.ERROR,
     ) -> Problem:
         """Return a problem placed at `path`; with `key`, at the key rather than its value."""
+        variable = self._variable(path)
+        if variable:
+            return Problem((), f"{variable}: {message}", remedy, "environment", severity=severity)
         mark = self.mark(path, key=key) or Mark("", 0, 0)
         return Problem(path, message, remedy, mark.file, mark.line, mark.column, severity)
+
+    def name_variable(self, path: KeyPath, variable: str) -> None:
+        """Take note that what stands at a path, and below it, came from a variable of the environment as a whole."""
+        self._variables[path] = variable
+
+    def _variable(self, path: KeyPath) -> str:
+        while path and path not in self._variables:
+            path = path[:-1]
+        return self._variables.get(path, "")
 
     def warning(self, path: KeyPath, message: str, remedy: str = "") -> Problem:
         """Return a problem that does not stop the start."""

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from proxy.settings.document import Document
 from proxy.settings.models import DEFAULT_PLUGINS
 from proxy.settings.plugin_models import PluginEntry
-from proxy.settings.problems import Problem, suggestion
+from proxy.settings.problems import KeyPath, Problem, suggestion
 
 _PLUGIN = "webhook"
 _NAME = re.compile(r"WEBHOOK_(\d+)_([A-Z_0-9]+)")
@@ -20,11 +21,14 @@ _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0":
 _SUFFIXES = ("URL", "SECRET", "SECRET_PREVIOUS", "EVENTS", "FORMAT", "ALLOW_PRIVATE", "ENABLED")
 
 
-def add_endpoints(data: dict[str, Any], env: Mapping[str, str], problems: list[Problem]) -> dict[str, Any]:
+def add_endpoints(
+    data: dict[str, Any], env: Mapping[str, str], problems: list[Problem], document: Document
+) -> dict[str, Any]:
     """Return the document's data with the environment's endpoints in the options of the plugin.
 
     :param data: as `PluginReader` gives it.
     :param problems: is told what is wrong with the variables.
+    :param document: is told which variables stand for which options, for whoever validates these.
     """
     endpoints = list(_endpoints(env, problems))
     if not endpoints:
@@ -35,14 +39,24 @@ def add_endpoints(data: dict[str, Any], env: Mapping[str, str], problems: list[P
     entries = [entry for entry in plugins if isinstance(entry, PluginEntry)]
     if not any(entry.name == _PLUGIN for entry in entries):
         entries.append(PluginEntry.of(_PLUGIN, at=("plugins",)))
-    return {**data, "plugins": [_extended(entry, endpoints) for entry in entries]}
+    return {**data, "plugins": [_extended(entry, endpoints, document) for entry in entries]}
 
 
-def _extended(entry: PluginEntry, endpoints: list[dict[str, Any]]) -> PluginEntry:
+def _extended(entry: PluginEntry, endpoints: list[dict[str, Any]], document: Document) -> PluginEntry:
     written = entry.options.get("endpoints", [])
     if entry.name != _PLUGIN or not isinstance(written, list):
         return entry
+    for place, endpoint in enumerate(endpoints, len(written)):
+        _name_variables(document, (*entry.at, "endpoints", place), endpoint["id"])
     return entry.model_copy(update={"options": {**entry.options, "endpoints": [*written, *endpoints]}})
+
+
+def _name_variables(document: Document, at: KeyPath, endpoint: str) -> None:
+    prefix = endpoint.upper().replace("-", "_")
+    document.name_variable(at, f"{prefix}_*")
+    for suffix in _SUFFIXES:
+        document.name_variable((*at, suffix.lower()), f"{prefix}_{suffix}")
+    document.name_variable((*at, "secret", 1), f"{prefix}_SECRET_PREVIOUS")
 
 
 def _endpoints(env: Mapping[str, str], problems: list[Problem]) -> Iterator[dict[str, Any]]:

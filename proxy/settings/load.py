@@ -118,7 +118,7 @@ def settings_for(to: str, listen: str = "http://127.0.0.1:8080", env: Mapping[st
     data: dict[str, Any] = {"listen": [listen], "upstreams": {"upstream": upstream}, "routes": [route]}
     document = Document()
     wrong: list[Problem] = []
-    data = add_endpoints(data, env or {}, wrong)
+    data = add_endpoints(data, env or {}, wrong, document)
     if wrong:
         raise SettingsError(wrong)
     settings, problems = validate_model(Settings, data, (), document)
@@ -144,7 +144,7 @@ def _finish(tree: Tree) -> Loaded:
     reader = PluginReader(document)
     data = absolute_paths(reader.read(), document)
     problems = [*tree.problems, *_new(reader.problems, tree.problems)]
-    data = add_endpoints(data, tree.env, problems)
+    data = add_endpoints(data, tree.env, problems, document)
     settings, invalid = validate_model(Settings, data, (), document)
     problems += _new(invalid, problems)
     if settings is None:

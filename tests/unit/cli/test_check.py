@@ -116,3 +116,23 @@ def test_a_short_secret_is_warned_of(command: Command, place: Path) -> None:
     code, _, err = command("check", "hooks.yaml")
     assert code == 0
     assert "hooks.yaml:4:5: warning: plugins[0].webhook: the secret of endpoint ops is short" in err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("URL", "http://a.example/", "WEBHOOK_7_URL: https is needed, unless it is on this machine"),
+        ("FORMAT", "teams", 'WEBHOOK_7_FORMAT: "teams" is not known here; choose from batch, cloudevents, slack'),
+        ("EVENTS", "cache.full", 'WEBHOOK_7_EVENTS: no event is called "cache.full"'),
+        ("SECRET", "whsec_***", "WEBHOOK_7_SECRET: what follows whsec_ is no base64"),
+    ],
+)
+def test_what_is_wrong_with_a_variable_is_told_by_its_name(
+    command: Command, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    said = {"URL": "https://a.example/", "SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", variable: value}
+    for name, text in said.items():
+        monkeypatch.setenv(f"WEBHOOK_7_{name}", text)
+    code, _, err = command("check", "good.yaml")
+    assert code == 1
+    assert err.startswith(f"environment: {told}")

@@ -93,3 +93,17 @@ def test_a_gateway_without_a_file_has_them_too() -> None:
     assert settings_for("http://127.0.0.1:1", env=ONE).plugins[-1].name == "webhook"
     with pytest.raises(SettingsError):
         settings_for("http://127.0.0.1:1", env={"WEBHOOK_1_URL": "https://a.example/"})
+
+
+def test_what_a_plugin_finds_wrong_is_told_by_the_variable() -> None:
+    text = TEXT + "plugins: [{webhook: {endpoints: [{id: ops}]}}]\n"
+    document = load_text(text, {**ONE, "WEBHOOK_1_SECRET_PREVIOUS": "old"}).document
+    at = ("plugins", 0, "webhook", "endpoints", 1)
+    told = {
+        (*at, "url"): "environment: WEBHOOK_1_URL: wrong",
+        (*at, "events", 2): "environment: WEBHOOK_1_EVENTS: wrong",
+        (*at, "secret", 1): "environment: WEBHOOK_1_SECRET_PREVIOUS: wrong",
+        at: "environment: WEBHOOK_1_*: wrong",
+    }
+    assert {path: document.problem(path, "wrong").render() for path in told} == told
+    assert "environment" not in document.problem((*at[:-1], 0, "url"), "wrong").render()
