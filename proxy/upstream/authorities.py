@@ -23,8 +23,8 @@ class Deferred(ssl.SSLContext):
 
     def read(self) -> None:
         """Read them now, which takes some 50 ms and blocks."""
+        self.set_default_verify_paths()  # first: another thread that wraps meanwhile must not do without
         self.__class__ = ssl.SSLContext  # type: ignore[assignment]  # it has no more to it than its methods
-        self.set_default_verify_paths()
 
     def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
         """:see: `ssl.SSLContext.wrap_bio`."""
