@@ -41,7 +41,7 @@ _LINKING = words(
 )
 _BEGINS = re.compile(
     r"[^\w;|&]{0,40}+(?:[\w.@]{1,64}+(?:/\*(?:[^*!][^*]{0,40}|)\*/|[^\w;|&]){0,40}+)?(?:[0-9]{5}+)?(?:x?or|and|div|having|order|group|limit|like"
-    r"|where|case|mod|is|in|not|regexp|from|between|into|asc|desc|collate|offset|fetch|\|\||&&)(?![a-z])|\w{1,20}+\s{0,3}+=\s{0,3}+(?:\w{1,20}+|'\w{0,20}+'|\"\w{0,20}+\")\s{1,4}+(?:or|and)\s|\*/"
+    r"|where|case|mod|is|in|not|regexp|from|between|into|asc|desc|collate|offset|fetch|\|\||&&)(?![a-z])|\w{1,20}+\s{0,3}+=\s{0,3}+(?:\w{1,20}+|'\w{0,20}+'|\"\w{0,20}+\")\s{1,4}+(?:or|and)\s|\*/|\(++[0-9]{1,9}+\s?=\s?[0-9]"
     r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s++as\s\w{1,20}\swhere\s|[0-9]++\s*+(?:--|/\*|=\s*+[0-9]|::[a-z]{3})|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+/-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
 )
 _TIGHT = re.compile(  # what nobody writes between two words
@@ -174,7 +174,7 @@ def _is_strong(text: str, words: AbstractSet[str]) -> bool:
 def _may_begin(text: str, words: AbstractSet[str]) -> bool:
     if not words.isdisjoint(_LINKING) or _LINKS.search(text) is not None:
         return True
-    if "=" in text and ("=" in text[1:3] or "'='" in text or '"="' in text):
+    if "=" in text and (text[0] == "(" or "=" in text[1:3] or "'='" in text or '"="' in text):
         return True
     return ")" in text and (text[0].isdigit() or "#" in text or "/*" in text)
 

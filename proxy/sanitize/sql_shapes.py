@@ -54,7 +54,7 @@ FILE = re.compile(r"I[O](?:s|$)")
 # a value that is a statement from its start on, or an operand that only a database understands
 WHOLE = re.compile(
     r"\A(?:Tdl[aw]|wo[ns]L(?:non|sos|woNn$)|TI(?:w|F\([^()]{0,60}+\))(?:q\(|E)|TrwR|TwTwo|Tv[wfF]|Xws|X[fF]\([sv]|[-a]?nN?o\(*+(?:s(?:$|[aLc])|E)|[-a]?nN?o\(++n\)|sos$"
-    r"|na\(++non\)|nI(?:v|s)|a?sos[c;]|[nw]o[ns];?c|[nw]a++n;?c|nLa*+(?:f\(\)|w);?c|nLn[La]++n;?c|nof\(n"
+    r"|na\(++non\)|\(++non\)++an|nI(?:v|s)|a?sos[c;]|[nw]o[ns];?c|[nw]a++n;?c|nLa*+(?:f\(\)|w);?c|nLn[La]++n;?c|nof\(n"
     r"|f\([^()]{0,12}\)Lf?[s(]|nc$|nr[wf]{1,3}c$|noNn$)"
 )
 # the same, when the words agree (see sql.py)

@@ -10,7 +10,7 @@ from proxy.sanitize import sql_shapes as shapes
 from proxy.sanitize.sql_tokens import Tokens
 from proxy.sanitize.wordlists import words
 
-WHOLE_BEGINS = frozenset("TwX-anNosfvLK")  # of shapes
+WHOLE_BEGINS = frozenset("TwX-anNosfvLK(")  # of shapes
 KNOWLEDGE = words("user database version schema current_user session_user system_user sqlite_version current_database")
 _SIGNS = words("- + ~ !")
 _PROBING = words("if iif elt make_set nullif ifnull ascii ord substr substring load_file")

@@ -10,7 +10,17 @@ from tests.unit.sanitize.families import families, rules
 @pytest.mark.parametrize(
     "text",
     [
-        *("1=1", "user()", "@@version", "0||1", "drop table users", "5 asc -- ", "1 or current_user", "1 and null"),
+        *(
+            "1=1",
+            "user()",
+            "@@version",
+            "0||1",
+            "drop table users",
+            "5 asc -- ",
+            "(7113=7113)*1",
+            "1 or current_user",
+            "1 and null",
+        ),
         *("'foo'||'bar'", "load_file('\\\\\\\\x.example\\\\a')", "0^(length(database())>3)", "1 not between 0 and 3"),
     ],
 )
@@ -26,6 +36,8 @@ def test_values_that_only_try_a_database_are_told(text: str) -> None:
         "current_user",
         "1 or 2",
         "1 or (2)",
+        "(1+2)*3",
+        "(a=b)*2",
         "5 asc",
         "concat('a','b')",
         "2 and 3",

@@ -21,7 +21,7 @@ def refused(text: str) -> bool:
     return score(inspect(text)) >= 5
 
 
-@pytest.mark.parametrize(("name", "missed"), [("sql", 90), ("xss", 14), ("command", 54), ("path", 28)])
+@pytest.mark.parametrize(("name", "missed"), [("sql", 56), ("xss", 13), ("command", 42), ("path", 25)])
 def test_attacks_are_found(name: str, missed: int) -> None:
     left = [text for text in texts(name) if not refused(text)]
     assert len(left) <= missed, left
