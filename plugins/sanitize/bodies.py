@@ -20,6 +20,7 @@ __all__ = ["AT_ONCE", "PAUSE", "kind_of", "values"]
 
 AT_ONCE = 32  # values that are looked at in one turn of the event loop
 _LONG_WAY = 256  # characters
+_POLLUTES = "prototype"  # of a constructor, it is that of all objects
 _NO_CHANCE = 12  # characters of text that hardly any coding makes by chance
 DEPTH = 64  # levels of JSON that are followed
 _END = re.compile(r"[;,\s]")
@@ -110,9 +111,9 @@ def _json(text: str, overlong: bool, is_harmless: Callable[[str], bool]) -> Iter
         return
     if overlong:
         yield Value("json", "", "", overlong)
-    odd: set[str] = set()
+    odd = {_POLLUTES} if f'"{_POLLUTES}"' in text else set()
     for count, string in enumerate(_strings(text), 1):
-        if "$" in string or not is_harmless(string):
+        if "$" in string or string == _POLLUTES or not is_harmless(string):
             odd.add(string)
         if count % AT_ONCE == 0:
             yield PAUSE
@@ -172,14 +173,21 @@ def _nodes(node: Any, way: str, depth: int, odd: AbstractSet[str]) -> Iterator[V
     elif isinstance(node, tuple):
         for name, item in node:
             field = way_to(way, name)
-            if name in odd:
-                yield Value("json", field, name, is_name=True)
+            yield from _name(name, item, field, odd)
             if not isinstance(item, int | float | None):
                 yield from _nodes(item, field, depth - 1, odd)
     elif isinstance(node, list):
         for item in node:
             if not isinstance(item, int | float | None):
                 yield from _nodes(item, f"{way}[]", depth - 1, odd)
+
+
+def _name(name: str, item: Any, field: str, odd: AbstractSet[str]) -> Iterator[Value]:
+    """A name, if it is odd; and what it spells with one in it, when that is the way to what all objects have."""
+    if name in odd:
+        yield Value("json", field, name, is_name=True)
+    if name == "constructor" and isinstance(item, tuple) and any(inner == _POLLUTES for inner, _ in item):
+        yield Value("json", field, f"{name}.{_POLLUTES}", is_name=True)
 
 
 def _below(node: Any, way: str, odd: AbstractSet[str]) -> Iterator[Value]:
@@ -192,8 +200,7 @@ def _below(node: Any, way: str, odd: AbstractSet[str]) -> Iterator[Value]:
                 yield Value("json", way, now)
         elif isinstance(now, tuple):
             for name, item in now:
-                if name in odd:
-                    yield Value("json", way, name, is_name=True)
+                yield from _name(name, item, way, odd)
                 waiting.append(item)
         elif isinstance(now, list):
             waiting += now

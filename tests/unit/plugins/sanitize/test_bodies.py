@@ -6,6 +6,8 @@ import time
 import pytest
 
 from plugins.sanitize.bodies import kind_of, values
+from plugins.sanitize.config import Config
+from plugins.sanitize.judge import Judge
 
 JSON = "application/json"
 
@@ -65,6 +67,14 @@ def test_json_deeper_than_is_followed_is_looked_at_as_text() -> None:
     for depth in (100, 900):
         data = b'{"a":' * depth + b'"<script>"' + b"}" * depth
         assert any("<script>" in text for _, text, _ in seen("json", data))
+
+
+@pytest.mark.parametrize(
+    "data", ['{"constructor": "Ferrari"}', '{"prototype": {"a": 1}}', '["constructor", {"prototype": 1}]']
+)
+def test_words_of_pollution_are_words_elsewhere(data: str) -> None:
+    judge = Judge(Config(mode="block", paranoia=3))
+    assert not judge.look(values("json", data.encode(), JSON))
 
 
 def test_ways_have_an_end() -> None:
