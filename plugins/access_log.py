@@ -30,6 +30,7 @@ from proxy.api import (
     Clock,
     DurationOrZero,
     Exchange,
+    FileName,
     LogsRotated,
     Percent,
     Plugin,
@@ -80,8 +81,8 @@ class Config(PluginConfig):
     model_config = ConfigDict(use_attribute_docstrings=True)
     process_wide: ClassVar[frozenset[str]] = frozenset({"file", "format", "queue"})
 
-    file: str = Field(default=STDOUT, min_length=1)
-    """The file that lines are appended to, relative to the working directory; `-` is stdout."""
+    file: FileName = Field(default=STDOUT, min_length=1)
+    """The file that lines are appended to, relative to the configuration file; `-` is stdout."""
     format: Literal["json", "combined"] = "json"
     """How a line is written."""
     queue: Size = 8 * 1024 * 1024

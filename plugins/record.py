@@ -25,6 +25,7 @@ from proxy.api import (
     Answer,
     CodingError,
     Exchange,
+    FileName,
     Limits,
     Plugin,
     PluginConfig,
@@ -52,8 +53,8 @@ class Config(PluginConfig):
     model_config = ConfigDict(use_attribute_docstrings=True)
     process_wide: ClassVar[frozenset[str]] = frozenset({"file", "queue"})
 
-    file: str = Field(default="requests.jsonl", min_length=1)
-    """The file that lines are appended to, relative to the working directory; `-` is stdout."""
+    file: FileName = Field(default="requests.jsonl", min_length=1)
+    """The file that lines are appended to, relative to the configuration file; `-` is stdout."""
     max_body: Size = 64 * 1024
     """The most bytes of a body that are held and written; larger ones, those of unknown length, and those whose
     Content-Encoding cannot be undone within that, are left out."""

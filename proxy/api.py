@@ -69,6 +69,7 @@ from proxy.peer import ClientCertificate, Peer
 from proxy.plugin import Admin, AdminRequest, Answer, Command, GuardedHttp, Http, Plugin, PluginConfig, Rank, Services
 from proxy.routing import PathSet
 from proxy.settings.asked import AskedName, AskedUrl, AskedValue
+from proxy.settings.fields import FileName
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
 from proxy.shared import Shared
 from proxy.store import (
@@ -127,6 +128,7 @@ __all__ = [
     "Exchange",
     "Failed",
     "Fault",
+    "FileName",
     "Filter",
     "GatewayError",
     "GuardedHttp",

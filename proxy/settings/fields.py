@@ -6,6 +6,7 @@ The shorthands are that a list of one may be written without brackets, and that 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeAlias
@@ -18,6 +19,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     PlainSerializer,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
     WithJsonSchema,
     WrapSerializer,
 )
@@ -40,6 +42,16 @@ class Model(Described):
     """A part of the configuration: unknown keys are errors, and nothing changes after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _located(value: str, info: ValidationInfo) -> str:
+    base = (info.context or {}).get("base")
+    return value if base is None or value == "-" else os.path.join(base, value)
+
+
+FileName = Annotated[str, AfterValidator(_located)]
+"""The name of a file in a plugin's options: where it is relative, it is taken from the directory of the configuration
+file in which it stands. `-`, which stands for stdin or stdout, is left alone."""
 
 
 def split_url(url: str) -> SplitResult:

@@ -55,7 +55,7 @@ def validate_model(model: type[M], data: object, at: KeyPath, document: Document
     :return: the instance, or None and everything that is wrong.
     """
     try:
-        return model.model_validate(data), []
+        return model.model_validate(data, context={"base": document.base(at)}), []
     except ValidationError as error:
         return None, _problems(model, data, at, document, error.errors(include_url=False))
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from proxy.plugin import PluginConfig
 from proxy.settings.document import Document, Source
+from proxy.settings.fields import FileName
 from proxy.settings.units import Duration
 from proxy.settings.validate import validate_model
 from proxy.settings.yaml_source import parse
@@ -121,6 +122,22 @@ def test_a_value_out_of_a_secrets_file_is_not_repeated() -> None:
     root.value["mode"].node.source = Source.FILE
     _, (problem,) = validate_model(Config, {"mode": "hunter2"}, (), Document.of(root))
     assert "hunter2" not in problem.render()
+
+
+class Written(BaseModel):
+    """Options of a plugin that writes."""
+
+    file: FileName = "here"
+
+
+@pytest.mark.parametrize(
+    ("file", "found"), [("a.log", "/etc/p/a.log"), ("../a.log", "/etc/p/../a.log"), ("/a", "/a"), ("-", "-")]
+)
+def test_a_file_is_taken_from_the_file_that_names_it(file: str, found: str) -> None:
+    root, _ = parse(f"file: '{file}'", "/etc/p/main.yaml")
+    assert root is not None
+    assert validate_model(Written, {"file": file}, ("file",), Document.of(root)) == (Written(file=found), [])
+    assert validate_model(Written, {}, (), Document.of(root)) == (Written(file="here"), [])
 
 
 def test_where_no_key_is_known_none_is_offered() -> None:
