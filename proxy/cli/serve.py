@@ -87,12 +87,14 @@ def _recording(loaded: Loaded, file: str | None) -> Loaded:
 
 
 def _without_file(args: argparse.Namespace) -> Loaded:
-    from proxy.settings import Loaded, settings_for
+    from dataclasses import replace
 
-    settings = settings_for(args.to, **({"listen": args.listen} if args.listen else {}), env=os.environ)
-    if args.admin is not None:
-        settings = _with_admin(settings, args.admin)
-    return Loaded.of(settings)
+    from proxy.settings import Loaded, loaded_for
+
+    loaded = loaded_for(args.to, **({"listen": args.listen} if args.listen else {}), env=os.environ)
+    if args.admin is None:
+        return loaded
+    return replace(Loaded.of(_with_admin(loaded.settings, args.admin)), document=loaded.document)
 
 
 def _with_admin(settings: Settings, url: str) -> Settings:

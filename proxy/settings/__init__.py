@@ -11,7 +11,7 @@ from proxy.settings.document import Document
 from proxy.settings.dump import dump
 from proxy.settings.error_models import ErrorPage, ErrorPages
 from proxy.settings.listener_models import CertificatePair, Listener, ListenerTls, ProxyProtocol
-from proxy.settings.load import Loaded, Trace, load, load_text, settings_for
+from proxy.settings.load import Loaded, Trace, load, load_text, loaded_for, settings_for
 from proxy.settings.models import Admin, ClientTimeouts, Dns, Drain, Limits, Settings
 from proxy.settings.plugin_models import PluginEntry, RoutePlugin
 from proxy.settings.problems import KeyPath, Problem, SettingsError, Severity, label, nearest, suggestion
@@ -81,6 +81,7 @@ __all__ = [
     "label",
     "load",
     "load_text",
+    "loaded_for",
     "nearest",
     "settings_for",
     "suggestion",

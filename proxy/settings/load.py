@@ -106,7 +106,12 @@ def load_text(text: str, env: Mapping[str, str], file: Path | str = "passerelle.
 
 
 def settings_for(to: str, listen: str = "http://127.0.0.1:8080", env: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings of a gateway without a file: everything goes to one upstream.
+    """Return the settings of `loaded_for`."""
+    return loaded_for(to, listen, env).settings
+
+
+def loaded_for(to: str, listen: str = "http://127.0.0.1:8080", env: Mapping[str, str] | None = None) -> Loaded:
+    """Return what a gateway without a file serves: everything goes to one upstream.
 
     :param to: URL of the upstream, without a path.
     :param listen: URL to listen on.
@@ -126,7 +131,7 @@ def settings_for(to: str, listen: str = "http://127.0.0.1:8080", env: Mapping[st
         problems = [problem for problem in check(settings, document) if problem.severity is Severity.ERROR]
     if settings is None or problems:
         raise SettingsError(_as_options(problems))
-    return settings
+    return Loaded(settings, document, revision=revision(settings))
 
 
 def _as_options(problems: Iterable[Problem]) -> list[Problem]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.settings import Loaded, SettingsError, load_text, settings_for
+from proxy.settings import Loaded, SettingsError, load_text, loaded_for, settings_for
 from proxy.settings.models import DEFAULT_PLUGINS
 
 TEXT = "upstreams: {app: {targets: [http://127.0.0.1:1]}}\n"
@@ -93,6 +93,12 @@ def test_a_gateway_without_a_file_has_them_too() -> None:
     assert settings_for("http://127.0.0.1:1", env=ONE).plugins[-1].name == "webhook"
     with pytest.raises(SettingsError):
         settings_for("http://127.0.0.1:1", env={"WEBHOOK_1_URL": "https://a.example/"})
+
+
+def test_a_gateway_without_a_file_knows_the_variables_as_well() -> None:
+    document = loaded_for("http://127.0.0.1:1", env=ONE).document
+    problem = document.problem(("plugins", "endpoints", 0, "url"), "wrong")
+    assert problem.render() == "environment: WEBHOOK_1_URL: wrong"
 
 
 def test_what_a_plugin_finds_wrong_is_told_by_the_variable() -> None:
