@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -109,7 +110,11 @@ async def test_only_if_cached(cached: Any, fresh: Any) -> None:
     async with cached() as kit:
         kit.upstream.reply(fresh())
         wants = {"Cache-Control": "only-if-cached"}
-        assert (await kit.get("/", wants)).status == 504
+        refused = await kit.get("/", wants)
+        assert (refused.status, refused.headers["content-type"]) == (504, "application/problem+json")
+        told = json.loads(refused.text)
+        assert (told["status"], told["code"]) == (504, "only_if_cached")
+        assert told["request_id"] == refused.headers["x-request-id"]
         await kit.get("/")
         assert (await kit.get("/", wants)).status == 200
         assert len(kit.upstream.seen) == 1
