@@ -37,7 +37,7 @@ _FILES = listed(
     " autoexec.bat sys/kernel/ run/secrets/ dev/mem usr/etc/ .gitconfig .netrc .npmrc .pgpass .my.cnf .ssh/ .aws/"
     " .docker/config .kube/config .bashrc .git/ .svn/ .hg/ .bzr/ my.ini unattend. filezilla"
     " autoexec.bat config.sys .ds_store windows/iis windows/windowsupdate /.env"
-    " tomcat/conf conf/server.xml conf/web.xml desktop.ini sysprep.inf tmp/sess_"
+    " tomcat/conf conf/server.xml conf/web.xml sysprep.inf tmp/sess_"
 )
 _FILE_WORDS = words(
     "passwd shadow group gshadow hosts hostname issue motd fstab services networks crontab sudoers cnf mysql profile"
@@ -48,7 +48,7 @@ _FILE_WORDS = words(
     " authorized_keys localconfig psa cpanel access_log error_log tcp fd stdin lampp sys dat iis windowsupdate env"
     " proc apache2 logs php4 php5 init conf etc www lib class"
     " root boot grub tomcat random urandom null zero bak autoexec ds_store kernel secrets mem"
-    " gitconfig pgpass my aws docker kube git svn hg bzr unattend filezilla usr desktop sysprep tmp"
+    " gitconfig pgpass my aws docker kube git svn hg bzr unattend filezilla usr sysprep tmp"
 )
 
 
@@ -69,7 +69,7 @@ _SETTINGS = re.compile(
 _GOAL = re.compile(  # what a short climb is after: nothing, or what no page links to
     r"(?i)(?:[./\\]{0,8}+|(?:\w{1,16}/){0,3}+(?:(?:db-?)?config(?:uration)?\.(?:php|inc|ya?ml|py|ini|asp)|settings\.(?:py|php|ini)"
     r"|(?:database|db|data)\.(?:ya?ml|php|sqlite3?|db|ini)|application\.(?:properties|ya?ml)|appsettings(?:\.\w+)?\.json"
-    r"|parameters\.ya?ml|secrets?\.\w{1,5}|credentials?(?:\.\w{1,5})?|[\w-]{1,30}\.(?:pem|key|p12|pfx|sql|sqlite3?|bak|conf|cnf)"
+    r"|parameters\.ya?ml|secrets?\.\w{1,5}|credentials?(?:\.\w{1,5})?|[\w-]{1,30}\.(?:pem|key|p12|pfx|sql|sqlite3?|bak)|(?:smb|httpd|nginx|apache2?)\.conf"
     r"|passwd|shadow|master\.key|web\.xml|server\.xml|local_settings\.py|\.env\S{0,16}|\.git\S{0,30}|\.ht\w{1,10}))"
 )
 _SHARE = re.compile(r"\\\\(?:[\w-]++\.[\w.-]++|[\w.-]++\\[A-Za-z]\$)(?:\\|$)")  # of a host that is no mere name

@@ -65,7 +65,7 @@ _INTERPRETER = re.compile(
     r"|\"?%~?\w{1,30}%?\"?\s*+(?:==|(?:equ|neq|geq|leq|gtr|lss)\s)|\S{1,20}\s++(?:equ|neq|geq|leq|gtr|lss)\s)"
     r"|[|&;]\s*+(?:sc\s++(?:query|start|stop|config|create|delete|qc)|query\s++(?:user|session|process)|copy\s++\\\\"
     r"|start\s++(?:cmd|powershell|calc|notepad|/b))\b"
-    r"|(?:if|while|until|for)\s[^;\n]{1,80};\s*+(?:then|do)\s[^\n]{1,120}?;\s*+(?:fi|done)\b"
+    r"|(?:if|while|until|for)\s[^;\n]{1,80};\s*+(?:then|do)\s[^\n]{1,120}?;\s*+(?:fi|done)\s*+(?:$|[;&|)#`'\"])"
     r"|[;|&`(]\s*+git\s++clone\s++\S"
     r"|(?<![\w-])(?:gwmi|iwmi)\s++-\w|[;|&]\s*+java\s++-[vjc]"
     r"|proxycommand=|(?:[;|&]|\$\()\s*+(?:(?:get|set|invoke|start|stop|new|remove)-[a-z]{3,20}\b|iex\b|\.\s++/|source\s++/|for\s++/f\b)"

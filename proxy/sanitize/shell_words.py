@@ -41,7 +41,7 @@ WORDS = words(
     " copy move del cd which file link look read wait clear exit true yes help info diff hostname uptime shutdown"
     " halt reboot exec eval tee nl ls ps rm cp mv ln df du ss cal locate free mail paste column screen command"
     " fold mysql php python ruby perl whois trap perf pr notepad calc yarn choco emacs tmux jq npm nano vim nice"
-    " watch alias jobs bg fg logout false bc lp batch builtin"
+    " watch alias jobs bg fg logout false bc lp builtin"
 )
 # of the names, those of programs that people talk about
 TOOLS = words(

@@ -71,7 +71,7 @@ _MARKUP = re.compile(
     r"|xmlns(?::\w+)?\s*+=\s*+['\"]?http|<[!?/][^>]{0,20}=\s*+['\"]?[^>]{0,20}<"
     r"|[{;]\s*+(?:[\w-]++\s*+:\s*+)?expression\s*+\("
 )
-_DANGLING = re.compile(r"<[a-z]++[\s/][^'\"]{0,80}?=\s*+(?:'(?:https?:)?//[^']*|\"(?:https?:)?//[^\"]*)\Z")
+_DANGLING = re.compile(r"<(?!a\s)[a-z]++[\s/][^'\"]{0,80}?=\s*+(?:'(?:https?:)?//[^']*|\"(?:https?:)?//[^\"]*)\Z")
 _NEAR, _FAR = 40, 400  # characters before and of a tag that is not closed
 _MARKUP_WORDS = words("adw xmlns expression")
 _SCHEMES = words("javascript vbscript livescript jscript script")

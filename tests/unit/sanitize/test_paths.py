@@ -64,6 +64,8 @@ def test_attacks_are_found_by_their_rules(text: str, rule: str) -> None:
             "see /etc/passwd and its friends",
             "v1.2.3...v1.2.4",
             "access.login",
+            "../app.conf",
+            "desktop.ini",
             "../images/logo.png",
         ),
     ],

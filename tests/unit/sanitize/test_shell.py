@@ -143,6 +143,8 @@ def test_commands_are_found(text: str) -> None:
             "git pull; git push",
             "query;(id,name)",
             "a=1&id&b=2",
+            "for sale; do not touch; done deal",
+            "batch 5; batch 6",
             "R&D & date",
             "{cat,dog}",
             "Jack & Dir of C",
