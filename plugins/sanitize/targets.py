@@ -21,6 +21,7 @@ _PLAIN = re.compile(
     rf"(?:/{_NOWHERE}(?:{_LETTERS}(?:(?:{_MARK}|~){_LETTERS})*+)?+)++(?:\?(?:{_PAIR}(?:&{_PAIR})*+)?+)?+"
 )
 _PLAINEST = re.compile(rf"(?:/{_NOWHERE}[a-z0-9]*+)++(?:\?(?:{_LETTERS}=[a-z0-9]*+(?:&(?!&)|\Z))*+)?+")  # most, sooner
+_APPENDED = re.compile(r"[0-9](?:x?or|and)(?![a-z0-9])")  # a condition right behind a number, as in `1or-2`
 _SPACED = re.compile(r"[a-z0-9._,:-]++(?:\+|%20)[^&=]++")  # a name or value with spaces in it
 
 
@@ -33,7 +34,11 @@ def cleared(target: str) -> int:
     end = 0 if plainest is None else plainest.end()
     if end == len(target):
         return end
-    if _PLAIN.fullmatch(lowered) is not None and (("+" not in target and "%" not in target) or _is_prose(lowered)):
+    if (
+        _PLAIN.fullmatch(lowered) is not None
+        and _APPENDED.search(lowered) is None
+        and (("+" not in target and "%" not in target) or _is_prose(lowered))
+    ):
         return len(target)
     return end if end > target.find("?") > 0 else 0
 

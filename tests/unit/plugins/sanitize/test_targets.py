@@ -38,6 +38,9 @@ def test_the_look_at_a_target_clears_nothing_that_is_found(name: str) -> None:
         "/?q=nslookup+evil.example",
         "/?ps+aux",
         "/wp-config.php",
+        "/?q=1or-2-2",
+        "/?q=1OR.5",
+        "/?q=7and-1",
         "/etc/passwd",
     ],
 )
