@@ -203,6 +203,7 @@ class EventBus:
         if subscriber in self._subscribers:
             self._remove(subscriber)
             reason = f"unsubscribed after {_FAILURES} failures in a minute: {type(error).__name__}: {error}"
+            log.error("%s is told of no more events until it is started again: %s", subscriber.owner, reason)
             self.publish(PluginError(subscriber.owner, reason))
 
     def _lost(self, event: Event) -> None:

@@ -349,3 +349,11 @@ class TestDivert:
         bus.publish_here(OrderPaid(1))
         assert len(here) == 1
         assert bus.failures == 1
+
+
+def test_the_end_of_a_subscription_is_logged(bus: EventBus, caplog: pytest.LogCaptureFixture) -> None:
+    bus.subscribe(OrderPaid, failing, owner="ledger")
+    for _ in range(5):
+        assert "told of no more events" not in caplog.text
+        bus.publish(OrderPaid(1))
+    assert "ledger is told of no more events until it is started again" in caplog.text
