@@ -169,7 +169,8 @@ def _check_path(text: str, body: str) -> None:
         raise ValueError(f"a path holds no query, fragment, backslash, space or control character: {text!r}")
     if _BROKEN_ESCAPE.search(body) is not None or re.search("%(00|2F|5C)", body, re.IGNORECASE) is not None:
         raise ValueError(f"a path holds no broken escape and no encoded slash, backslash or NUL: {text!r}")
-    if "//" in text or any(segment in (".", "..") for segment in body.split("/")):
+    literal = re.sub("%2E", ".", body, flags=re.IGNORECASE)
+    if "//" in text or any(segment in (".", "..") for segment in literal.split("/")):
         raise ValueError(f"a path holds no empty or dot segment, since no request is matched with one: {text!r}")
 
 

@@ -42,6 +42,8 @@ def test_what_a_pattern_fits(pattern: str, fitting: list[str], other: list[str])
         ("/a%2*", "no broken escape"),
         ("/a//b", "empty or dot segment"),
         ("/a/../b", "empty or dot segment"),
+        ("/a/%2e%2E/b", "empty or dot segment"),
+        ("/.%2e", "empty or dot segment"),
         ("/a/{id", "without its partner"),
         ("/a/id}", "without its partner"),
         ("/a/{}", "named by a word"),
