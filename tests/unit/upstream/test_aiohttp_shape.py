@@ -128,6 +128,14 @@ def test_the_flag_makes_the_parser_strict(head: bytes) -> None:
         pytest.fail(f"the parser is lax: {HEAD}")
 
 
+def test_the_parser_takes_a_thousand_fields_and_no_more() -> None:
+    head = b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1000
+    ((message, _),), _, _ = new_parser().feed_data(head + b"\r\n")
+    assert len(message.raw_headers) == 1000
+    with pytest.raises(HttpProcessingError, match="Too many headers"):
+        new_parser().feed_data(head + b"A: b\r\n\r\n")
+
+
 def test_the_parser_reads_head_after_head_and_no_body() -> None:
     parser = new_parser()
     for length in (b"Content-Length: 5", b"Transfer-Encoding: chunked", b"X-None: 1"):
