@@ -29,7 +29,7 @@ _WORD = re.compile(r"[a-z_]++")
 _SPOKEN = words(
     "or xor and table set like database between not div mod in select union waitfor having shutdown regexp limit null"
     " into exec execute execfile execute_immediate delete wmic powershell invoke mkfifo selselectect ununionion"
-    " collate offset fetch"
+    " uniunionon seselectlect oorr anandd collate offset fetch"
 )
 _SPOKEN_TOGETHER = (words("order by"), words("group by"), words("case when"), words("start process"))
 _SECOND = words("by when process")

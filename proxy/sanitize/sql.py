@@ -64,8 +64,11 @@ _OPENED = re.compile(r"[/.]?[^\W_]")  # what a quotation or a path in quotes beg
 _CLOSING = re.compile(  # a short value, and marks that close what it stands in
     r"(?!(['\"`]).\1$)[\w.@-]{0,24}+\\?['\"`](?:\s?[()\\'\"`;]){1,6}+\s?(?:--.{0,3}|\#)?|[\w.@-]{0,24}+\\['\"]"
 )
-_BROKEN = re.compile(r"(?i)(?<=[a-z])/\*\*/(?=[a-z])|(?<=un)union(?=ion)|(?<=uni)union(?=on)|(?<=sel)select(?=ect)")
+_BROKEN = re.compile(
+    r"(?i)(?<=[a-z])/\*\*/(?=[a-z])|(?<=un)union(?=ion)|(?<=uni)union(?=on)|(?<=sel)select(?=ect)|(?<=se)select(?=lect)|(?<=o)or(?=r\b)|(?<=an)and(?=d\b)"
+)
 _LINES = re.compile(r"(?:--|#)[^\n#-]{0,100}+\n")
+_DOUBLED = words("oorr anandd")
 _PREFIXES = words("n x b e q u& nq")  # of strings
 _IN_WORD = re.compile(r"[a-z0-9_]")
 _LONG = 1024  # characters from which on a text is not read as a whole
@@ -119,7 +122,14 @@ def find(reading: Reading) -> Sequence[AnyHit]:
     if hits:
         return hits
     lowered = reading.lowered
-    if "/**/" in lowered or "unionon" in lowered or "ununion" in lowered or "selselect" in lowered:
+    if (
+        "/**/" in lowered
+        or "unionon" in lowered
+        or "ununion" in lowered
+        or "lselect" in lowered
+        or "eselect" in lowered
+        or _DOUBLED & reading.words
+    ):
         return _find_mended(reading, _BROKEN, "")
     if "\n" in lowered and len(lowered) < _NEAR and ("--" in lowered or "#" in lowered):
         return _find_mended(reading, _LINES, " ")

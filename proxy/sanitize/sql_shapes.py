@@ -12,7 +12,7 @@ _OPERAND = r"(?:n|s++|v)[)}]*+(?:lw)?+"
 
 # a condition behind a quote that was closed: `' or 1=1`, `' and sleep(5)`, `' || 'x`
 CONDITION = re.compile(
-    rf"L{_START}(?:[nv]\)*+(?:[oaLNc;,UGMV)]|$)|\?w?(?:c|$)|wrwc|wa(?:\?w?|v|s)c|[ns]\)*+L|s(?:[oaLc;)]|\?s|$)|f\(|Z\(|x\(|K|E|w\)*+(?:o\(*+[snvwfEN]|c"
+    rf"L{_START}(?:[nv]\)*+(?:[oaLNc;,UGMV)]|$)|\?w?(?:c|$)|wrwc|wa(?:\?w?|v|s)c|[ns]\)*+L|s(?:[oaLc;)]|lwo|\?s|$)|f\(|Z\(|x\(|K|E|w\)*+(?:o\(*+[snvwfEN]|c"
     rf"|a[sn]|$)|F\()"
 )
 # a condition behind a number or word, where prose may stand as well: `1 or 1=1`, `x and sleep(5)`
@@ -62,7 +62,7 @@ LIKELY = re.compile(
     r"\A(?:f\(\)c?$|v$|a?n[oL]a?n(?:$|;*+c)|n(?:lw|Mwn?M[^;]?)(?:$|;*+c)|L[N(]*+n\)*+(?:$|c)|[-a]?nLN*+\(*+n\)*+(?:$|;*+c)|nMn(?:,n)?(?:$|;*+c)|(?:no)?f\([wn],v|[-a]?na++\(*+f\("
     r"|f\(n(?:,n)*+\)$|nN?onLn$|nLv$|nwc$|[sn]Ls$|noon$|f\(s|no\(n(?:,n)++\)$)"
 )
-OF_TABLES = {"drop": re.compile(r"Tww(?:[;c]|$)"), "create": re.compile(r"TwF\(\w"), "alter": re.compile(r"Twww")}
+OF_TABLES = {"drop": re.compile(r"Tww(?:[;c]|$)"), "create": re.compile(r"TwF\(\w"), "alter": re.compile(r"Tww[wT]")}
 STATEMENT = re.compile(r"E[d(a]*+[^;]{1,40}?r[w(]|\AT[wIr]|\AX[wf]")
 
 PREFIX = re.compile(r"[-+~!N(a?]*+(?:nw?|s|v|w|)\)*+,?+")

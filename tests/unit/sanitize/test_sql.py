@@ -42,6 +42,13 @@ from tests.unit.sanitize.families import families, rules
         *("updatexml(null,concat(0x0a,version()),null)", "1 and '{\"a\":1}'::jsonb ? 'a'", "1 or{x 1}=1"),
         *("1 or glob('a*','ab')", "1 or 1 collate utf8_bin=1", "'a'='a", "name='x' or 'a'='a'", "*/1=1--"),
         *("1 into @a,@b", "version()#", "1 is null", "1||'a'", "1;use mysql", "1;if 1=1 select 1"),
+        *(
+            "0' oorr 1=1-- ",
+            "1' anandd 1=1#",
+            "0' uniunionon seselectlect 1,2",
+            "x' and 0b1=1#",
+        ),
+        *("x' and 'a' collate utf8_bin='a", "alter table a drop column b"),
         *("1 offset 1", "1 collate nocase", "1 fetch first 1 rows only", "' offset 1#", "x' for update#", "1 && (1)"),
         *("-1 xor not false;--", "1-- x\nor-- x\n1=1", "1'#\nor#\n1=1-- "),
         *("from information_schema.tables where 1=1", "id asc limit 1 procedure analyse()"),
