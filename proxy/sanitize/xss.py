@@ -55,7 +55,7 @@ _SCHEME = re.compile(
 )
 _BLANK = dict.fromkeys((*range(33), 160, 133, 173, 8203, 8204, 8205, 8232, 8233, 65279))
 _DATA = re.compile(
-    r"data:(?:text/(?:html|xml|javascript|css|xsl|ecmascript)|application/(?:x?html|xml|x?-?javascript|ecmascript)|image/svg|[^a-z]|,|text/plain;.{0,60}<)"
+    r"data:(?:text/(?:html|xml|javascript|css|xsl|ecmascript)|application/(?:x?html|xml|x?-?javascript|ecmascript)|image/svg|[^a-z0-9_]|,|text/plain;.{0,60}<)"
 )
 _URI_IN_TEXT = re.compile(
     r"(?:\b|[^a-z])(?:j[\s\x00]*+a[\s\x00]*+v[\s\x00]*+a|v[\s\x00]*+b|l[\s\x00]*+i[\s\x00]*+v[\s\x00]*+e"

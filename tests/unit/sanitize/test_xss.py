@@ -104,3 +104,8 @@ def test_more_attributes_than_anybody_writes_are_an_attack_by_themselves() -> No
 @pytest.mark.parametrize("text", ["[1].map(alert)", "[1].forEach(alert)", "x.onerror=alert;throw 1", "(alert)(1)"])
 def test_functions_that_are_called_by_others(text: str) -> None:
     assert "xss.script" in rules(text)
+
+
+@pytest.mark.parametrize("text", ["data: 2024-01-01", "data: 5 of 7; see below", "data:1"])
+def test_a_field_that_is_called_data_is_no_url(text: str) -> None:
+    assert families(text) == set()
