@@ -7,7 +7,7 @@ well as one in the engine's own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -55,9 +55,33 @@ def validate_model(model: type[M], data: object, at: KeyPath, document: Document
     :return: the instance, or None and everything that is wrong.
     """
     try:
-        return model.model_validate(data, context={"base": document.base(at)}), []
+        made = model.model_validate(data, context={"base": document.base(at)})
     except ValidationError as error:
         return None, _problems(model, data, at, document, error.errors(include_url=False))
+    found = [document.problem((*at, *path), *_WHOLE) for path in _truths(data, made, ())]
+    return (None if found else made), found
+
+
+def _truths(data: object, made: object, path: KeyPath) -> Iterator[KeyPath]:
+    """Yield where `true` or `false` stands for a number, which pydantic takes for 1 or 0."""
+    if isinstance(data, bool):
+        if isinstance(made, int | float) and not isinstance(made, bool):
+            yield path
+    elif isinstance(data, Mapping):
+        parts = _parts(made)
+        for key, value in data.items():
+            yield from _truths(value, parts.get(key), (*path, key))
+    elif isinstance(data, list) and isinstance(made, list | tuple):
+        for index, (value, item) in enumerate(zip(data, made, strict=False)):
+            yield from _truths(value, item, (*path, index))
+
+
+def _parts(made: object) -> Mapping[str, object]:
+    """What was made of a mapping, by the keys that are written."""
+    if isinstance(made, BaseModel):
+        fields = type(made).model_fields
+        return {field.alias or name: getattr(made, name) for name, field in fields.items()}
+    return made if isinstance(made, Mapping) else {}
 
 
 def _problems(

@@ -67,6 +67,7 @@ def test_valid_options_are_an_instance() -> None:
     ("options", "lines"),
     [
         ("{wiat: 5s}", ['12: plugins[0].mine.wiat: unknown key; did you mean "wait"?']),
+        ("{odd: true}", ["17: plugins[0].mine.odd: must be a whole number"]),
         ("{wait: 5}", ["18: plugins[0].mine.wait: 5 has no unit; write the unit: 5s"]),
         (
             "{allow: a}",
