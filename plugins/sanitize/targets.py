@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from proxy.sanitize import is_plain
+from proxy.sanitize import is_plain, means_nothing
 
 # What one look clears, in lower case: words of letters and digits with single marks between them, spaces as the only
 # escapes; no paths to what no site has, no files that tell secrets, and nothing else that `is_plain` does not clear.
@@ -22,6 +22,7 @@ _PLAIN = re.compile(
 )
 _PLAINEST = re.compile(rf"(?:/{_NOWHERE}[a-z0-9]*+)++(?:\?(?:{_LETTERS}=[a-z0-9]*+(?:&(?!&)|\Z))*+)?+")  # most, sooner
 _APPENDED = re.compile(r"[0-9](?:x?or|and)(?![a-z0-9])")  # a condition right behind a number, as in `1or-2`
+_PARTS = re.compile(r"%20|[+=&?]")
 _SPACED = re.compile(r"[a-z0-9._,:-]++(?:\+|%20)[^&=]++")  # a name or value with spaces in it
 
 
@@ -45,7 +46,9 @@ def cleared(target: str) -> int:
 
 def _is_prose(lowered: str) -> bool:
     """Whether what has spaces in it means nothing to a database or shell."""
-    return all(is_plain(said.replace("+", " ").replace("%20", " ")) for said in _SPACED.findall(lowered))
+    return means_nothing(lowered, _PARTS.split(lowered)) or all(
+        is_plain(said.replace("+", " ").replace("%20", " ")) for said in _SPACED.findall(lowered)
+    )
 
 
 def is_plain_target(target: str) -> bool:

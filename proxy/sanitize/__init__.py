@@ -15,7 +15,7 @@ from proxy.sanitize.clean import (
     strip_controls,
 )
 from proxy.sanitize.decode import Readings, from_bytes, readings, unquoted
-from proxy.sanitize.inspection import Finding, as_name, examine, inspect, is_plain, is_safe, score
+from proxy.sanitize.inspection import Finding, as_name, examine, inspect, is_plain, is_safe, means_nothing, score
 from proxy.sanitize.rules import FAMILIES, RULES, Hit, Rule
 from proxy.sanitize.validate import validate_email, validate_filename, validate_url
 
@@ -36,6 +36,7 @@ __all__ = [
     "is_crowded",
     "is_plain",
     "is_safe",
+    "means_nothing",
     "readings",
     "sanitize",
     "sanitize_html",

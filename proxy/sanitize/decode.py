@@ -122,6 +122,17 @@ def _is_plussed(text: str) -> bool:
 
 
 def _percent(text: str) -> tuple[str, bool]:
+    if "%u" in text:
+        text = _PERCENT_U.sub(lambda found: chr(int(found[1], 16)), text)
+    if not text.isascii():
+        return _percent_beside_others(text)
+    if _STRAY.search(text) is None:  # quoted-printable's decoder knows the same escapes, by another mark
+        return from_bytes(a2b_qp(text.replace("=", "=3D").replace("%", "=")))
+    return from_bytes(_PERCENTS.sub(_octets, text.encode()))
+
+
+def _percent_beside_others(text: str) -> tuple[str, bool]:
+    """The same where some characters stand as they are."""
     long = False
 
     def meant(run: re.Match[str]) -> str:
@@ -130,12 +141,6 @@ def _percent(text: str) -> tuple[str, bool]:
         long |= bad
         return read
 
-    if "%u" in text:
-        text = _PERCENT_U.sub(lambda found: chr(int(found[1], 16)), text)
-    if text.isascii():
-        if _STRAY.search(text) is None:  # quoted-printable's decoder knows the same escapes, by another mark
-            return from_bytes(a2b_qp(text.replace("=", "=3D").replace("%", "=")))
-        return from_bytes(_PERCENTS.sub(_octets, text.encode()))
     return _PERCENT.sub(meant, text), long
 
 

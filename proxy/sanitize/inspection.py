@@ -34,6 +34,7 @@ _SPOKEN = words(
 _SPOKEN_TOGETHER = (words("order by"), words("group by"), words("case when"), words("start process"))
 _SECOND = words("by when process")
 _FIRST = shell_words.NAMES | sql_statements.VERB_WORDS | words("update declare grant revoke copy call")
+_MEANT = _SPOKEN | _SECOND
 _BLANK = re.compile(r"[ +]")
 _Find: TypeAlias = Callable[[Reading], Iterable[AnyHit]]
 _DETECTORS: tuple[tuple[frozenset[str], _Find], ...] = (
@@ -93,6 +94,16 @@ def _is_spoken(lowered: str) -> bool:
     if lowered[0] == " " or _BLANK.split(lowered, 1)[0] in _FIRST or not said.isdisjoint(_SPOKEN):
         return True
     return not said.isdisjoint(_SECOND) and any(said >= both for both in _SPOKEN_TOGETHER)
+
+
+def means_nothing(lowered: str, parts: Iterable[str]) -> bool:
+    """Whether no word of a text means anything to a database, nor any of its parts to a shell: a look that may doubt
+    what `is_plain` clears, and looks at many values at once.
+
+    :param lowered: the text in lower case.
+    :param parts: what stands between its blanks.
+    """
+    return _FIRST.isdisjoint(parts) and _MEANT.isdisjoint(_WORD.findall(lowered))
 
 
 def inspect(

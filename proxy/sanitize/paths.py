@@ -80,6 +80,7 @@ _WRAPPER = re.compile(
     r"|rar://|ldaps?://|tftp://)|(?:^|=)[\x00-\x20'\"]{0,2}file:/{1,3}(?!/)[\w~.%]"
 )
 _BEFORE = re.compile(r"^(?:[\w-]{1,16}=|[\x00-\x20'\"|<>;(&]{0,3}+(?:file:/*+)?(?:[a-zA-Z]:)?)$")
+_MARKS = re.compile(r"\.\.|[\\:]|0x2e|ssh2")  # with none of them, and no file's name, nothing below can match
 _WORDS_BEHIND = re.compile(r"[ \n]\w{2,}")
 
 
@@ -87,9 +88,7 @@ def find(reading: Reading) -> Sequence[Hit]:
     """What in a text leads out; a rule may be told several times."""
     text = reading.text
     known = not reading.words.isdisjoint(_FILE_WORDS)
-    if not (
-        known or ".." in text or "\\" in text or ":" in text or "0x2e" in reading.lowered or "ssh2" in reading.words
-    ):
+    if not known and _MARKS.search(reading.lowered) is None:
         return ()
     hits: list[Hit] = []
     if ".." in text or "\\" in text or "0x2e" in reading.lowered:
