@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from typing import Any, TypeAlias
 
@@ -28,6 +29,7 @@ admin: false
 upstreams: {app: {targets: ["${UPSTREAM}"], retry: false}}
 routes: [{name: all, upstream: app}]
 """
+_FREE = "http://127.0.0.1:0"
 _TURNS = 10  # of the loop
 _LOOK_EVERY = 0.002  # seconds between two looks at a gateway that is to come to rest
 
@@ -140,7 +142,8 @@ async def running(
     """A gateway on a free port of the loopback, before an upstream that answers what the test sets.
 
     :param settings: YAML, in which `${UPSTREAM}` is the upstream's URL, or Settings. None: one route that sends
-        everything to the upstream, and the chain made of `plugins`.
+        everything to the upstream, and the chain made of `plugins`. An admin listener whose address is not written
+        gets a free port.
     :param plugins: classes, or pairs of a class and its options as they would be written. YAML names them by their
         class's name in lower case with `_` between its words; a second one of that name has `_2` behind it.
     :param clock: a ManualClock makes deadlines and durations the test's own.
@@ -168,7 +171,7 @@ async def _gateway(
     clock: Clock,
     env: Mapping[str, str],
 ) -> AsyncIterator[GatewayKit]:
-    loaded = _loaded(settings, named, {"UPSTREAM": upstream.url, **env})
+    loaded = _beside_others(_loaded(settings, named, {"UPSTREAM": upstream.url, **env}))
     gateway = Gateway(loaded, Local({name: cls for name, (cls, _) in named.items()}), clock=clock)
     kit = GatewayKit(gateway, upstream, clock)
     await gateway.start()
@@ -202,6 +205,16 @@ def _loaded(
         chain = [{name: dict(options)} for name, (_, options) in named.items()]
         settings = _CONFIG + yaml.safe_dump({"plugins": chain}, allow_unicode=True).replace("$", "$$")
     return load_text(settings, env)
+
+
+def _beside_others(loaded: Loaded) -> Loaded:
+    """The admin listener on a free port unless its address is written, for other tests run gateways too."""
+    admin = loaded.settings.admin
+    if admin is None or "listen" in admin.model_fields_set:
+        return loaded
+    return replace(
+        loaded, settings=loaded.settings.model_copy(update={"admin": admin.model_copy(update={"listen": _FREE})})
+    )
 
 
 async def _closed(gateway: Gateway) -> None:
