@@ -13,18 +13,16 @@ from json.encoder import encode_basestring_ascii as quoted
 from typing import TypeAlias
 from urllib.parse import unquote_plus
 
+from plugins._secrets import CREDENTIALS, MASKED
 from proxy.api import Exchange, Headers, Key
 
-MASKED = "***"
 SENT: Key[tuple[str, str, str]] = Key("access_log.sent")  # method, host and target, before later hooks changed them
 TRIED: Key[float] = Key("access_log.tried")  # clock reading at the beginning of the last try
 
 # (exchange, status, seconds since the epoch)
 Line: TypeAlias = Callable[[Exchange, int, float], bytes]
 
-_SECRET_FIELD = re.compile(
-    r"authorization|cookie|token|secret|passw|credential|signature|session|jwt|assertion|api-?key|x-auth(?!or)|csrf|xsrf"
-)
+_SECRET_FIELD = re.compile(rf"authorization|api-?key|x-auth(?!or)|{CREDENTIALS}")
 _PARAMETER = re.compile(r"(?<=[?&;#])([^&;?#=]+)=[^&;?#]*")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _UNSAFE = re.compile(r"[^ !#-\[\]-~]")

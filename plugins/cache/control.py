@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter, ValidationError, model_validator
 from pydantic_core import CoreSchema
 
+from plugins._secrets import MASKED
 from plugins.cache.answers import tags_of
 from plugins.cache.config import Config
 from plugins.cache.counts import Counts
@@ -31,8 +32,6 @@ from proxy.api import (
     Request,
     Response,
 )
-
-_MASK = "***"
 
 Publish = Callable[[CachePurged], None]
 
@@ -219,7 +218,7 @@ def _variant(one: Stored, chosen: Stored | None, headers: Headers, now: float) -
     return {
         "chosen": one is chosen,
         "status": one.status,
-        "vary": {name: _MASK if is_secret(name) else value for name, value in one.selecting},
+        "vary": {name: MASKED if is_secret(name) else value for name, value in one.selecting},
         "matches": matches(one.selecting, headers),
         "coding": one.coding or "identity",
         "age": one.age_at(now),
