@@ -130,19 +130,16 @@ class Judge:
             text = as_name(text)
         findings = self._findings(text, only.intersection(families) if only else families)
         modes, exclude = self._modes, self._exclude
-        for finding in findings:
-            rule = finding[0]
+        told: Iterable[Finding | None] = findings
+        if overlong and not any(finding.rule is _OVERLONG for finding in findings):
+            told = (*findings, None)  # which the bytes told
+        for finding in told:
+            rule = _OVERLONG if finding is None else finding[0]
             mode = modes[rule[0]]
             if mode != "off" and not (exclude and self._excludes(rule, value)):
                 found.append(Found(rule, mode, value, finding))
                 if mode == "block":
                     found.score += rule.score
-        if overlong and not any(finding.rule is _OVERLONG for finding in findings):
-            mode = self._modes[_OVERLONG.name]
-            if mode != "off" and not self._excludes(_OVERLONG, value):
-                found.append(Found(_OVERLONG, mode, value))
-                if mode == "block":
-                    found.score += _OVERLONG.score
 
     def _excludes(self, rule: Rule, value: Value) -> bool:
         return any(_agrees(exclusion, rule, value) for exclusion in self._exclude)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from urllib.parse import quote, quote_plus
 
@@ -8,7 +7,7 @@ import pytest
 
 from proxy.message import Request
 from proxy.testing import drive
-from tests.unit.plugins.sanitize.sent import SQL, XSS, get, post, sanitize
+from tests.unit.plugins.sanitize.sent import SQL, XSS, beside_others, get, post, sanitize
 
 
 async def test_markup_is_mended_and_the_request_goes_on() -> None:
@@ -105,18 +104,8 @@ async def test_documents_and_files_are_never_mended(kind: str, data: bytes) -> N
 
 
 async def test_others_have_their_turn_while_a_body_is_mended() -> None:
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(others())
     body = json.dumps([f"<b onclick=x()>{number}" for number in range(400)]).encode()
-    done = await drive(sanitize(mode="clean"), request=post(body))
-    task.cancel()
+    done, turns = await beside_others(drive(sanitize(mode="clean"), request=post(body)))
     assert done.forwarded is not None
     assert b"onclick" not in await done.forwarded.body.read(10**6)
     assert turns >= 3 * 400 / 32  # looked at, mended, and looked at again

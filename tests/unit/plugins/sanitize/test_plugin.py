@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,7 +12,7 @@ from plugins.sanitize import FINDINGS, Config, Sanitize
 from proxy.events import RequestBlocked
 from proxy.message import Body, Request
 from proxy.testing import bench, check_plugin, drive
-from tests.unit.plugins.sanitize.sent import SQL, XSS, get, post, sanitize
+from tests.unit.plugins.sanitize.sent import SQL, XSS, beside_others, get, post, sanitize
 
 
 async def test_what_is_observed_goes_on_and_is_told() -> None:
@@ -134,17 +133,7 @@ async def test_a_large_body_is_refused_where_that_is_said() -> None:
 )
 async def test_others_have_their_turn_while_a_body_is_looked_at(kind: str, body: str) -> None:
     """One with hundreds of odd values would hold the event loop for a tenth of a second."""
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(others())
-    done = await drive(sanitize(mode="block"), request=post(body.encode(), kind))
-    task.cancel()
+    done, turns = await beside_others(drive(sanitize(mode="block"), request=post(body.encode(), kind)))
     assert done.response.status == 200
     assert turns >= 10
 
