@@ -89,20 +89,23 @@ class Connection(Line):
                 self.stop_reading()
         elif self._buffer:
             self._put(self._buffer[self._at :] + data)
-            self._parse()
+            self.take()
         else:
             self._buffer = data
-            self._parse()
+            flusher = self.listener.flusher
+            self._gathered = flusher is not None and flusher.later(self)
+            if not self._gathered:
+                self.take()
 
     def _put(self, data: bytes, at: int = 0) -> None:
         """Take further requests from there."""
         self._buffer, self._at = (data, at) if at < len(data) else (b"", 0)
 
-    def _parse(self) -> None:
+    def take(self) -> None:
         """Take requests from the buffer until one has to wait. Iterative, so that no pipeline is too deep."""
         if self._parsing:
             return
-        self._parsing = True
+        self._parsing, self._gathered = True, False
         try:
             while (
                 self._buffer
@@ -204,7 +207,7 @@ class Connection(Line):
 
     def let_go(self) -> None:
         """Requests need not wait any more."""
-        self._parse()
+        self.take()
         if self.transport is not None and not self._closing:
             self._rearm()
 
@@ -251,11 +254,11 @@ class Connection(Line):
             self.upload.stream.close()
         self._rearm()
         if self._buffer and self.upload.reader is None:
-            self._parse()
+            self.take()
 
     def resume_writing(self) -> None:
         """The transport has room again."""
         self.outlet.resume()
         if not self._closing:
             self._rearm()
-            self._parse()
+            self.take()

@@ -34,6 +34,7 @@ class Line(RequestHandler):
     __slots__ = (
         "_buffer",
         "_closing",
+        "_gathered",
         "_heading",
         "_lingers",
         "_pace",
@@ -55,6 +56,7 @@ class Line(RequestHandler):
         self.keep = True
         self.outlet = Outlet(connection)
         self.upload = Upload(connection)
+        self._gathered = False  # what is in the buffer waits for the end of the turn
         self._heading = False  # part of a head is here, and the clock runs
         self._closing = self._lingers = False
         self._stopped = False  # reading is paused
@@ -64,6 +66,10 @@ class Line(RequestHandler):
         self._pace = Pace()
 
     @abstractmethod
+    def take(self) -> None:
+        """Begin what came."""
+
+    @abstractmethod
     def _refuse(self, error: ClientError) -> None:
         """Answer what cannot be accepted, and close."""
 
@@ -71,6 +77,8 @@ class Line(RequestHandler):
 
     def eof_received(self) -> None:
         """A client that closes its side has left (as in nginx): what is under way ends, what is written leaves yet."""
+        if self._gathered:
+            self.take()  # what can be answered at once is
         self._closing, self.keep = True, False
         self.upload.lost()
         self.outlet.lost()
@@ -174,7 +182,7 @@ class Line(RequestHandler):
     @property
     def _held(self) -> bool:
         """Whether a request that came by it waits to be begun."""
-        return cast("Connection", self) in self.listener.waiting
+        return self._gathered or cast("Connection", self) in self.listener.waiting
 
     # back-pressure
 

@@ -17,7 +17,7 @@ from proxy.events import Event
 from proxy.plugin import Plugin
 from proxy.registry import GROUP, Registry, installed
 from proxy.server.gateway import Gateway
-from proxy.settings import Loaded, Settings, load_text
+from proxy.settings import Listener, Loaded, Settings, load_text
 from proxy.testing.client import PATIENCE, Reply, Wire, request_bytes
 from proxy.testing.upstream import FakeUpstream
 
@@ -142,8 +142,8 @@ async def running(
     """A gateway on a free port of the loopback, before an upstream that answers what the test sets.
 
     :param settings: YAML, in which `${UPSTREAM}` is the upstream's URL, or Settings. None: one route that sends
-        everything to the upstream, and the chain made of `plugins`. An admin listener whose address is not written
-        gets a free port.
+        everything to the upstream, and the chain made of `plugins`. Listeners whose addresses are not written get
+        free ports.
     :param plugins: classes, or pairs of a class and its options as they would be written. YAML names them by their
         class's name in lower case with `_` between its words; a second one of that name has `_2` behind it.
     :param clock: a ManualClock makes deadlines and durations the test's own.
@@ -208,13 +208,13 @@ def _loaded(
 
 
 def _beside_others(loaded: Loaded) -> Loaded:
-    """The admin listener on a free port unless its address is written, for other tests run gateways too."""
-    admin = loaded.settings.admin
-    if admin is None or "listen" in admin.model_fields_set:
-        return loaded
-    return replace(
-        loaded, settings=loaded.settings.model_copy(update={"admin": admin.model_copy(update={"listen": _FREE})})
-    )
+    """Listeners whose addresses are not written on free ports, for other tests run gateways too."""
+    settings, changes = loaded.settings, dict[str, Any]()
+    if "listen" not in settings.model_fields_set:
+        changes["listen"] = (Listener(url=_FREE),)
+    if settings.admin is not None and "listen" not in settings.admin.model_fields_set:
+        changes["admin"] = settings.admin.model_copy(update={"listen": _FREE})
+    return replace(loaded, settings=settings.model_copy(update=changes)) if changes else loaded
 
 
 async def _closed(gateway: Gateway) -> None:

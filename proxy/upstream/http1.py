@@ -15,6 +15,7 @@ from proxy.body import Body
 from proxy.corked import Corked
 from proxy.errors import (
     BadResponse,
+    GatewayError,
     IncompleteResponse,
     ResponseHeadTooLarge,
     Retry,
@@ -43,12 +44,13 @@ _MAX_INTERIMS = 100  # for one request; hints come by ones and twos
 class Connection(Carrier):
     """A connection to one endpoint, reading the answers to what it carries."""
 
-    __slots__ = ("_held", "_http")
+    __slots__ = ("_early", "_held", "_http")
 
     _http: AnswerParser
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
+        self._early = b""  # what came of a head in this turn
         self._held = b""  # part of a head
 
     def adopt(self, pool: Pool, endpoint: Endpoint) -> bool:
@@ -75,7 +77,28 @@ class Connection(Carrier):
             if self._straightener is not None:
                 data = self._straightener.feed(data)
             if data:
-                self._heads(self._held + data if self._held else data)
+                self._gather(data)
+
+    def _gather(self, data: bytes) -> None:
+        """More of a head: looked at now, or together with what others send in this turn."""
+        early, pool = self._early, self._pool
+        self._early = early + data if early else data
+        flusher = None if early or pool is None else pool.flusher
+        if flusher is None or not flusher.later(self, answer=True):
+            self.take()
+
+    def fail(self, error: GatewayError) -> None:
+        """:see: `Carrier.fail`. What has come by now counts before what befell the connection later."""
+        exchange = self._exchange
+        self.take()
+        if self._exchange is exchange:
+            super().fail(error)
+
+    def take(self) -> None:
+        """:see: `proxy.corked.Taker`."""
+        data, self._early = self._early, b""
+        if data:
+            self._heads(self._held + data if self._held else data)
 
     def _heads(self, data: bytes) -> None:
         """Interim heads, then the final one."""
@@ -217,10 +240,12 @@ class Connection(Carrier):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The upstream closed, or we did."""
+        self.take()
         exchange = self._exchange
         if exc is not None and exchange is not None and self.transport is not None and not self._stopped:
             for data in unread(self.transport):  # such as a 413 in front of the reset on which our writing failed
                 self.data_received(data)
+                self.take()
                 if self._exchange is not exchange:
                     break
         super().connection_lost(exc)

@@ -1,4 +1,4 @@
-"""Small writes leave together, in order, and never after the end."""
+"""Heads are worked on together; small writes leave together, in order, and never after the end."""
 
 from __future__ import annotations
 
@@ -289,3 +289,90 @@ def test_what_has_left_is_counted(turn: Turn) -> None:
     corked.write(bytes(16385))
     corked.writelines([b"b"])
     assert corked.left == 3
+
+
+class Taker:
+    """A connection with something to work on, which answers by a write."""
+
+    def __init__(self, log: list[str], name: str, corked: Corked, *, broken: bool = False) -> None:
+        self._log = log
+        self._name = name
+        self._corked = corked
+        self._broken = broken
+
+    def take(self) -> None:
+        self._log.append(self._name)
+        if self._broken:
+            raise ValueError("a defect")
+        self._corked.write(self._name.encode())
+
+    def abort(self) -> None:
+        self._log.append(f"end of {self._name}")
+
+
+def crowd(turn: Turn) -> None:
+    """Have a turn with two to serve."""
+    for corked in [Corked(Wire(), turn.flusher) for _ in range(2)]:
+        corked.write(b"x")
+    turn.end()
+
+
+def test_what_comes_alone_is_not_put_off(turn: Turn) -> None:
+    assert turn.flusher.later(Taker([], "one", Corked(Wire(), turn.flusher))) is False
+    assert turn.soon == []
+
+
+def test_what_comes_to_many_is_worked_on_at_the_end_of_the_turn_answers_first(turn: Turn) -> None:
+    crowd(turn)
+    log: list[str] = []
+    wire = Wire()
+    corked = Corked(wire, turn.flusher)
+    for name, answer in (("a", False), ("b", True), ("c", False), ("d", True)):
+        assert turn.flusher.later(Taker(log, name, corked), answer=answer) is True
+    assert (log, len(turn.soon)) == ([], 1)
+    turn.end()
+    assert (log, wire.calls, turn.soon) == (["b", "d", "a", "c"], [b"bdac"], [])
+
+
+def test_one_that_comes_alone_ends_the_crowd(turn: Turn) -> None:
+    crowd(turn)
+    corked = Corked(Wire(), turn.flusher)
+    assert turn.flusher.later(Taker([], "one", corked)) is True
+    turn.end()
+    assert turn.flusher.later(Taker([], "one", corked)) is False
+
+
+def test_many_who_write_nothing_are_a_crowd_too(turn: Turn) -> None:
+    crowd(turn)
+    takers = [Taker([], name, Corked(Wire(), turn.flusher), broken=True) for name in ("a", "b")]
+    for taker in takers:
+        turn.flusher.later(taker)
+    turn.end()
+    assert turn.flusher.later(takers[0]) is True
+
+
+def test_work_that_fails_does_not_keep_the_others(turn: Turn, caplog: pytest.LogCaptureFixture) -> None:
+    crowd(turn)
+    log: list[str] = []
+    wire = Wire()
+    for name in ("a", "b"):
+        turn.flusher.later(Taker(log, name, Corked(wire, turn.flusher), broken=name == "a"))
+    turn.end()
+    assert (log, wire.calls) == (["a", "end of a", "b"], [b"b"])
+    assert "a defect" in caplog.text
+
+
+def test_what_is_put_off_while_others_are_worked_on_is_worked_on_too(turn: Turn) -> None:
+    crowd(turn)
+    log: list[str] = []
+    corked = Corked(Wire(), turn.flusher)
+    last = Taker(log, "last", corked)
+
+    class First(Taker):
+        def take(self) -> None:
+            super().take()
+            turn.flusher.later(last, answer=True)
+
+    turn.flusher.later(First(log, "first", corked))
+    turn.end()
+    assert (log, turn.soon) == (["first", "last"], [])

@@ -151,7 +151,10 @@ async def test_a_body_that_ends_by_closing_reaches_both_kinds_of_clients(stage: 
     [(TOO_LARGE, "not_reusable"), (TOO_LARGE[:-4], ""), (TOO_LARGE + bytes(200_000), "not_reusable")],
     ids=["whole", "half", "and-more"],
 )
-async def test_an_answer_in_front_of_a_reset_is_read_although_writing_failed_first(answer: bytes, reason: str) -> None:
+@pytest.mark.parametrize("crowd", [False, True], ids=["alone", "among-others"])
+async def test_an_answer_in_front_of_a_reset_is_read_although_writing_failed_first(
+    answer: bytes, reason: str, crowd: bool
+) -> None:
     """More of the upload is written, and fails, before the loop gets to read what the upstream said."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
@@ -166,6 +169,7 @@ async def test_an_answer_in_front_of_a_reset_is_read_although_writing_failed_fir
             assert raw.send(answer) >= len(TOO_LARGE) - 4
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raw.close()
+            stage.gateway.runtime.flusher._crowd = crowd
             for _ in range(4):
                 stage.ends[0].data_received(PIECE)
             if answer.startswith(TOO_LARGE):

@@ -192,8 +192,10 @@ async def test_a_script_that_fails_is_told() -> None:
 
 
 @pytest.mark.parametrize("admin", ["", "admin: {names: [gateway.example]}"], ids=["unwritten", "without an address"])
-async def test_gateways_with_admin_listeners_run_beside_one_another(admin: str) -> None:
-    settings = f"listen: [http://127.0.0.1:0]\n{admin}\nroutes: [{{name: all, plugins: {{respond: {{status: 200}}}}}}]"
+async def test_gateways_without_addresses_run_beside_one_another(admin: str) -> None:
+    settings = f"{admin}\nroutes: [{{name: all, plugins: {{respond: {{status: 200}}}}}}]"
     async with running(settings) as one, running(settings) as other:
+        assert one.url != other.url
+        assert "127.0.0.1:8080" not in f"{one.url} {other.url}"
         assert one.gateway.admin_url != other.gateway.admin_url
         assert "127.0.0.1:9090" not in f"{one.gateway.admin_url} {other.gateway.admin_url}"
