@@ -22,7 +22,7 @@ from proxy.errors import (
     UpstreamReset,
 )
 from proxy.exchange import Endpoint, Exchange
-from proxy.framing import FramingError, Reader, bodiless, response_reader
+from proxy.framing import FramingError, LengthReader, Reader, bodiless, response_reader
 from proxy.headers import Headers
 from proxy.message import Response
 from proxy.stream import Stream
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _END = b"\r\n\r\n"
 _NO_FIELDS = Headers()
+_LARGE = 16384  # bytes that are worked on while they are in the processor's caches, whoever else sends something
 _MAX_INTERIMS = 100  # for one request; hints come by ones and twos
 
 
@@ -83,7 +84,7 @@ class Connection(Carrier):
         """More of a head: looked at now, or together with what others send in this turn."""
         early, pool = self._early, self._pool
         self._early = early + data if early else data
-        flusher = None if early or pool is None else pool.flusher
+        flusher = None if early or pool is None or len(data) > _LARGE else pool.flusher
         if flusher is None or not flusher.later(self, answer=True):
             self.take()
 
@@ -172,10 +173,14 @@ class Connection(Carrier):
             return
         response, method = head.response, exchange.request.method
         self._keep = head.keep
-        if head.length == len(data) > 0 and not bodiless(method, response.status):
-            response.body = Body(data)  # all of it is here: what a reader would come to
-            self._finish(exchange, b"")
-            exchange.driver.answered(exchange, response)
+        if head.length >= len(data) and head.length and not bodiless(method, response.status):
+            if head.length == len(data):
+                response.body = Body(data)  # all of it is here: what a reader would come to
+                self._finish(exchange, b"")
+                exchange.driver.answered(exchange, response)
+            else:
+                plain = LengthReader(head.length)
+                self._flow(exchange, response, plain, plain.feed(data))
             return
         try:
             reader = response_reader(method, response.status, head.version, head.framing or _NO_FIELDS)
