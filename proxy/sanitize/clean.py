@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar, cast
 
-import nh3
-
 from proxy.sanitize.markup import has_tag
 from proxy.sanitize.validate import IN_NAMES, is_reserved
 from proxy.sanitize.wordlists import words
@@ -112,6 +110,8 @@ def sanitize_html(
         that of scripts and styles.
     :param attributes: attributes that stay, by element; the usual harmless ones when None.
     """
+    import nh3  # some megabytes, for those alone who rewrite HTML
+
     return nh3.clean(
         _SURROGATES.sub("", text),
         tags=set(_TAGS if tags is None else tags),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from proxy.sanitize.late import Late
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
 from proxy.sanitize.wordlists import words
@@ -17,8 +18,8 @@ _OPERATORS = (
     "ne|eq|gt|gte|lt|lte|in|nin|not|or|and|nor|exists|type|where|regex|options|expr|all|elemMatch|size|mod|text|search|jsonSchema"
     "|function|accumulator|lookup|match|group|project|unwind|merge|out|set|inc|push|pull|rename|unset|comment|slice|natural|func"
 )
-_NOSQL_KEY = re.compile(rf"(?:[\[{{,]\s*+[\"']?|^[\w.\]\[]{{0,40}}\[?)\$(?:{_OPERATORS})(?:[\"']?\s*+[:=]|\])")
-_NOSQL_SCRIPT = re.compile(
+_NOSQL_KEY = Late(rf"(?:[\[{{,]\s*+[\"']?|^[\w.\]\[]{{0,40}}\[?)\$(?:{_OPERATORS})(?:[\"']?\s*+[:=]|\])")
+_NOSQL_SCRIPT = Late(
     r"\$where\b|this\.\w++\s*+(?:[=!]=|\.match\s*+\(|\[)|this\.constructor\b|['\"]\s*+;\s*+return\b"
     r"|['\"]\s*+return\s++(?:true|this\.)[^\n]{0,40}$|db\.\w++\.(?:find|insert|drop|remove|update|aggregate)\w*\s*+\("
     r"|['\"]\s*+(?:\|\||&&)\s*+(?:this\.|['\"]?\w++['\"]?\s*+[=!]==?|true\b|1\b)"
@@ -28,7 +29,7 @@ _NOSQL_SCRIPT = re.compile(
 _EXPRESSION = re.compile(
     r"\{\{|\{%|\$\{|#\{|<%|\*\{|@\{|@\(|\[\[|~\{|\{php\}|\{!!|\{=|\{[#/]?\w+\(|#set\s*\(|\$\w+\.class|\{@|\{\d"
 )
-_COMPUTES = re.compile(
+_COMPUTES = Late(
     r"\d\s*+[*+]\s*+['\"]?\d|__\w{2,20}__|constructor\b|config\b[.\[}|(]|self\b[.\[(}]|request\b[.\[|]|settings\."
     r"|\.class\b|getclass|forname|runtime\b|java\.|jndi\b|new\s++\w|popen\b|system\b\s*+\("
     r"|eval\b|exec\b|import\b|open\s*+\(|file\b\s*+\(|cycler\b|joiner\b|lipsum\b|url_for\b|get_flashed"
@@ -61,7 +62,7 @@ _PROTOTYPE = re.compile(
     r"__proto__|constructor\s*+(?:\.|\]?\[|['\"]?\s*+:\s*+\{\s*+['\"]?)\s*+['\"]?prototype|\bprototype\s*+\[|\[['\"]?prototype['\"]?\]"
 )
 _BREAK = re.compile(r"[\r\n\u560a\u560d\u0085\u2028]")
-_FIELD = re.compile(
+_FIELD = Late(
     r"(?i)[\r\n\u560a\u560d\u0085\u2028][\s\u560a\u560d]{0,8}+(?:(?:set-cookie|location|content-(?:type|length"
     r"|encoding|disposition|security-policy)|transfer-encoding|x-[\w-]{1,40}|access-control-[\w-]{1,40}|refresh|host"
     r"|cookie|link|server|status"
@@ -132,7 +133,7 @@ def _found(reading: Reading) -> Iterator[Hit]:
         yield from _search("prototype.key", _PROTOTYPE, text)
 
 
-def _search(rule: str, pattern: re.Pattern[str], text: str) -> Iterator[Hit]:
+def _search(rule: str, pattern: re.Pattern[str] | Late, text: str) -> Iterator[Hit]:
     found = pattern.search(text)
     if found is not None:
         yield Hit(rule, found.start(), found.end())

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 
+from proxy.sanitize.late import Late
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
 from proxy.sanitize.wordlists import listed, words
@@ -13,7 +14,7 @@ from proxy.sanitize.wordlists import listed, words
 _SLASH = r"(?:[/\\]|0x2f|0x5c|%2f|%5c|%c0%af|%c1%9c|\u2215|\u2216)"
 _UP = re.compile(rf"(?i)(?:^|(?<=[/\\=:;,?&\"'\s|(]))(?:\.|0x2e){{2,4}}[\x00;?]?{_SLASH}++(?:\.{_SLASH}++)*+")
 _UPS = re.compile(r"\.\.(?:[/\\]|$)")
-_DISGUISED = re.compile(
+_DISGUISED = Late(
     rf"(?i)(?:0x2e){{2}}|\.\.(?:[\x01-\x1f\x7f-\x9f\xff]{{1,2}}[/\\]|(?:;|\x00|0x2f|0x5c|\?){_SLASH}?"
     r"|[/\\]\./|/\.\\|/[\\/]|\\/)|\.\.\./\./|\.{3,6}[/\\]{2,}|/%5c\.\.|\.\\\.[/\\]|\./\\\."
     r"|(?<!\.)\.{3,8}[/\\]\.{3,8}[/\\]|^/\w+\.\./|^\\\\[.?]\\"
@@ -66,7 +67,7 @@ _MANY = 16  # mentions of files that are looked at
 _SETTINGS = re.compile(
     r"[\s'\"|<>;(&=]{0,3}+(?:\w{1,16}=)?+(?:file:/*+)?(?:/etc/[\w.*?\[-]{2}|/proc/[\w*?]|/[a-z]{0,3}[?*\[][a-z?*\[\]]{0,8}/(?:passwd|shadow|group|hosts)$|\.env(?:\.\w{1,12})?$|/(?:root|proc)/?$|/etc/$|/bin/(?:ba)?sh$|//[.?]/)"
 )
-_GOAL = re.compile(  # what a short climb is after: nothing, or what no page links to
+_GOAL = Late(  # what a short climb is after: nothing, or what no page links to
     r"(?i)(?:[./\\]{0,8}+|(?:\w{1,16}/){0,3}+(?:(?:db-?)?config(?:uration)?\.(?:php|inc|ya?ml|py|ini|asp)|settings\.(?:py|php|ini)"
     r"|(?:database|db|data)\.(?:ya?ml|php|sqlite3?|db|ini)|application\.(?:properties|ya?ml)|appsettings(?:\.\w+)?\.json"
     r"|parameters\.ya?ml|secrets?\.\w{1,5}|credentials?(?:\.\w{1,5})?|[\w-]{1,30}\.(?:pem|key|p12|pfx|sql|sqlite3?|bak)|(?:smb|httpd|nginx|apache2?)\.conf"

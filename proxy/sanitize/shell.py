@@ -15,6 +15,7 @@ from html.entities import html5
 from itertools import islice
 
 from proxy.sanitize import shell_code
+from proxy.sanitize.late import Late
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
 from proxy.sanitize.shell_words import ALL, PIPE_WORDS, SPOKEN_OF, TOOLS, WORDS
@@ -50,7 +51,7 @@ _SPOKEN = words("su mv cp rm ln expr echo ping type net ps reg find waitfor serv
 _SAID = re.compile(r"[ \t]++['\"]?[\w-]{1,30}[\s\w]{0,20}?['\"]?\s{0,2}(?:>\s?[/\w]|$|[;|&`)#\n%\\\"'>])")
 _END = re.compile(r"[\s\"')}\]]*+(?:$|[;|&`#)}<>\n]|%0|2>|--)")
 _TEXT = re.compile(r"[ \t]++\w")
-_INTERPRETER = re.compile(
+_INTERPRETER = Late(
     r"\|\s*+(?:sudo\s++)?(?:/(?:usr/)?bin/)?(?:env\s++)?(?:ba|z|k|c|da)?sh\b(?!\w)|/dev/(?:tcp|udp)/|mkfifo\s"
     r"|base64\s++-(?:d|-decode)\s*+\|"
     r"|nc(?:at)?\s++(?:[\w.:-]{1,40}\s++){0,6}?-\w{0,8}[ec]\s|(?:ba|z|k)?sh\s++-[ic]\s++(?:>|['\"]\S)|(?:python[23]?|perl|php|ruby|lua|node)\s++(?:-[a-z]\S{0,20}\s++){0,3}?-[cer]\s*+['\"]"
@@ -71,7 +72,7 @@ _INTERPRETER = re.compile(
     r"|proxycommand=|(?:[;|&]|\$\()\s*+(?:(?:get|set|invoke|start|stop|new|remove)-[a-z]{3,20}\b|iex\b|\.\s++/|source\s++/|for\s++/f\b)"
 )
 # what only a shell works out: a variable that was set before, a word in escapes, and sums
-_WHOLE = re.compile(  # commands that nobody writes down but to have them carried out
+_WHOLE = Late(  # commands that nobody writes down but to have them carried out
     r"(?i)(?:rm\s++-[rf]{1,3}\s++\S++|ps\s++(?:-\w{1,4}|aux)|ping\s++-[cnit]\s?\d{1,4}\s++\S++|uname\s++-\w{1,4}"
     r"|netstat\s++-\w{1,5}|(?:wget|curl)\s++(?:-\S++\s++){0,4}https?://\S++|nslookup\s++\S{1,60}\.\w{2,10}"
     r"|ls\s++-\w{1,5}(?:\s++/\S*+)?|ls\s++/\S*+|xterm\s++-display\s++\S++|cat\s++/\S++)\s*+#?\s*+"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 
+from proxy.sanitize.late import Late
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
 from proxy.sanitize.wordlists import words
 
 _RUNS = r"(?:system|passthru|(?:shell_|pcntl_)?exec|popen|proc_open|assert|create_function|phpinfo|eval)"
-_CODE = re.compile(
+_CODE = Late(
     r"(?:system|passthru|shell_exec|popen|proc_open|pcntl_exec|assert|create_function"
     r"|call_user_func(?:_array)?)\s*+\(\s*+(?:['\"`\\$]|\w++\s*+\()"
     r"|e(?:val|xec)\s*+\(\s*+(?:['\"`]|\$[\w{]|base64|compile|gzinflate|__import__|str_rot13|chr\()"
@@ -35,7 +36,7 @@ _VARIABLE = re.compile(  # a function whose name is a variable's, or an element 
     r"|\$\{\s*+@|=\s*+@\$\w{1,40}\s*+\("
 )
 _OBJECT = re.compile(r"(?<!\w)[oc]:\+?\d{1,4}:\"[\w\\]{1,80}\":\d{1,5}:\{")  # serialized, as PHP does
-_OBJECTS = re.compile(
+_OBJECTS = Late(
     r"os\s*+\.\s*+(?:system|popen\d?|exec[lv]\w*|spawn\w*)\s*+\(|subprocess\s*+\.\s*+(?:popen|call|run"
     r"|check_\w++)\s*+\(\s*+['\"\[]"
     r"|runtime\s*+(?:\.|\))\s*+\.?getruntime|processbuilder\s*+\(|t\s*+\(\s*+java\.|java\.lang\.|javax\.script"
@@ -93,7 +94,7 @@ def _calls(hits: list[Hit], text: str) -> None:
             return
 
 
-def _first(hits: list[Hit], pattern: re.Pattern[str], text: str) -> None:
+def _first(hits: list[Hit], pattern: re.Pattern[str] | Late, text: str) -> None:
     found = pattern.search(text)
     if found is not None:
         hits.append(Hit("shell.code", found.start(), found.end()))

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TypeAlias
 
 from proxy.sanitize import sql_shapes as shapes
+from proxy.sanitize.late import Late
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import AnyHit, Hit, LateHit
 from proxy.sanitize.sql_statements import JOINED, PROCEDURE, VERB_WORDS, is_statement
@@ -39,7 +40,7 @@ _LINKING = words(
     "collate offset fetch into asc desc between or xor and div having order group limit"
     " like where case mod is in not regexp from"
 )
-_BEGINS = re.compile(
+_BEGINS = Late(
     r"[^\w;|&]{0,40}+(?:[\w.@]{1,64}+(?:/\*(?:[^*!][^*]{0,40}|)\*/|[^\w;|&]){0,40}+)?(?:[0-9]{5}+)?(?:x?or|and|div|having|order|group|limit|like"
     r"|where|case|mod|is|in|not|regexp|from|between|into|asc|desc|collate|offset|fetch|\|\||&&)(?![a-z])|\w{1,20}+\s{0,3}+=\s{0,3}+(?:\w{1,20}+|'\w{0,20}+'|\"\w{0,20}+\")\s{1,4}+(?:or|and)\s|\*/|\(++[0-9]{1,9}+\s?=\s?[0-9]"
     r"|[0-9.]*+(?:x?or|and)\b|\w{0,20}\)[\s)]*+(?:--|\#|/\*|as\s\w{1,20}\swhere\s)|[0-9]++\s++as\s\w{1,20}\swhere\s|[0-9]++\s*+(?:--|/\*|=\s*+[0-9]|::[a-z]{3})|-?[0-9]++(?:=-?|[*/+-]\()[0-9'\"]|\w{1,8}\){0,4}+[\^|<>=*+/-]++\w++(?:\(\))?;?(?:--|\#|/\*)|'[^']{0,20}'=|\"[^\"]{0,20}\"=",
@@ -77,7 +78,7 @@ _NEAR = 400  # characters in which what continues a value must show itself
 _CATALOGUE_WORDS = frozenset(part for name in CATALOGUE for part in name.replace("$", ".").split("."))
 _OPERATORS = frozenset("Loal")
 _ENDED = re.compile(r";\s*+(?:--|#|/\*)")
-_Patterns: TypeAlias = Sequence[tuple[str, re.Pattern[str]]]
+_Patterns: TypeAlias = Sequence[tuple[str, re.Pattern[str] | Late]]
 # by the letter that must be in a shape, and without which a pattern cannot match
 _WHERE_IT_STANDS: Mapping[str, _Patterns] = {
     "U": (("sql.union", shapes.UNION),),

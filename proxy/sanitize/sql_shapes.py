@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from proxy.sanitize.late import Late
+
 _START = r"(?:[N(a!]|\{w)*+"  # what may stand before an operand
 _OPERAND = r"(?:n|s++|v)[)}]*+(?:lw)?+"
 
@@ -16,7 +18,7 @@ CONDITION = re.compile(
     rf"|a[sn]|$)|F\()"
 )
 # a condition behind a number or word, where prose may stand as well: `1 or 1=1`, `x and sleep(5)`
-STRICT = re.compile(
+STRICT = Late(
     rf"L{_START}(?:s\?s|{_OPERAND}oo?{_START}[nsvfx(]|v\)*+a[nsvf(]|f\(|Z\(|x\(|K|\(E|E[^rw]|[nsv]\)*+c|[ns]\)+[(]*+[nLo]"
     rf"|F\(f\(|w\)*+o(?:[svfZ]|\([nsE]|N*n(?:$|[c)L]))|F\([^()]{{0,12}}+(?:\([^()]{{0,12}}\)[^()]{{0,6}})?\)+o{_START}[nsvf(]"
     r"|n\)*+o?\)*+(?:Vn|ao))"
@@ -52,7 +54,7 @@ ERROR = re.compile(
 CASE = re.compile(r"(?:[(,LoaE]|\A)K(?:[wns]|[fFZ]\([^()]{0,12}+\))?H.{1,24}?t[ns(fwa]")
 FILE = re.compile(r"I[O](?:s|$)")
 # a value that is a statement from its start on, or an operand that only a database understands
-WHOLE = re.compile(
+WHOLE = Late(
     r"\A(?:Tdl[aw]|wo[ns]L(?:non|sos|woNn$)|TI(?:w|F\([^()]{0,60}+\))(?:q\(|E)|TrwR|TwTwo|Tv[wfF]|Xws|X[fF]\([sv]|[-a]?nN?o\(*+(?:s(?:$|[aLc])|E)|[-a]?nN?o\(++n\)|sos$"
     r"|na\(++non\)|\(++non\)++an|nI(?:v|s)|a?sos[c;]|[nw]o[ns];?c|[nw]a++n;?c|nLa*+(?:f\(\)|w);?c|nLn[La]++n;?c|nof\(n"
     r"|f\([^()]{0,12}\)Lf?[s(]|nc$|nr[wf]{1,3}c$|noNn$)"

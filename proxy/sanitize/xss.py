@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from proxy.sanitize.late import Late
 from proxy.sanitize.markup import CODE, MOST, TAG_WITH, WITH_URLS, Attribute, attributes_of, names
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
@@ -36,7 +37,7 @@ _ELEMENTS = {
 _CONTROLS = "".join(map(chr, range(32)))
 _SETS = re.compile(r"on[a-z0-9_]{3,30}[\s\x00]*+=|style[\s\x00]*+=")
 _SCHEMES_IN = re.compile(r"(?:script|mocha|vbs|jar|view-source|feed|jav|xss|about|data):")
-_KNOWN_HANDLER = re.compile(
+_KNOWN_HANDLER = Late(
     r"on(?:abort|activate|after\w+|animation\w+|aux\w+|before\w+|begin|blur|bounce|cached|cancel|can\w+|change|click"
     r"|close|content\w+"
     r"|context\w+|copy|cue\w+|cut|data\w+|dbl\w+|deactivate|drag\w*|drop|duration\w+|emptied|end|ended|error\w*"
@@ -93,7 +94,7 @@ _CALL = re.compile(
     r"|(?<=foreach\(alert\)))|[,;](?:(?<==alert[,;])|(?<==prompt[,;])))"
 )
 # what attacks reach for: by its first word, which is no part of a longer one ...
-_REACH = re.compile(
+_REACH = Late(
     r"(?<!\w)(?:document(?:\[['\"`]|(?:\.|\s++\.\s*+)(?:cookie|domain|write(?:ln)?\s*+\(|createelement\s*+\(|location\s*+[.=]|body\.(?:innerhtml|append)"
     r"|documentelement\.(?:inner|outer)html))"
     r"|eval\s*+\(\s*+(?:atob|unescape|name|location|string\.from|['\"`\\]|self|top|window|decodeuri|url|hash|alert|\+)"
@@ -111,7 +112,7 @@ _REACH = re.compile(
     r"|__(?:define|lookup)[gs]etter__|new\s++function`|\$event\.(?:path|view|target)\b)"
 )
 # ... or by a mark
-_REACH_MARK = re.compile(
+_REACH_MARK = Late(
     r"\A[^\[\n]{0,30}['\"]\]\s*+[(`]|=~\[\]|\[['\"`]constructor['\"`]\]\s*+\(\s*+['\"`\\]|\.constructor\s*+\.\s*+constructor|\.srcdoc\s*+="
     r"|\$\.getscript\s*+\(|\[\s*+\]\s*+\[\s*+[('\"`!]|(?:\[\]|!\[\]|\(\))\s*+\[[^\]]{1,20}\+"
     r"|\\u\{?0*6[1-9a-f]\}?\w+\s*+\("
@@ -160,7 +161,7 @@ def _marked(hits: list[Hit], reading: Reading, *, runs: bool) -> None:
         _search(hits, "xss.markup", _DANGLING, lowered[last : last + _FAR])
 
 
-def _search(hits: list[Hit], rule: str, pattern: re.Pattern[str], text: str) -> None:
+def _search(hits: list[Hit], rule: str, pattern: re.Pattern[str] | Late, text: str) -> None:
     found = pattern.search(text)
     if found is not None:
         hits.append(Hit(rule, found.start(), found.end()))
