@@ -8,27 +8,13 @@ in the log.
 from __future__ import annotations
 
 import math
-from http import HTTPStatus
 
 from proxy.errors import BodyTooLarge, GatewayError, ResponseTooLarge
 from proxy.exchange import Exchange, Phase
 from proxy.message import Body, Headers, Request, Response
 from proxy.pages import BUILT_IN, Pages
+from proxy.statuses import title
 from proxy.tunnel import Tunnel
-
-_TITLES = {
-    **{status.value: status.phrase for status in HTTPStatus},
-    413: "Content Too Large",  # these four as RFC 9110 has them; Python before 3.13 has older names
-    414: "URI Too Long",
-    416: "Range Not Satisfiable",
-    422: "Unprocessable Content",
-    499: "Client Closed Request",
-}
-
-
-def title(status: int) -> str:
-    """The standard reason phrase of a status (RFC 9110 section 15); `"Error"` for an unknown one."""
-    return _TITLES.get(status, "Error")
 
 
 def error_response(exchange: Exchange, error: GatewayError) -> Response:

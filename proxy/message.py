@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from proxy.body import EMPTY, Body
 from proxy.headers import Headers
+from proxy.statuses import title
 
 __all__ = ["EMPTY", "Body", "Duplex", "Headers", "Request", "Response"]
 
@@ -142,6 +143,16 @@ class Response:
         """A JSON answer (RFC 8259), compact."""
         data = jsonlib.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
         return cls._typed(status, "application/json", data, headers)
+
+    @classmethod
+    def problem(cls, status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
+        """An error as `application/problem+json` (RFC 9457), which nobody stores unless `headers` says otherwise.
+
+        :param more: further members.
+        """
+        members = {"type": "about:blank", "title": title(status), "status": status, "detail": detail, **more}
+        fields = {"Content-Type": "application/problem+json", "Cache-Control": "no-store", **(headers or {})}
+        return cls.json(status, members, fields)
 
     @classmethod
     def redirect(cls, location: str, status: int = 302) -> Response:

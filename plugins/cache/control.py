@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -129,9 +128,9 @@ class Control:
                 return await handler(request)
             except ValidationError as error:
                 first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-                return _refused(first["msg"])
+                return Response.problem(422, first["msg"])
             except ValueError as error:
-                return _refused(str(error))
+                return Response.problem(422, str(error))
 
         return answered
 
@@ -194,12 +193,6 @@ class Control:
         return Response.json(200, {"purged": sum(one["purged"] for one in done)}, {"cache-control": "no-store"})
 
 
-def _refused(why: str) -> Response:
-    """The answer to a body that is not what is wanted (RFC 9457)."""
-    told = {"type": "about:blank", "title": "Unprocessable Content", "status": 422, "detail": why}
-    return Response.json(422, told, {"content-type": "application/problem+json"})
-
-
 def explained(
     entry: Entry | None, request: Request, now: float, config: Config, order: Sequence[str]
 ) -> dict[str, Any]:
@@ -242,5 +235,4 @@ def statistics(shelf: Shelf, counts: Counts) -> dict[str, Any]:
 
 def denied() -> Response:
     """A PURGE from somewhere else."""
-    body = json.dumps({"title": "Forbidden", "status": 403, "detail": "PURGE is not for this client"}).encode()
-    return Response(403, {"content-type": "application/problem+json", "cache-control": "no-store"}, body)
+    return Response.problem(403, "PURGE is not for this client")

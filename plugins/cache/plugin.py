@@ -169,20 +169,13 @@ class HttpCache(Plugin[Config]):
     def _nothing(self, exchange: Exchange) -> Response:
         """RFC 9111 section 5.2.1.7."""
         exchange.cache = "nothing"
-        problem = {
-            "type": "about:blank",
-            "title": "Gateway Timeout",
-            "status": 504,
-            "detail": "there is no stored answer to this, and no other was wanted",
-            "code": "only_if_cached",
-            "request_id": exchange.id,
-        }
-        fields = {
-            "content-type": "application/problem+json",
-            "cache-control": "no-store",
-            "cache-status": marks.forwarded("request", detail="only-if-cached"),
-        }
-        return Response.json(504, problem, fields)
+        return Response.problem(
+            504,
+            "there is no stored answer to this, and no other was wanted",
+            {"cache-status": marks.forwarded("request", detail="only-if-cached")},
+            code="only_if_cached",
+            request_id=exchange.id,
+        )
 
     def _forward(self, exchange: Exchange, visit: Visit, entry: Entry | None) -> Answer | Awaitable[Answer]:
         fetching, config = self._parts.fetching, self.config

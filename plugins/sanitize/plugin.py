@@ -278,14 +278,7 @@ def _quoted(value: Value) -> str:
 
 def _refusal(exchange: Exchange) -> Response:
     """Not a word about the rule: whoever attacks would learn from it. The incident's id is that of the request."""
-    problem = {
-        "type": "about:blank",
-        "title": "Forbidden",
-        "status": 403,
-        "detail": "The request was refused.",
-        "incident": exchange.id,
-    }
-    return Response.json(403, problem, {"content-type": "application/problem+json", "cache-control": "no-store"})
+    return Response.problem(403, "The request was refused.", incident=exchange.id)
 
 
 def _replace(request: Request, data: bytes) -> None:

@@ -43,10 +43,8 @@ class Uploads:
         """The answer to what is coded as cannot be undone here, if that is refused (RFC 9110 section 15.5.16)."""
         if not self._refuses or _can_undo(request):
             return None
-        problem = {"type": "about:blank", "title": "Unsupported Media Type", "status": 415}
-        problem["detail"] = "The content is coded with what cannot be undone here."
-        fields = {"content-type": "application/problem+json", "accept-encoding": ", ".join(installed())}
-        return Response.json(415, problem, fields)
+        detail = "The content is coded with what cannot be undone here."
+        return Response.problem(415, detail, {"accept-encoding": ", ".join(installed())})
 
     async def read(self, request: Request) -> Held | None:
         """The body; None when it goes on unread. Either way it is still there, byte for byte.

@@ -218,16 +218,11 @@ def _safely(handler: _Handler) -> Callable[[AdminRequest], Any]:
         try:
             return Response.json(200, await handler(request))
         except _Refused as refused:
-            return _problem(refused.status, str(refused))
+            return Response.problem(refused.status, str(refused))
         except StoreUnavailable as error:
-            return _problem(503, f"the outbox cannot be used now: {error}")
+            return Response.problem(503, f"the outbox cannot be used now: {error}")
 
     return answer
-
-
-def _problem(status: int, detail: str) -> Response:
-    members = {"type": "about:blank", "status": status, "detail": detail}
-    return Response.json(status, members, {"Content-Type": "application/problem+json"})
 
 
 def _shown(endpoint: EndpointConfig) -> dict[str, Any]:

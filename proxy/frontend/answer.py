@@ -7,11 +7,11 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import Protocol
 
-from proxy.answers import title
 from proxy.errors import MethodRefused
 from proxy.framing import Writer
 from proxy.headers import HOP_BY_HOP, Headers
 from proxy.message import Response
+from proxy.statuses import title
 
 _OWN = HOP_BY_HOP | {"x-request-id"}
 _UNPRINTABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")

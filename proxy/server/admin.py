@@ -20,7 +20,6 @@ from aiohttp.web_response import Response as WebResponse
 from aiohttp.web_response import StreamResponse
 from aiohttp.web_server import Server
 
-from proxy.answers import title
 from proxy.message import Response
 from proxy.plugin import AdminRequest
 from proxy.server.admin_routes import PREFIX, AdminRoute, AdminRoutes
@@ -116,19 +115,22 @@ class AdminServer:
 
     async def _handle_probe(self, request: BaseRequest) -> StreamResponse:
         path = request.rel_url.raw_path
-        found = self._probe(path) if path in _PROBES else problem(404, "only /healthz and /readyz are answered here")
+        if path in _PROBES:
+            found = self._probe(path)
+        else:
+            found = Response.problem(404, "only /healthz and /readyz are answered here")
         return await _write(request, found)
 
     async def _safely(self, request: BaseRequest) -> Response:
         try:
             return await self._answer(request)
         except Refused as refused:
-            return problem(refused.status, refused.detail, refused.headers)
+            return Response.problem(refused.status, refused.detail, refused.headers)
         except HTTPRequestEntityTooLarge:
-            return problem(413, "the request body is too large")
+            return Response.problem(413, "the request body is too large")
         except Exception:
             log.exception("%s %s failed", request.method, request.rel_url.raw_path)
-            return problem(500, "the handler failed; the log says why")
+            return Response.problem(500, "the handler failed; the log says why")
 
     async def _answer(self, request: BaseRequest) -> Response:
         method, path = request.method, request.rel_url.raw_path
@@ -156,7 +158,7 @@ class AdminServer:
 
     def _probe(self, path: str) -> Response:
         if path == "/readyz" and not self._gateway.ready:
-            return problem(503, "starting or draining")
+            return Response.problem(503, "starting or draining")
         return Response.text(200, "ok\n")
 
     async def _metrics(self) -> Response:
@@ -170,14 +172,8 @@ class AdminServer:
 def missing(method: str, allowed: str) -> Response:
     """The answer where there is no route. :param allowed: the methods that the path knows, with commas between."""
     if allowed:
-        return problem(405, f"{method} is not answered here", {"Allow": allowed})
-    return problem(404, f"there is no such thing; {PREFIX} lists what there is")
-
-
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """An error as application/problem+json (RFC 9457)."""
-    members = {"type": "about:blank", "title": title(status), "status": status, "detail": detail}
-    return Response.json(status, members, {"Content-Type": "application/problem+json", **(headers or {})})
+        return Response.problem(405, f"{method} is not answered here", {"Allow": allowed})
+    return Response.problem(404, f"there is no such thing; {PREFIX} lists what there is")
 
 
 class _Connection(RequestHandler):
@@ -189,7 +185,7 @@ class _Connection(RequestHandler):
         """aiohttp's hook for what its parser refuses; what it says of the bytes is for the log."""
         log.info("a request to the admin listener is refused: %s", type(exc).__name__)
         detail = "the request is malformed (RFC 9112)" if status < 500 else "the request failed"
-        response = problem(status, detail)
+        response = Response.problem(status, detail)
         answer = _with_fields(WebResponse(status=response.status, body=response.body.data), response)
         answer.force_close()
         return answer

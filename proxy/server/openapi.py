@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from proxy.answers import title
 from proxy.server.admin_routes import AdminRoute
 from proxy.server.models import Problem
+from proxy.statuses import title
 
 _REF = "#/components/schemas/{model}"
 _ALWAYS = (400, 401, 403, 405, 421, 500)  # what the listener itself may answer, whatever is asked

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from proxy.message import Response
 from proxy.metrics import Metrics
 from proxy.plugin import AdminRequest
-from proxy.server.admin import problem
 from proxy.server.controls import take
 from proxy.server.crew import Crew
 from proxy.server.ledger import Ledger
@@ -65,7 +64,7 @@ class Operators:
         """The workers' figures as one, and who they are."""
         replies = await self._relay.ask(request)
         if not replies:
-            return problem(503, "no worker answers now", {"Retry-After": "1"})
+            return Response.problem(503, "no worker answers now", {"Retry-After": "1"})
         response = merged([reply for _, reply in replies])
         if response.status != 200:
             return response

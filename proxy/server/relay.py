@@ -12,7 +12,6 @@ from typing import Any
 from proxy.body import Body
 from proxy.message import Response
 from proxy.plugin import AdminRequest
-from proxy.server.admin import problem
 from proxy.server.admin_routes import PREFIX, AdminRoute, AdminRoutes
 from proxy.server.channel import ChannelClosed, Refused
 from proxy.server.crew import Crew, Member
@@ -147,7 +146,7 @@ class Relay:
         """What all of them answer."""
         replies = await self.ask(request)
         if not replies:
-            return problem(503, "no worker answers now", {"Retry-After": "1"})
+            return Response.problem(503, "no worker answers now", {"Retry-After": "1"})
         if any(reply.stream for _, reply in replies):
             return self._stream(_question(request), replies)
         return merged([reply for _, reply in replies])

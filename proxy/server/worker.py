@@ -21,7 +21,7 @@ from proxy.message import Response
 from proxy.plugin import AdminRequest
 from proxy.registry import Registry
 from proxy.server import guard
-from proxy.server.admin import missing, problem
+from proxy.server.admin import missing
 from proxy.server.channel import Channel, Refused
 from proxy.server.flows import Flows
 from proxy.server.gateway import Gateway
@@ -224,7 +224,7 @@ async def _answered(gateway: Gateway, question: Question) -> Response:
     try:
         return await route.handler(request)
     except guard.Refused as refused:
-        return problem(refused.status, refused.detail, refused.headers)
+        return Response.problem(refused.status, refused.detail, refused.headers)
 
 
 async def work(channel_socket: socket.socket, descriptors: socket.socket) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from proxy import errors
-from proxy.answers import can_be_sent, describe, error_response, title
+from proxy.answers import can_be_sent, describe, error_response
 from proxy.chain import Chain
 from proxy.clock import ManualClock
 from proxy.errors import BadRequest, BodyTooLarge, ConnectRefused, GatewayError, NoRoute, PoolFull
@@ -17,6 +17,7 @@ from proxy.message import Headers, Request, Response
 from proxy.pages import Page, Pages
 from proxy.peer import Peer
 from proxy.plan import Plan
+from proxy.statuses import title
 from proxy.testing.ends import Caller
 from proxy.timers import Wheel
 from proxy.tunnel import Tunnel
@@ -35,23 +36,6 @@ class Odd(GatewayError):
     status = 799
     code = "odd"
     proxy_error = None
-
-
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        (404, "Not Found"),
-        (413, "Content Too Large"),
-        (414, "URI Too Long"),
-        (416, "Range Not Satisfiable"),
-        (422, "Unprocessable Content"),
-        (499, "Client Closed Request"),
-        (599, "Error"),
-        (0, "Error"),
-    ],
-)
-def test_titles(status: int, words: str) -> None:
-    assert title(status) == words
 
 
 # Every class: the status, the code, and the error type of RFC 9209 that Proxy-Status names.

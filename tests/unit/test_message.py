@@ -107,6 +107,25 @@ def test_json_is_compact_utf_8_and_its_type_may_be_narrowed() -> None:
     assert response.headers.items() == [("Content-Type", "application/problem+json")]
 
 
+def test_a_problem_says_what_it_is_and_is_not_stored() -> None:
+    response = Response.problem(422, "no é", {"Retry-After": "1"}, incident="7")
+    assert response.status == 422
+    assert response.body.data == (
+        '{"type":"about:blank","title":"Unprocessable Content","status":422,"detail":"no é","incident":"7"}'.encode()
+    )
+    assert response.headers.items() == [
+        ("Content-Type", "application/problem+json"),
+        ("Cache-Control", "no-store"),
+        ("Retry-After", "1"),
+    ]
+
+
+def test_who_makes_a_problem_may_have_it_stored() -> None:
+    assert Response.problem(404, "gone", {"Cache-Control": "max-age=5"}).headers.getall("cache-control") == [
+        "max-age=5"
+    ]
+
+
 def test_redirect() -> None:
     assert (Response.redirect("/b").status, Response.redirect("/b").headers["Location"]) == (302, "/b")
     assert Response.redirect("/b", 308).status == 308
