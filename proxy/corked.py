@@ -100,7 +100,9 @@ class Flusher:
             for taker in takers:
                 try:
                     taker.take()
-                except Exception as error:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # whatever a plugin raises: what came after it must not stay for ever
                     log.error("working on what a connection sent failed", exc_info=error)
                     taker.abort()
         return taken

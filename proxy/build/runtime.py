@@ -6,7 +6,8 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -94,7 +95,7 @@ class Runtime:
         self.token = self.marks.token
         self.secret = self.marks.secret
         self.probing = Probing()
-        self.flusher = Flusher(asyncio.get_running_loop().call_soon)
+        self.flusher = Flusher(_calmly())
         self._tasks: set[asyncio.Task[None]] = set()
         self.resolver = Resolver(
             clock=self.clock, wheel=self.wheel, spawn=self.spawn, metrics=self.metrics, lookup=lookup
@@ -131,3 +132,9 @@ class Runtime:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.session.close()
         await self.resolver.close()
+
+
+def _calmly() -> Callable[[Callable[[], None]], object]:
+    """The loop's `call_soon`, in our own context: what one exchange's task has set is none of the others' business."""
+    call_soon, context = asyncio.get_running_loop().call_soon, copy_context()
+    return lambda callback: call_soon(callback, context=context.copy())

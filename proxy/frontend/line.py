@@ -89,6 +89,8 @@ class Line(RequestHandler):
         self.keep = False
         if self._tunnel is not None:
             self._tunnel.leave()
+        elif self._gathered:
+            self._loop.call_soon(self.close)  # behind the work on what came, which may be nothing but an empty line
         elif self.outlet.exchange is None and not self._closing and not self._heading and not self._held:
             self._shut()
 
@@ -182,7 +184,7 @@ class Line(RequestHandler):
     @property
     def _held(self) -> bool:
         """Whether a request that came by it waits to be begun."""
-        return self._gathered or cast("Connection", self) in self.listener.waiting
+        return cast("Connection", self) in self.listener.waiting
 
     # back-pressure
 

@@ -71,6 +71,9 @@ class Connection(Carrier):
             self.leave("unasked")  # nobody asked for these: the next client must not get them
         elif self._reader is not None:
             self._body(data)
+        elif self._early and self._straightener is not None:
+            self.take()  # only then is it known whether what follows is of a head at all
+            self.data_received(data)
         elif self._silent and isinstance(self.transport, Corked) and self.transport.left == self._left:
             self.fail(UpstreamReset("the upstream spoke before it was asked", retry=Retry.UNSENT))
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -67,6 +68,35 @@ async def test_a_connection_that_is_drained_answers_what_came_before(crowded: St
         assert (await client.answer()).body == b"fixed"
 
 
+async def test_a_connection_that_is_drained_and_sent_nothing_but_an_empty_line_ends(crowded: Stage) -> None:
+    async with Client(crowded.port) as client:
+        await until(lambda: crowded.ends)
+        crowded.ends[0].data_received(b"\r\n")
+        crowded.listener.drain()
+        await client.closed()
+
+
+_WHOSE: ContextVar[str] = ContextVar("_WHOSE", default="nobody's")
+
+
+async def test_what_a_task_has_set_for_itself_is_not_seen_by_the_requests_of_its_turn(
+    crowded: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, seen = crowded.gateway.engine.begin, list[str]()
+
+    def watched(exchange: Any) -> None:
+        seen.append(_WHOSE.get())
+        begin(exchange)
+
+    monkeypatch.setattr(crowded.gateway.engine, "begin", watched)
+    async with Client(crowded.port) as client:
+        await until(lambda: crowded.ends)
+        _WHOSE.set("a task's")
+        crowded.ends[0].data_received(get("/fixed"))
+        assert (await client.answer()).body == b"fixed"
+        assert seen == ["nobody's"]
+
+
 async def test_a_client_that_closes_its_side_in_that_turn_is_answered_what_can_be_at_once(crowded: Stage) -> None:
     async with Client(crowded.port) as client:
         await until(lambda: crowded.ends)
@@ -93,6 +123,21 @@ async def test_an_answer_in_two_pieces_of_a_turn_is_one(asked: tuple[Stage, Clie
     connection.data_received(OK[:20])
     connection.data_received(OK[20:])
     assert (await client.answer()).body == b"ok"
+
+
+async def test_a_body_behind_a_head_that_is_put_right_is_left_alone() -> None:
+    holding, body = Holding(), b"of a body:\nx: \x01\n\nas it came"
+    async with staged(upstream="strict: false") as stage:
+        stage.script("/held", holding)
+        async with Client(stage.port) as client:
+            await client.send([get("/held")])
+            await until(lambda: holding.asked)
+            (connection,) = stage.gateway.runtime.connector._opened
+            stage.gateway.runtime.flusher._crowd = True
+            connection.data_received(b"HTTP/1.1 200 OK\nContent-Length: %d\n\n" % len(body) + body[:4])
+            connection.data_received(body[4:])
+            holding.let_go()
+            assert (await client.answer()).body == body
 
 
 async def test_an_answer_counts_before_what_befalls_its_connection_afterwards(
@@ -133,14 +178,19 @@ async def test_what_nobody_asked_for_ends_its_connection_at_once(asked: tuple[St
     assert stage.pool.open == 0
 
 
+class _Odd(BaseException):
+    """What no library should raise."""
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, asyncio.CancelledError, SystemExit, _Odd])
 async def test_work_that_fails_ends_its_own_connection_alone(
-    crowded: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    crowded: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: type[BaseException]
 ) -> None:
     begin = crowded.gateway.engine.begin
 
     def breaks(exchange: Any) -> None:
         if exchange.request.path == "/broken":
-            raise RuntimeError("a defect of ours")
+            raise kind("a defect of ours")
         begin(exchange)
 
     monkeypatch.setattr(crowded.gateway.engine, "begin", breaks)
