@@ -93,9 +93,9 @@ class Connection(Carrier):
 
     def fail(self, error: GatewayError) -> None:
         """:see: `Carrier.fail`. What has come by now counts before what befell the connection later."""
-        exchange = self._exchange
+        exchange, uses = self._exchange, self.uses
         self.take()
-        if self._exchange is exchange:
+        if self._exchange is exchange and self.uses == uses:  # else its next try is on its way here, unharmed
             super().fail(error)
 
     def take(self) -> None:

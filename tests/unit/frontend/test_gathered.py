@@ -151,6 +151,22 @@ async def test_an_answer_counts_before_what_befalls_its_connection_afterwards(
     assert stage.figure_of("passerelle_upstream_failures_total") == 0
 
 
+async def test_what_befalls_a_connection_behind_an_answer_does_not_befall_the_next_try_on_it() -> None:
+    holding = Holding()
+    async with staged(upstream="retry: {attempts: 1, backoff: false, on: [503]}") as stage:
+        stage.script("/held", holding)
+        async with Client(stage.port) as client:
+            await client.send([get("/held")])
+            await until(lambda: holding.asked)
+            (connection,) = stage.gateway.runtime.connector._opened
+            stage.gateway.runtime.flusher._crowd = True
+            connection.data_received(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+            connection.fail(UpstreamReset("writing failed"))
+            holding.let_go(2)
+            answer = await client.answer()
+            assert (answer.status, stage.pool.created, connection.uses) == (200, 1, 2)
+
+
 async def test_an_answer_that_breaks_off_in_the_turn_in_which_it_came_is_a_bad_gateway(
     asked: tuple[Stage, Client, Any],
 ) -> None:
