@@ -34,10 +34,11 @@ class Flusher:
     """Knows which connections hold something, to be worked on or to be written.
 
     :param call_soon: the loop's own.
+    :ivar crowd: whether the last turn had more than one to serve.
     :ivar single: tells that no second exchange is under way.
     """
 
-    __slots__ = ("_answers", "_call_soon", "_crowd", "_due", "_early", "_requests", "_waiting", "single")
+    __slots__ = ("_answers", "_call_soon", "_due", "_early", "_requests", "_waiting", "crowd", "single")
 
     def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         self._call_soon = call_soon
@@ -46,7 +47,7 @@ class Flusher:
         self._waiting: list[Corked] = []
         self._due = False  # whether the end of this turn is waited for
         self._early = False  # whether something has left in this turn already
-        self._crowd = False  # whether the last turn had more than one to serve
+        self.crowd = False
         self.single: Callable[[], bool] = _never
 
     def add(self, transport: Corked) -> None:
@@ -58,7 +59,7 @@ class Flusher:
         if not self._due:
             self._due = True
             self._call_soon(self.flush)
-            if not self._crowd and transport.hasty and self.single():
+            if not self.crowd and transport.hasty and self.single():
                 self._early = True
                 transport.flush()
                 return
@@ -69,7 +70,7 @@ class Flusher:
 
         Answers go first: they free connections for the requests behind them.
         """
-        if not self._crowd:
+        if not self.crowd:
             return False
         (self._answers if answer else self._requests).append(taker)
         if not self._due:
@@ -81,7 +82,7 @@ class Flusher:
         """The turn is over: work on all that came, write all that is held. One that fails does not keep the others."""
         taken = self._take()
         waiting, self._waiting = self._waiting, []
-        self._crowd = taken > 1 or len(waiting) + self._early > 1
+        self.crowd = taken > 1 or len(waiting) + self._early > 1
         self._due = self._early = False
         for transport in waiting:
             try:

@@ -93,9 +93,10 @@ class Connection(Line):
         else:
             self._buffer = data
             flusher = self.listener.flusher
-            self._gathered = flusher is not None and flusher.later(self)
-            if not self._gathered:
+            if flusher is None or not flusher.crowd or not flusher.later(self):
                 self.take()
+            else:
+                self._gathered = True
 
     def _put(self, data: bytes, at: int = 0) -> None:
         """Take further requests from there."""

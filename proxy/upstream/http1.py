@@ -80,8 +80,11 @@ class Connection(Carrier):
             self._silent = False
             if self._straightener is not None:
                 data = self._straightener.feed(data)
-            if data:
+            flusher = self._pool.flusher
+            if self._early or (flusher is not None and flusher.crowd):
                 self._gather(data)
+            elif data:
+                self._heads(self._held + data if self._held else data)
 
     def _gather(self, data: bytes) -> None:
         """More of a head: looked at now, or together with what others send in this turn."""

@@ -169,7 +169,7 @@ async def test_an_answer_in_front_of_a_reset_is_read_although_writing_failed_fir
             assert raw.send(answer) >= len(TOO_LARGE) - 4
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raw.close()
-            stage.gateway.runtime.flusher._crowd = crowd
+            stage.gateway.runtime.flusher.crowd = crowd
             for _ in range(4):
                 stage.ends[0].data_received(PIECE)
             if answer.startswith(TOO_LARGE):

@@ -21,7 +21,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 async def crowded() -> AsyncIterator[Stage]:
     """A gateway whose last turn had many to serve."""
     async with staged() as stage:
-        stage.gateway.runtime.flusher._crowd = True
+        stage.gateway.runtime.flusher.crowd = True
         yield stage
 
 
@@ -34,7 +34,7 @@ async def asked(crowded: Stage) -> AsyncIterator[tuple[Stage, Client, Any]]:
         await client.send([get("/held")])
         await until(lambda: holding.asked)
         (connection,) = crowded.gateway.runtime.connector._opened
-        crowded.gateway.runtime.flusher._crowd = True
+        crowded.gateway.runtime.flusher.crowd = True
         yield crowded, client, connection
         holding.let_go()
 
@@ -133,7 +133,7 @@ async def test_a_body_behind_a_head_that_is_put_right_is_left_alone() -> None:
             await client.send([get("/held")])
             await until(lambda: holding.asked)
             (connection,) = stage.gateway.runtime.connector._opened
-            stage.gateway.runtime.flusher._crowd = True
+            stage.gateway.runtime.flusher.crowd = True
             connection.data_received(b"HTTP/1.1 200 OK\nContent-Length: %d\n\n" % len(body) + body[:4])
             connection.data_received(body[4:])
             holding.let_go()
@@ -159,7 +159,7 @@ async def test_what_befalls_a_connection_behind_an_answer_does_not_befall_the_ne
             await client.send([get("/held")])
             await until(lambda: holding.asked)
             (connection,) = stage.gateway.runtime.connector._opened
-            stage.gateway.runtime.flusher._crowd = True
+            stage.gateway.runtime.flusher.crowd = True
             connection.data_received(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
             connection.fail(UpstreamReset("writing failed"))
             holding.let_go(2)
@@ -189,7 +189,7 @@ async def test_what_nobody_asked_for_ends_its_connection_at_once(asked: tuple[St
     stage, client, connection = asked
     connection.data_received(OK)
     assert (await client.answer()).body == b"ok"
-    stage.gateway.runtime.flusher._crowd = True
+    stage.gateway.runtime.flusher.crowd = True
     connection.data_received(OK)
     assert stage.pool.open == 0
 
