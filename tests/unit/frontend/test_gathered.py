@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -25,16 +26,23 @@ async def crowded() -> AsyncIterator[Stage]:
         yield stage
 
 
+@asynccontextmanager
+async def asking(stage: Stage, holding: Holding) -> AsyncIterator[tuple[Client, Any]]:
+    """A client that waits for an answer of the upstream, and the connection to that; then many to serve."""
+    stage.script("/held", holding)
+    async with Client(stage.port) as client:
+        await client.send([get("/held")])
+        await until(lambda: holding.asked)
+        (connection,) = stage.gateway.runtime.connector._opened
+        stage.gateway.runtime.flusher.crowd = True
+        yield client, connection
+
+
 @pytest_asyncio.fixture
 async def asked(crowded: Stage) -> AsyncIterator[tuple[Stage, Client, Any]]:
     """One whose upstream was asked by one client and says nothing; with the connection to it."""
     holding = Holding()
-    crowded.script("/held", holding)
-    async with Client(crowded.port) as client:
-        await client.send([get("/held")])
-        await until(lambda: holding.asked)
-        (connection,) = crowded.gateway.runtime.connector._opened
-        crowded.gateway.runtime.flusher.crowd = True
+    async with asking(crowded, holding) as (client, connection):
         yield crowded, client, connection
         holding.let_go()
 
@@ -127,17 +135,11 @@ async def test_an_answer_in_two_pieces_of_a_turn_is_one(asked: tuple[Stage, Clie
 
 async def test_a_body_behind_a_head_that_is_put_right_is_left_alone() -> None:
     holding, body = Holding(), b"of a body:\nx: \x01\n\nas it came"
-    async with staged(upstream="strict: false") as stage:
-        stage.script("/held", holding)
-        async with Client(stage.port) as client:
-            await client.send([get("/held")])
-            await until(lambda: holding.asked)
-            (connection,) = stage.gateway.runtime.connector._opened
-            stage.gateway.runtime.flusher.crowd = True
-            connection.data_received(b"HTTP/1.1 200 OK\nContent-Length: %d\n\n" % len(body) + body[:4])
-            connection.data_received(body[4:])
-            holding.let_go()
-            assert (await client.answer()).body == body
+    async with staged(upstream="strict: false") as stage, asking(stage, holding) as (client, connection):
+        connection.data_received(b"HTTP/1.1 200 OK\nContent-Length: %d\n\n" % len(body) + body[:4])
+        connection.data_received(body[4:])
+        holding.let_go()
+        assert (await client.answer()).body == body
 
 
 async def test_an_answer_counts_before_what_befalls_its_connection_afterwards(
@@ -153,18 +155,13 @@ async def test_an_answer_counts_before_what_befalls_its_connection_afterwards(
 
 async def test_what_befalls_a_connection_behind_an_answer_does_not_befall_the_next_try_on_it() -> None:
     holding = Holding()
-    async with staged(upstream="retry: {attempts: 1, backoff: false, on: [503]}") as stage:
-        stage.script("/held", holding)
-        async with Client(stage.port) as client:
-            await client.send([get("/held")])
-            await until(lambda: holding.asked)
-            (connection,) = stage.gateway.runtime.connector._opened
-            stage.gateway.runtime.flusher.crowd = True
-            connection.data_received(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
-            connection.fail(UpstreamReset("writing failed"))
-            holding.let_go(2)
-            answer = await client.answer()
-            assert (answer.status, stage.pool.created, connection.uses) == (200, 1, 2)
+    retries = "retry: {attempts: 1, backoff: false, on: [503]}"
+    async with staged(upstream=retries) as stage, asking(stage, holding) as (client, connection):
+        connection.data_received(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+        connection.fail(UpstreamReset("writing failed"))
+        holding.let_go(2)
+        answer = await client.answer()
+        assert (answer.status, stage.pool.created, connection.uses) == (200, 1, 2)
 
 
 async def test_an_answer_that_breaks_off_in_the_turn_in_which_it_came_is_a_bad_gateway(

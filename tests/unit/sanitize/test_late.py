@@ -31,8 +31,12 @@ print(before, [made(one) for one in late], "nh3" in sys.modules)
 def test_it_does_what_a_pattern_does() -> None:
     late, pattern = Late(r"(?i)b+"), re.compile(r"(?i)b+")
     text = "aBba b"
-    assert late.search(text).group() == pattern.search(text).group() == "Bb"  # type: ignore[union-attr]  # both found
-    assert late.search(text, 4).start() == 5  # type: ignore[union-attr]  # it is found
+    found, wanted, further = late.search(text), pattern.search(text), late.search(text, 4)
+    assert found is not None
+    assert wanted is not None
+    assert further is not None
+    assert found.group() == wanted.group() == "Bb"
+    assert further.start() == 5
     assert (late.match(text), late.fullmatch(text)) == (None, None)
     assert [found.span() for found in late.finditer(text)] == [(1, 3), (5, 6)]
     assert late.sub("-", text) == "a-a -"
