@@ -21,6 +21,8 @@ _TAG_FIELDS = (("surrogate-key", " "), ("cache-tag", ","))
 _CONFIRMED = frozenset(
     {b"cache-control", b"content-location", b"date", b"etag", b"expires", b"last-modified", b"set-cookie", b"vary"}
 )
+# With these a cache in front, which does not know what was asked for, would have a 416 for everybody
+_FRESHENING = frozenset({b"cache-control", b"expires"})
 
 
 def store(
@@ -123,7 +125,8 @@ def _special(stored: Stored, request: Request, age: int, mark: str) -> Response 
     try:
         span = span_of(value, size)
     except Unsatisfiable:
-        told = [*_confirmation(stored), (b"Content-Range", b"bytes */%d" % size)]
+        lasting = (one for one in _confirmation(stored) if one[0].lower() not in _FRESHENING)
+        told = [*lasting, (b"Content-Range", b"bytes */%d" % size)]
         return Response(416, head(stored, age, mark, told))
     return None if span is None else _part(stored, span, age, mark)
 

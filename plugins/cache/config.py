@@ -13,7 +13,7 @@ from proxy.api import Duration, DurationOrZero, PluginConfig, Size
 MIB = 1024 * 1024
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_STORABLE = frozenset(range(200, 600)) - {206, 304}
+_STORABLE = frozenset(range(200, 600)) - {206, 304, 416}
 _READS = frozenset({"GET", "HEAD", "POST", "QUERY", "SEARCH", "REPORT", "PROPFIND"})
 
 

@@ -12,7 +12,7 @@ from plugins.cache.parsing import members
 from proxy.api import Headers, Request, Response
 
 _UNDERSTOOD = frozenset(status.value for status in HTTPStatus if status >= 200)
-_PARTIAL = frozenset({206, 304})  # parts and mere confirmations
+_PARTIAL = frozenset({206, 304, 416})  # parts, and what is said of one request's conditions: nobody else's answer
 
 # Never with a stored answer: the connection's own, what is written anew, and what was said of another request
 _UNSTORED = frozenset(
@@ -106,7 +106,7 @@ def refusal(request: Request, response: Response, told: Directives, life: Lifeti
     """
     status, headers = response.status, response.headers
     if status in _PARTIAL or status < 200 or response.tunnel is not None:
-        return "partial" if status == 206 else "status"
+        return "status" if status == 304 or status not in _PARTIAL else "partial"
     if config.statuses is not None and status not in config.statuses:
         return "status"
     if config.force_ttl is None:

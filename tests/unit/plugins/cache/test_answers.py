@@ -53,6 +53,14 @@ def test_a_hit_has_an_age_and_its_cache_status() -> None:
     assert "Age" not in STORED.headers
 
 
+def test_a_part_that_there_is_not_is_nothing_for_a_cache_in_front() -> None:
+    kept_long = kept({"Cache-Control": "max-age=60", "Expires": write_date(NOW + 60), "ETag": '"a"'})
+    found = answer(kept_long, Request("GET", "/", headers=Headers({"Range": "bytes=99-"})), NOW, "")
+    assert (found.status, found.headers["ETag"]) == (416, '"a"')
+    assert "Cache-Control" not in found.headers
+    assert "Expires" not in found.headers
+
+
 def test_a_client_that_has_it_gets_a_confirmation() -> None:
     found = answer(STORED, Request("GET", "/", headers=Headers({"If-None-Match": '"a"'})), NOW, "")
     assert (found.status, found.body.data) == (304, b"")

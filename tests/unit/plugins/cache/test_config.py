@@ -11,6 +11,7 @@ from plugins.cache.config import Config
     [
         {"methods": ["PUT"]},
         {"statuses": [206]},
+        {"statuses": [416]},
         {"statuses": [100]},
         {"bypass": ["a b"]},
         {"key": {"query": "some"}},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxy.api import Response
 from proxy.testing import Conversation
 
 EVIL = "evil.example"
@@ -131,3 +132,13 @@ async def test_a_name_that_looks_static_makes_no_page_everybodys(cached: Any) ->
             for target in targets:
                 assert EVIL in (await kit.get(target, {"Cookie": EVIL})).text
                 assert EVIL not in (await kit.get(target)).text, (target, said)
+
+
+async def test_a_part_that_nobody_has_takes_the_page_from_nobody(cached: Any) -> None:
+    async with cached() as kit:
+        for control in ("max-age=60", "public, s-maxage=60"):
+            target = f"/{control.partition(',')[0]}"
+            kit.upstream.reply(Response.text(416, "", {"Cache-Control": control, "Content-Range": "bytes */2"}))
+            assert (await kit.get(target, {"Range": "bytes=9-"})).status == 416
+            kit.upstream.reply(Response.text(200, "ok", {"Cache-Control": control}))
+            assert (await kit.get(target)).status == 200, control

@@ -61,6 +61,7 @@ def test_every_final_status_with_explicit_freshness(status: int) -> None:
 
 def test_parts_and_confirmations_are_not_stored() -> None:
     assert refused(FRESH, 206) == "partial"
+    assert refused(FRESH, 416) == "partial"
     assert refused(FRESH, 304) == "status"
 
 
