@@ -39,13 +39,10 @@ def find_config(named: Path | None) -> Path:
 async def built(loaded: Loaded, registry: Registry) -> AsyncIterator[tuple[Built, Runtime]]:
     """The configuration as a start would build it, with no plugin started and nothing listening.
 
-    What is imported from the engine for it is imported in here: `import_aiohttp` has to come first.
+    The engine is imported in here, for those commands alone that build.
 
     :raises SettingsError: when it cannot be built.
     """
-    from proxy.upstream.authorities import import_aiohttp
-
-    import_aiohttp()
     from proxy.build import Runtime, build
     from proxy.server.admin_routes import AdminRoutes
 

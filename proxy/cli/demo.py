@@ -38,9 +38,6 @@ def run(args: argparse.Namespace) -> int:
     """Run both until told to end."""
     log_to_stderr(args.log_level)
     from proxy.registry import Registry
-    from proxy.upstream.authorities import import_aiohttp
-
-    import_aiohttp()
     from proxy.server.run import announce
     from proxy.server.run import run as run_gateway
     from proxy.server.sockets import CannotBind

@@ -48,9 +48,6 @@ def run(args: argparse.Namespace) -> int:
         return Exit.USAGE
     log_to_stderr(args.log_level)
     _heed_term()
-    from proxy.upstream.authorities import import_aiohttp
-
-    import_aiohttp()
     from proxy.registry import Registry
     from proxy.server.run import run as run_gateway
     from proxy.server.source import Source

@@ -19,9 +19,6 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     spare_start()
     log_to_stderr("info", process=True)
-    from proxy.upstream.authorities import import_aiohttp
-
-    import_aiohttp()
     from proxy.server.worker import main as work
 
     return work(sys.argv[1:])

@@ -3,12 +3,11 @@
 aiohttp makes two TLS contexts while it is imported, and both read every authority that the system knows: a tenth of a
 start and some MiB, which a gateway in front of plain http never uses. So the contexts that are made during that import
 read them before their first handshake instead. That is true of every user of them, plugins with sessions of their own
-among them; a process that has imported aiohttp already keeps what it has.
+among them. `proxy.cli.deferral` sees to it in every process of the command.
 """
 
 from __future__ import annotations
 
-import importlib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,21 +44,15 @@ def _defer(context: ssl.SSLContext) -> None:
 
 @contextmanager
 def deferring() -> Iterator[None]:
-    """Contexts that are made meanwhile, by whomever, read the system's authorities when they are first used."""
+    """Contexts that are made meanwhile, by whomever, read the system's authorities when they are first used.
+
+    Of the whole process: better before there are threads.
+    """
     setattr(ssl.SSLContext, _READS, _defer)
     try:
         yield
     finally:
         delattr(ssl.SSLContext, _READS)
-
-
-def import_aiohttp() -> None:
-    """Import it, if nobody has yet, with authorities that are read when they are needed.
-
-    To be called before anything that imports it, and before there are threads.
-    """
-    with deferring():
-        importlib.import_module("aiohttp")
 
 
 def read_authorities() -> None:

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trustme
 
-from proxy.upstream.authorities import Deferred, deferring, import_aiohttp, read_authorities
-
-SCRIPT = """
-from proxy.upstream.authorities import import_aiohttp
-import_aiohttp()
-from aiohttp import connector
-contexts = connector._SSL_CONTEXT_VERIFIED, connector._SSL_CONTEXT_UNVERIFIED
-print(*(type(one).__name__ for one in contexts), *(one.cert_store_stats()["x509"] for one in contexts))
-import ssl
-contexts[0].wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
-print(*(type(one).__name__ for one in contexts), contexts[0].cert_store_stats()["x509"], contexts[0].verify_mode.name)
-"""
+from proxy.upstream.authorities import Deferred, deferring, read_authorities
 
 
 @pytest.fixture
@@ -104,18 +91,3 @@ def test_whoever_will_need_them_reads_them_early(authority: trustme.CA) -> None:
     read_authorities()
     assert (type(context), known(context)) == (ssl.SSLContext, 1)
     assert (type(lax), known(lax)) == (Deferred, 0)
-
-
-def test_where_aiohttp_is_imported_already_nothing_changes(authority: trustme.CA) -> None:
-    from aiohttp import connector
-
-    before = connector._SSL_CONTEXT_VERIFIED, type(connector._SSL_CONTEXT_VERIFIED)
-    import_aiohttp()
-    assert (connector._SSL_CONTEXT_VERIFIED, type(connector._SSL_CONTEXT_VERIFIED)) == before
-
-
-def test_aiohttp_makes_its_contexts_while_it_is_imported(authority: trustme.CA) -> None:
-    """Where this fails, another aiohttp makes them elsewhere: they read authorities then, which costs time only."""
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=50, check=False)
-    assert done.stderr == ""
-    assert done.stdout.splitlines() == ["Deferred Deferred 0 0", "SSLContext Deferred 1 CERT_REQUIRED"]
