@@ -59,7 +59,7 @@ class Engine:
         self._now = clock.monotonic
         self._spawn = spawn
         self._faults = Faults(events)
-        self._go = Suspension(spawn, self._finish, self._faults).go
+        self._go = Suspension(spawn, self._finish, self._faults, self._now).go
         self._recovery = Recovery(self._go, self._try, self._turn)
         self._fail = self._recovery.fail
         self._random = randomness or random.Random()  # ids are unique, not secret

@@ -7,11 +7,13 @@ exchange no longer waits. A `Later` resumes its exchange by itself, and needs no
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from math import inf
 from typing import Any, TypeAlias
 
-from proxy.errors import GatewayError
+from proxy.errors import DeadlinePassed, GatewayError
 from proxy.exchange import Exchange
 from proxy.faults import Faults
 from proxy.flow import Spawn
@@ -21,26 +23,36 @@ from proxy.waiting import Failed, Later, outcome
 # What a step returns: nothing, or what must be awaited and who takes its result.
 Pending: TypeAlias = "tuple[Awaitable[Any], Callable[[Exchange, Any], Pending]] | None"
 
+log = logging.getLogger("passerelle.engine")
+
+# Seconds that a hook has beyond the deadline: what it fetched ends at that moment, and may be made something of, such
+# as a stale answer; and an answer about a deadline has hooks before it, too.
+_SLACK = 1.0
+
 
 class Suspension:
     """Awaits for exchanges.
 
     :param finish: ends an exchange whose waiting was cancelled.
+    :param now: the clock that deadlines are readings of.
     """
 
-    __slots__ = ("_faults", "_finish", "_spawn")
+    __slots__ = ("_faults", "_finish", "_now", "_spawn")
 
-    def __init__(self, spawn: Spawn, finish: Callable[[Exchange], None], faults: Faults) -> None:
+    def __init__(
+        self, spawn: Spawn, finish: Callable[[Exchange], None], faults: Faults, now: Callable[[], float]
+    ) -> None:
         self._spawn = spawn
         self._finish = finish
         self._faults = faults
+        self._now = now
 
     def go(self, x: Exchange, pending: Pending) -> None:
         """Go on once what is pending has come, in a task; at once done when nothing is."""
         if pending is None:
             return
         first, resume = pending
-        if type(first) is Later:
+        if type(first) is Later and x.deadline == inf:
             x.task = first
             first.then(partial(self._came, x, first, resume))
             return
@@ -67,7 +79,7 @@ class Suspension:
         task = asyncio.current_task()
         while pending is not None:
             awaitable, resume = pending
-            result = await outcome(awaitable)
+            result = await (outcome(awaitable) if x.deadline == inf else self._in_time(x, awaitable))
             if task is not None and task.cancelling():  # the hook has let go, in its own way: nobody wants its answer
                 self._forsaken(x, result)
                 raise asyncio.CancelledError
@@ -75,6 +87,19 @@ class Suspension:
             pending = resume(x, result)
             if pending is not None:
                 x.task = task
+
+    async def _in_time(self, x: Exchange, awaitable: Awaitable[Any]) -> Any:
+        """As `outcome`, but that a hook which has not done when the exchange's time is over is cancelled for it."""
+        async with asyncio.timeout(max(0.0, x.deadline - self._now()) + _SLACK) as limit:
+            result = await outcome(awaitable)
+        if not limit.expired():
+            return result
+        if isinstance(result, Response):
+            result.close()
+        log.warning(
+            "plugin %s still waited when the time for request %s was over", x.plan.chain.links[x.cursor].id, x.id
+        )
+        return Failed(DeadlinePassed("the time for the whole exchange is over"))
 
     def _forsaken(self, x: Exchange, result: Any) -> None:
         """What a hook made although its client has left."""
