@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from proxy.cache import Cache, Purge
@@ -9,6 +7,7 @@ from proxy.cache.coherence import Change, Notice
 from proxy.cache.memory import Memory
 from proxy.clock import ManualClock
 from tests.unit.cache.texts import Fading, Texts
+from tests.unit.turns import beside_others
 
 
 class Told:
@@ -69,14 +68,11 @@ async def test_a_prefix_is_looked_for_among_many(told: Told) -> None:
     told.cache.memory.resize(1 << 26)
     for number in range(20_000):
         told.cache.put(b"%05d" % number, "", ttl=10)
-    there, turns = len(told.cache.memory), 0
+    there = len(told.cache.memory)
     assert await told.cache.clear(dry_run=True) == there > 4000
-    clearing = asyncio.ensure_future(told.cache.clear())
-    while not clearing.done():
-        turns += 1
-        await asyncio.sleep(0)
-    assert await clearing == there
-    assert turns > 2  # others had their turn meanwhile
+    gone, turns = await beside_others(told.cache.clear())
+    assert gone == there
+    assert turns > 2
 
 
 async def test_a_value_that_was_made_before_a_purge_is_not_kept(cache: Cache[str]) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import gzip
 from collections.abc import AsyncIterator
 
@@ -10,6 +9,7 @@ from proxy.body import Body
 from proxy.codings import Limits, Whose, decoded, decoding
 from proxy.errors import BadRequest, BadResponse, BodyTooLarge, GatewayError, ResponseTooLarge
 from proxy.headers import Headers
+from tests.unit.turns import beside_others
 
 TEXT = b"a line of text\n" * 1000
 GZIP = Headers({"Content-Encoding": "gzip"})
@@ -43,16 +43,11 @@ async def test_who_is_to_blame(whose: Whose, malformed: type[GatewayError], bomb
 
 @pytest.mark.parametrize("data", [gzip.compress(bytes(20_000_000)), gzip.compress(b"") * 3000])
 async def test_others_get_their_turn_meanwhile(data: bytes) -> None:
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    counter = asyncio.create_task(count())
-    async for _ in Body(data).through(decoding(["gzip"], Limits(ratio=10**6), "response")):
-        pass
-    counter.cancel()
+    body = Body(data).through(decoding(["gzip"], Limits(ratio=10**6), "response"))
+    _, turns = await beside_others(drain(body))
     assert turns > 20
+
+
+async def drain(body: Body) -> None:
+    async for _ in body:
+        pass

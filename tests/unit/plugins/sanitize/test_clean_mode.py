@@ -7,7 +7,8 @@ import pytest
 
 from proxy.message import Request
 from proxy.testing import drive
-from tests.unit.plugins.sanitize.sent import SQL, XSS, beside_others, get, post, sanitize
+from tests.unit.plugins.sanitize.sent import SQL, XSS, get, post, sanitize
+from tests.unit.turns import beside_others
 
 
 async def test_markup_is_mended_and_the_request_goes_on() -> None:

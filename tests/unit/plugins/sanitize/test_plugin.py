@@ -12,7 +12,8 @@ from plugins.sanitize import FINDINGS, Config, Sanitize
 from proxy.events import RequestBlocked
 from proxy.message import Body, Request
 from proxy.testing import bench, check_plugin, drive
-from tests.unit.plugins.sanitize.sent import SQL, XSS, beside_others, get, post, sanitize
+from tests.unit.plugins.sanitize.sent import SQL, XSS, get, post, sanitize
+from tests.unit.turns import beside_others
 
 
 async def test_what_is_observed_goes_on_and_is_told() -> None:
