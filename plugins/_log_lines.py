@@ -13,8 +13,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from typing import TypeAlias
 from urllib.parse import unquote_plus
 
-from plugins._secrets import CREDENTIALS, MASKED
-from proxy.api import Exchange, Headers, Key
+from proxy.api import MASK, Exchange, Headers, Key, is_secret_field
 
 SENT: Key[tuple[str, str, str]] = Key("access_log.sent")  # method, host and target, before later hooks changed them
 TRIED: Key[float] = Key("access_log.tried")  # clock reading at the beginning of the last try
@@ -22,7 +21,6 @@ TRIED: Key[float] = Key("access_log.tried")  # clock reading at the beginning of
 # (exchange, status, seconds since the epoch)
 Line: TypeAlias = Callable[[Exchange, int, float], bytes]
 
-_SECRET_FIELD = re.compile(rf"authorization|api-?key|x-auth(?!or)|{CREDENTIALS}")
 _PARAMETER = re.compile(r"(?<=[?&;#])([^&;?#=]+)=[^&;?#]*")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _UNSAFE = re.compile(r"[^ !#-\[\]-~]")
@@ -47,7 +45,7 @@ class Mask:
     def _pair(self, match: re.Match[str]) -> str:
         name: str = match[1]
         plain = unquote_plus(name) if "%" in name or "+" in name else name
-        return f"{name}={MASKED}" if plain.strip().lower() in self._names else match[0]
+        return f"{name}={MASK}" if plain.strip().lower() in self._names else match[0]
 
 
 class Fields:
@@ -59,7 +57,7 @@ class Fields:
     def __init__(self, names: Iterable[str], named: Iterable[str], mask: Mask) -> None:
         secret = {name.lower() for name in named}
         keys = list(dict.fromkeys(name.lower() for name in names))
-        self._fields = [(key, f"{quoted(key)}:", key in secret or is_secret(key)) for key in keys]
+        self._fields = [(key, f"{quoted(key)}:", key in secret or is_secret_field(key)) for key in keys]
         self._mask = mask
 
     def values(self, headers: Headers) -> list[str]:
@@ -74,12 +72,7 @@ class Fields:
     def _shown(self, values: list[str], secret: bool) -> str:
         if not values:
             return ""
-        return MASKED if secret else self._mask(values[0] if len(values) == 1 else ", ".join(values))
-
-
-def is_secret(name: str) -> bool:
-    """Whether a field's name says that its value is nobody's business."""
-    return _SECRET_FIELD.search(name.lower()) is not None
+        return MASK if secret else self._mask(values[0] if len(values) == 1 else ", ".join(values))
 
 
 def trace_id(headers: Headers) -> str:

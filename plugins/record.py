@@ -36,11 +36,12 @@ from proxy.api import (
     applied,
     can_decode,
     decode,
+    is_secret_field,
 )
 
-_SECRET = re.compile(
-    r"(?i)pass|pwd|secret|token|jwt|bearer|cred|key|auth|session|sid\b|sig|hash|csrf|xsrf|card|cvv|cvc|iban|ssn|pin\b|otp"
-    r"|code\b|mail|phone"
+# Of parameters and members, beside what a field's name would tell: whoever writes requests down rather masks too much.
+_SECRET_TOO = re.compile(
+    r"(?i)pass|pwd|bearer|cred|key|auth|sid\b|sig|hash|card|cvv|cvc|iban|ssn|pin\b|otp|code\b|mail|phone"
 )
 _FIELDS = ("user-agent", "referer", "cookie", "content-type")
 _FORM = "application/x-www-form-urlencoded"
@@ -135,6 +136,10 @@ def _plain(request: Request, data: bytes, limit: int) -> bytes:
         return b""
 
 
+def _is_secret(name: str) -> bool:
+    return _SECRET_TOO.search(name) is not None or is_secret_field(name)
+
+
 def _fields(request: Request) -> list[tuple[str, str]]:
     made = []
     for name in _FIELDS:
@@ -160,7 +165,7 @@ def _masked_pairs(text: str) -> str:
     pairs = []
     for pair in text.split("&"):
         name, equals, value = pair.partition("=")
-        if _SECRET.search(unquote_plus(name)):
+        if _is_secret(unquote_plus(name)):
             value = quote_plus(shape(unquote_plus(value)))
         pairs.append(name + equals + value)
     return "&".join(pairs)
@@ -180,10 +185,7 @@ def _masked_node(node: Any, depth: int, *, secret: bool) -> Any:
     if depth == 0:
         return None
     if isinstance(node, dict):
-        return {
-            name: _masked_node(item, depth - 1, secret=secret or _SECRET.search(name) is not None)
-            for name, item in node.items()
-        }
+        return {name: _masked_node(item, depth - 1, secret=secret or _is_secret(name)) for name, item in node.items()}
     if isinstance(node, list):
         return [_masked_node(item, depth - 1, secret=secret) for item in node]
     if not secret or node is None or isinstance(node, bool):

@@ -70,6 +70,7 @@ from proxy.plugin import Admin, AdminRequest, Answer, Command, GuardedHttp, Http
 from proxy.routing import PathSet
 from proxy.settings.asked import AskedName, AskedUrl, AskedValue
 from proxy.settings.fields import FileName
+from proxy.settings.secrets import MASK, is_secret_field
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
 from proxy.shared import Shared
 from proxy.store import (
@@ -88,6 +89,7 @@ from proxy.store import (
 from proxy.waiting import Failed, Later
 
 __all__ = [
+    "MASK",
     "Accepted",
     "Admin",
     "AdminRequest",
@@ -186,5 +188,6 @@ __all__ = [
     "decoding",
     "installed",
     "is_built_in",
+    "is_secret_field",
     "known_events",
 ]

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter, ValidationError, model_validator
 from pydantic_core import CoreSchema
 
-from plugins._secrets import MASKED
 from plugins.cache.answers import tags_of
 from plugins.cache.config import Config
 from plugins.cache.counts import Counts
@@ -19,6 +18,7 @@ from plugins.cache.selecting import CODINGS, matches, select
 from plugins.cache.shelf import Shelf, absolute
 from plugins.cache.stored import Entry, Stored
 from proxy.api import (
+    MASK,
     Admin,
     AdminRequest,
     AskedName,
@@ -211,7 +211,7 @@ def _variant(one: Stored, chosen: Stored | None, headers: Headers, now: float) -
     return {
         "chosen": one is chosen,
         "status": one.status,
-        "vary": {name: MASKED if is_secret(name) else value for name, value in one.selecting},
+        "vary": {name: MASK if is_secret(name) else value for name, value in one.selecting},
         "matches": matches(one.selecting, headers),
         "coding": one.coding or "identity",
         "age": one.age_at(now),

@@ -7,15 +7,15 @@ route is part of the key, for another route may lead to another upstream by a fi
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b, sha256
 from urllib.parse import quote
 
-from plugins._secrets import CREDENTIALS
 from plugins.cache.config import Allow, Config, Deny, KeyParts
-from proxy.api import Headers, Request
+from proxy.api import Headers, Request, is_secret_field
 
 _IN_HOST = "!$&'()*+,;=%~:[]"
-_SECRET = re.compile(rf"auth|key|{CREDENTIALS}")  # rather too many: a digest costs an operator little
+_SECRET_TOO = re.compile(r"auth|key")  # rather too many: a digest costs an operator little
 _PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -98,9 +98,10 @@ def _told(name: str, headers: Headers) -> str:
     return _digest(value) if is_secret(name) else _text(value)
 
 
+@lru_cache(256)
 def is_secret(name: str) -> bool:
     """Whether the value of a field is likely to be a credential, judged by its lower-case name."""
-    return _SECRET.search(name) is not None
+    return _SECRET_TOO.search(name) is not None or is_secret_field(name)
 
 
 def _digest(value: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.patience import Patience
-from proxy.settings.secrets import MASK, is_secret_key
+from proxy.settings.secrets import MASK, is_secret_field
 
 Fields = Sequence[tuple[str, str]]
 
@@ -144,7 +144,7 @@ class Explanation:
 
 def shown(name: str, value: str) -> str:
     """A field's value, hidden when the field carries secrets."""
-    return MASK if is_secret_key(name) else value
+    return MASK if is_secret_field(name) else value
 
 
 def _step(step: Step) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What must not be shown: in the effective configuration, in messages, on the admin API.
+"""What must not be shown: in the effective configuration, in messages, on the admin API, in logs.
 
-A value is secret by its key (`token`, `client_secret`, `Authorization`), because it stands in a URL as a password, or
-because it was read from a file by `${file:…}`, which is how secrets are handed to containers.
+A value of a configuration is secret by its key (`token`, `client_secret`, `Authorization`), because it stands in a URL
+as a password, or because it was read from a file by `${file:…}`, which is how secrets are handed to containers.
 """
 
 from __future__ import annotations
@@ -19,12 +19,23 @@ _SECRET_KEY = re.compile(
     r"s?([_-]|$)",
     re.IGNORECASE,
 )
+# Of header fields, whose names nobody chose with this in mind: a part of the name is enough.
+_SECRET_FIELD = re.compile(
+    r"authorization|api[_-]?key|private[_-]?key|x-auth(?!or)|cookie|token|secret|passw|passphrase|credential|signature"
+    r"|session|jwt|assertion|csrf|xsrf",
+    re.IGNORECASE,
+)
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 def is_secret_key(key: str | int) -> bool:
     """Tell whether a key names something secret."""
     return isinstance(key, str) and _SECRET_KEY.search(key) is not None
+
+
+def is_secret_field(name: str) -> bool:
+    """Tell whether the name of a header field says that its value is a credential, or as good as one."""
+    return _SECRET_FIELD.search(name) is not None
 
 
 def is_secret(path: KeyPath) -> bool:

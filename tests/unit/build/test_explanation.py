@@ -59,6 +59,12 @@ def test_an_answer_says_who_made_it() -> None:
     assert "404 by the gateway: no route matches" in by_us
 
 
+def test_what_the_access_log_hides_is_hidden_here() -> None:
+    fields = (("X-SessionId", "a1"), ("Cf-Access-Jwt-Assertion", "b2"), ("X-Page", "c3"))
+    told = explanation(None, Made(200, "", "", fields)).to_dict()
+    assert told["answer"]["headers"] == [["X-SessionId", "***"], ["Cf-Access-Jwt-Assertion", "***"], ["X-Page", "c3"]]
+
+
 def test_nothing_to_consider_is_said() -> None:
     empty = Explanation("GET http://a/", "::1", (), "", (), None, Made(400, "", "malformed", ()), ())
     assert "routes\n  none\n" in empty.render()

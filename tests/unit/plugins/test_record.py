@@ -36,7 +36,7 @@ async def test_requests_are_written_with_secrets_reduced_to_their_shape(tmp_path
     }
 
 
-@pytest.mark.parametrize("name", ["pwd", "jwt", "client_credentials", "user_hash", "PASSWORD"])
+@pytest.mark.parametrize("name", ["pwd", "jwt", "client_credentials", "user_hash", "PASSWORD", "assertion"])
 async def test_names_of_secrets_are_known(tmp_path: Path, name: str) -> None:
     (line,) = await recorded(tmp_path, Request("GET", f"/?{name}=ab1", host="test"))
     assert line["target"] == f"/?{name}=xx0"

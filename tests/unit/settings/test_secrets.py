@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.settings.secrets import is_secret_key, mask
+from proxy.settings.secrets import is_secret_field, is_secret_key, mask
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,22 @@ def test_secret_keys(key: str) -> None:
 @pytest.mark.parametrize("key", ["tokenizer", "key", "max_idle", "name", "", 0])
 def test_other_keys(key: str | int) -> None:
     assert not is_secret_key(key)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-API-Key", "ApiKey", "X-Auth-Token"),
+        *("X-CSRF", "X-SessionId", "Cf-Access-Jwt-Assertion", "x_private_key"),
+    ],
+)
+def test_fields_whose_names_tell_of_a_secret(name: str) -> None:
+    assert is_secret_field(name)
+
+
+@pytest.mark.parametrize("name", ["User-Agent", "Referer", "Accept", "Content-Type", "X-Author", "Age", "Key"])
+def test_fields_whose_names_do_not(name: str) -> None:
+    assert not is_secret_field(name)
 
 
 def test_everything_below_a_secret_key_is_hidden() -> None:
