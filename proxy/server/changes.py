@@ -22,6 +22,7 @@ def changes(before: Built, after: Built) -> tuple[str, ...]:
         *_difference("plugin", before.plugins, after.plugins, "restarted"),
         *_difference("route", _by_name(old), _by_name(new)),
         *_order(old, new),
+        *_pages(before.loaded, after.loaded),
         *(
             f"{key} changed"
             for key in Settings.model_fields
@@ -78,6 +79,13 @@ def _order(old: Settings, new: Settings) -> Iterator[str]:
     ids = [[entry.id for entry in settings.plugins] for settings in (old, new)]
     if ids[0] != ids[1] and set(ids[0]) == set(ids[1]):
         yield "plugins stand in another order"
+
+
+def _pages(old: Loaded, new: Loaded) -> Iterator[str]:
+    """Error pages whose files are named as before, and hold something else."""
+    for file in sorted({*old.settings.error_files} & {*new.settings.error_files}):
+        if old.texts.get(file) != new.texts.get(file):
+            yield f"error page {file} changed"
 
 
 def _difference(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from proxy.settings.models import Settings
@@ -36,7 +37,12 @@ def _without_unset(data: Any) -> Any:
     return {key: value if key in _VERBATIM else _without_unset(value) for key, value in kept.items()}
 
 
-def revision(settings: Settings) -> str:
-    """Return 12 hexadecimal digits that change with the effective configuration."""
-    text = json.dumps(dump(settings, masked=False), sort_keys=True, default=str)
+def revision(settings: Settings, texts: Mapping[Path, str]) -> str:
+    """Return 12 hexadecimal digits that change with the effective configuration and with the files that it is made of.
+
+    :param texts: digests by path, as `proxy.settings.texts` gives them. Where the files lie does not count beyond what
+        the settings say of it: the same ones in another directory are the same configuration.
+    """
+    files = [(file.name, digest) for file, digest in sorted(texts.items())]
+    text = json.dumps([dump(settings, masked=False), files], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

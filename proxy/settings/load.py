@@ -20,6 +20,7 @@ from proxy.settings.models import Settings
 from proxy.settings.plugin_entries import PluginReader
 from proxy.settings.problems import KeyPath, Problem, SettingsError, Severity
 from proxy.settings.route_models import Route
+from proxy.settings.texts import texts
 from proxy.settings.validate import validate_model
 
 _PATHS = ("state",)  # file names at the top of the document; taken from the file that names them
@@ -45,19 +46,29 @@ class Loaded:
     :ivar document: places of all values, for problems found later.
     :ivar warnings: doubtful, but no reason not to start.
     :ivar files: every YAML file that was read, the main one first.
-    :ivar revision: short hash of the effective configuration.
+    :ivar texts: digests of plugin files and of error pages as they were when it was read, by path.
+    :ivar revision: short hash of the effective configuration, and of those.
     """
 
     settings: Settings
     document: Document = field(default_factory=Document)
     warnings: tuple[Problem, ...] = ()
     files: tuple[Path, ...] = ()
+    texts: Mapping[Path, str] = field(default_factory=dict)
     revision: str = ""
 
     @classmethod
-    def of(cls, settings: Settings) -> Loaded:
-        """Return settings that came from no file."""
-        return cls(settings, revision=revision(settings))
+    def of(
+        cls,
+        settings: Settings,
+        document: Document | None = None,
+        warnings: Iterable[Problem] = (),
+        files: Iterable[Path] = (),
+    ) -> Loaded:
+        """Return settings with what is known of them; those that came from no file have no document."""
+        found = texts(settings)
+        known = Document() if document is None else document
+        return cls(settings, known, tuple(warnings), tuple(files), found, revision(settings, found))
 
     def dump(self) -> dict[str, Any]:
         """Return the effective configuration as plain data, with everything secret masked."""
@@ -79,15 +90,14 @@ def load(path: Path | str, env: Mapping[str, str], trace: Trace | None = None) -
         trace.patterns |= {*tree.patterns}
     loaded = _finish(tree)
     if trace is not None:
-        trace.files |= _named_files(loaded.settings)
+        trace.files |= _named_files(loaded)
     return loaded
 
 
-def _named_files(settings: Settings) -> set[Path]:
+def _named_files(loaded: Loaded) -> set[Path]:
     """Return the sources of plugins, error pages, and every file of certificates and keys."""
-    found = {plugin.file for plugin in settings.named_plugins if plugin.file is not None}
-    for errors in (settings.errors, *(route.errors for route in settings.routes)):
-        found |= {page.file for pages in errors.values() for page in pages if page.file is not None}
+    settings = loaded.settings
+    found = set(loaded.texts)
     listeners = [listener.tls for listener in settings.listen if listener.tls is not None]
     pairs = [pair for tls in listeners for pair in tls.pairs]
     for tls in (*listeners, *pairs, *(part.tls for part in settings.upstreams.values())):
@@ -131,7 +141,7 @@ def loaded_for(to: str, listen: str = "http://127.0.0.1:8080", env: Mapping[str,
         problems = [problem for problem in check(settings, document) if problem.severity is Severity.ERROR]
     if settings is None or problems:
         raise SettingsError(_as_options(problems))
-    return Loaded(settings, document, revision=revision(settings))
+    return Loaded.of(settings, document)
 
 
 def _as_options(problems: Iterable[Problem]) -> list[Problem]:
@@ -159,7 +169,7 @@ def _finish(tree: Tree) -> Loaded:
         problems += _new(_checked(settings, document, is_whole=not invalid), problems)
     if settings is None or any(problem.severity is Severity.ERROR for problem in problems):
         raise SettingsError(problems)
-    return Loaded(settings, document, tuple(problems), tuple(tree.files), revision(settings))
+    return Loaded.of(settings, document, problems, tree.files)
 
 
 def _checked(settings: Settings, document: Document, *, is_whole: bool) -> list[Problem]:

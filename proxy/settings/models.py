@@ -169,3 +169,9 @@ class Settings(Model):
         yield from self.plugins
         for route in self.routes:
             yield from route.plugins.values()
+
+    @property
+    def error_files(self) -> Iterator[Path]:
+        """Every file that holds a template of an error page."""
+        for errors in (self.errors, *(route.errors for route in self.routes)):
+            yield from (page.file for pages in errors.values() for page in pages if page.file is not None)

@@ -12,7 +12,10 @@ from aiohttp import ClientSession, web
 from proxy.registry import Registry
 from proxy.server.gateway import Gateway
 from proxy.server.sample import HOST, application
-from proxy.settings import load_text
+from proxy.server.source import Source
+from proxy.settings import load, load_text
+from tests.unit.server.served import TEXT as SERVED
+from tests.unit.server.served import Served
 
 Start = Callable[..., Awaitable[Gateway]]
 
@@ -59,3 +62,15 @@ async def client() -> AsyncIterator[ClientSession]:
     """A client of both listeners."""
     async with ClientSession() as session:
         yield session
+
+
+@pytest.fixture
+async def served(upstream: str, tmp_path: Path, client: ClientSession) -> AsyncIterator[Served]:
+    """Reloads from a file below `tmp_path`."""
+    file = tmp_path / "p.yaml"
+    file.write_text(SERVED.format(upstream=upstream))
+    source = Source(lambda trace: load(file, {}, trace))
+    gateway = Gateway(source.load(), Registry.installed(), source=source)
+    await gateway.start()
+    yield Served(gateway, file, client)
+    await gateway.stop()

@@ -6,32 +6,15 @@ import asyncio
 import gc
 import socket
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
-from proxy.events import ConfigRejected, ConfigReloaded, Event
-from proxy.plugin import AdminRequest
-from proxy.registry import Registry
+from proxy.events import ConfigRejected, ConfigReloaded
 from proxy.server.gateway import Gateway
-from proxy.server.reload import Reload
-from proxy.server.source import Source
-from proxy.settings import load
+from tests.unit.server.served import Served, until
 
-Serve = Callable[..., Awaitable[Gateway]]
-
-TEXT = """
-listen: [http://127.0.0.1:0]
-admin: {{listen: http://127.0.0.1:0, token: t0}}
-upstreams: {{app: {{targets: ["{upstream}"]}}}}
-plugins: [request_id, events]
-routes:
-  - {{name: hello, match: {{path: /hello}}, plugins: {{respond: {{status: 200, body: one}}}}}}
-  - {{name: site, upstream: app}}
-"""
 SLOW = """
 import asyncio
 from proxy.api import *
@@ -55,84 +38,6 @@ class Endless(Plugin[PluginConfig]):
         services.spawn(asyncio.sleep(3600))
         await asyncio.Event().wait()
 """
-PLUGIN = """
-from proxy.api import *
-
-class Config(PluginConfig):
-    word: str = "a"
-    fails: bool = False
-
-class Told(Plugin[Config]):
-    instances = []
-
-    async def start(self, services):
-        if self.config.fails:
-            raise OSError("no database")
-        self.instances.append(self)
-        self.stopped = False
-        self.task = services.spawn(self.forever())
-        services.admin.route("GET", "told", self.answer, "What it was told")
-        services.metrics.gauge("passerelle_told", "Told.", function=lambda: float(len(self.config.word)))
-
-    async def forever(self):
-        import asyncio
-        await asyncio.Event().wait()
-
-    async def answer(self, request):
-        return Response.text(200, self.config.word)
-
-    async def stop(self):
-        self.stopped = True
-
-    def on_response(self, exchange):
-        exchange.response.headers["X-Told"] = self.config.word
-"""
-
-
-class Served:
-    """A gateway whose file can be changed."""
-
-    def __init__(self, gateway: Gateway, file: Path, client: ClientSession) -> None:
-        self.gateway = gateway
-        self.file = file
-        self.client = client
-        self.events: list[Event] = []
-        gateway.runtime.events.subscribe("config.*", self.events.append)
-
-    def change(self, *pairs: tuple[str, str], more: str = "") -> None:
-        text = self.file.read_text()
-        for old, new in pairs:
-            assert old in text
-            text = text.replace(old, new)
-        self.file.write_text(text + more)
-
-    async def reload(self, *pairs: tuple[str, str], more: str = "") -> Reload:
-        self.change(*pairs, more=more)
-        return await self.gateway.reload("admin")
-
-    async def get(self, path: str, url: str = "") -> tuple[int, str]:
-        async with self.client.get(f"{url or self.gateway.urls[0]}{path}") as answer:
-            return answer.status, await answer.text()
-
-    async def settled(self) -> None:
-        await until(lambda: self.gateway.reloader.generations == 1)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.005)
-
-
-@pytest.fixture
-async def served(upstream: str, tmp_path: Path, client: ClientSession) -> AsyncIterator[Served]:
-    file = tmp_path / "p.yaml"
-    file.write_text(TEXT.format(upstream=upstream))
-    source = Source(lambda trace: load(file, {}, trace))
-    gateway = Gateway(source.load(), Registry.installed(), source=source)
-    await gateway.start()
-    yield Served(gateway, file, client)
-    await gateway.stop()
 
 
 async def test_a_changed_file_is_served(served: Served) -> None:
@@ -183,22 +88,6 @@ async def test_a_failing_test_of_its_own_refuses_it(served: Served) -> None:
     assert (problem.line, problem.path) == (9, ("tests", 0, "expect", "status"))
 
 
-async def test_an_exchange_ends_on_the_configuration_that_it_began_on(served: Served) -> None:
-    (served.file.parent / "told.py").write_text(PLUGIN)
-    await served.reload(("[request_id, events]", "[request_id, ./told.py: {word: old}]"))
-    old = served.gateway.built
-    url = f"{served.gateway.urls[0]}/stream?events=2&ms=200"
-    async with served.client.get(url) as answer:
-        await answer.content.readany()
-        await served.reload(("word: old", "word: new"))
-        plugin: Any = old.plugins["told"].thing.link.plugin
-        assert (old.snapshot.active, plugin.stopped, served.gateway.reloader.generations) == (1, False, 2)
-        assert answer.headers["X-Told"] == "old"
-        assert b'"tick": 2' in await answer.content.read()
-    await served.settled()
-    assert (old.snapshot.active, plugin.stopped, plugin.task.cancelled()) == (0, True, True)
-
-
 async def test_upstreams_that_are_as_they_were_keep_their_connections(served: Served, upstream: str) -> None:
     await served.get("/users")
     app = served.gateway.built.snapshot.upstreams["app"]
@@ -211,55 +100,6 @@ async def test_upstreams_that_are_as_they_were_keep_their_connections(served: Se
     await served.settled()
     assert served.gateway.built.snapshot.upstreams["app"] is not app
     assert app.pool.open == 0  # its idle connection ended with the last configuration that used it
-
-
-async def test_plugins_that_are_as_they_were_go_on(served: Served) -> None:
-    (served.file.parent / "told.py").write_text(PLUGIN)
-    await served.reload(("[request_id, events]", "[request_id, ./told.py]"))
-    plugin: Any = served.gateway.built.plugins["told"].thing.link.plugin
-    done = await served.reload(("body: one", "body: two"))
-    assert done.changes == ("plugin respond restarted", "route hello changed")
-    await served.settled()
-    after: Any = served.gateway.built.plugins["told"].thing.link.plugin
-    assert after is plugin
-    assert (plugin.stopped, plugin.task.done(), len(plugin.instances)) == (False, False, 1)
-
-
-async def test_a_plugin_file_that_has_changed_is_another_plugin(served: Served) -> None:
-    file = served.file.parent / "told.py"
-    file.write_text(PLUGIN)
-    await served.reload(("[request_id, events]", "[request_id, ./told.py]"))
-    file.write_text(PLUGIN.replace('word: str = "a"', 'word: str = "b"'))  # as long, and within the same second
-    done = await served.reload()
-    assert done.changes == ("plugin told restarted",)
-    async with served.client.get(f"{served.gateway.urls[0]}/hello") as answer:
-        assert answer.headers["X-Told"] == "b"
-
-
-async def test_a_plugin_takes_its_admin_route_and_gauge_over_from_the_one_before(served: Served) -> None:
-    (served.file.parent / "told.py").write_text(PLUGIN)
-    await served.reload(("[request_id, events]", "[request_id, ./told.py]"))
-    assert await told(served.gateway) == "a"
-    refused = await served.reload(("./told.py", "./told.py: {word: bbb}"), ("request_id,", "request_id, ./bad.py: {},"))
-    assert (refused.ok, await told(served.gateway)) == (False, "a")
-    (served.file.parent / "bad.py").write_text(PLUGIN.replace("fails: bool = False", "fails: bool = True"))
-    refused = await served.reload(("./bad.py: {}, ./told.py: {word: bbb}", "./told.py: {word: bbb}, ./bad.py"))
-    (problem,) = refused.problems
-    assert problem.render().endswith('the plugin "bad" does not start: OSError: no database')
-    assert problem.line == 5
-    gauge = served.gateway.metrics.gauge("passerelle_told", "Told.")
-    assert (await told(served.gateway), gauge.readings()) == ("a", [((), 1.0)])
-    assert (await served.reload((", ./bad.py", ""))).ok
-    assert (await told(served.gateway), gauge.readings()) == ("bbb", [((), 3.0)])
-    assert (await served.reload(("./told.py: {word: bbb}", "events"))).ok
-    assert served.gateway.routes.find("GET", "/api/v1/told") is None
-
-
-async def told(gateway: Gateway) -> str:
-    found = gateway.routes.find("GET", "/api/v1/told")
-    assert found is not None
-    answer = await found[0].handler(AdminRequest("GET", "/api/v1/told", {}, {}, b""))
-    return (await answer.body.read(100)).decode()
 
 
 async def test_a_file_named_by_a_secret_is_read_again(served: Served) -> None:

@@ -38,7 +38,7 @@ def test_what_is_shown_can_be_read_again() -> None:
     shown = yaml.safe_dump(dump(settings, masked=False))
     again = load_text(shown, {}).settings
     assert dump(again, masked=False) == dump(settings, masked=False)
-    assert revision(again) == revision(settings)
+    assert revision(again, {}) == revision(settings, {})
 
 
 def test_what_is_shown_has_defaults_units_and_switches() -> None:
