@@ -40,7 +40,8 @@ from proxy.headers import HOP_BY_HOP, Headers, check_field
 from proxy.message import Request, Response
 
 MAX_HEAD = 65536  # bytes of an answer's head
-_NOT_IN_TARGET = re.compile(r"[^!\x22$-~\x80-\xff]")  # control bytes, space, `#`, and what is beyond latin-1
+# Origin-form, or `*` (RFC 9112 section 3.2), without control bytes, space, `#`, and what is beyond latin-1
+_TARGET = re.compile(r"/[!\x22$-~\x80-\xff]*+|\*")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] [1-5][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
 _FIELD_LINE = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t\x20-\x7e\x80-\xff]*+\r\n"
 _HEAD = re.compile(_STATUS_LINE.pattern + rb"(?:" + _FIELD_LINE + rb")*+\r\n")
@@ -71,7 +72,7 @@ def request_head(exchange: Exchange, endpoint: Endpoint, framing: Writer | None,
     """
     request = exchange.request
     target = endpoint.prefix + exchange.target
-    if _NOT_IN_TARGET.search(target) is not None:
+    if _TARGET.fullmatch(target) is None:
         raise GatewayError("a plugin or a rewriting made a target that cannot be sent")
     headers = request.headers
     rest = ""

@@ -389,7 +389,7 @@ def _got(stage: Stage, number: int) -> bool:
     return number == 5 or stage.wires[0].unfinished.endswith(b"x" * (number + 1))
 
 
-@pytest.mark.parametrize("target", ["/a b", "/a\r\nX: y", "/a#b", "/\u2603", "/\x7f"])
+@pytest.mark.parametrize("target", ["", "a", "?b", "*a", "/a b", "/a\r\nX: y", "/a#b", "/\u2603", "/\x7f"])
 def test_a_target_that_cannot_stand_on_a_request_line_is_refused(target: str) -> None:
     endpoint = Endpoint("http://127.0.0.1:9001", "http", "127.0.0.1", 9001)
     exchange = Exchange("id", Request("GET", target), Peer("127.0.0.1"), cast("Any", None), 0.0)
