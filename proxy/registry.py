@@ -11,10 +11,11 @@ from functools import cache
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 
-from proxy.plugin import Plugin, config_of
+from proxy.plugin import Plugin, Rank, config_of
 from proxy.waiting import RAISED
 
 GROUP = "passerelle.plugins"
@@ -90,7 +91,7 @@ class Registry:
             raise PluginNotUsable(f"{points[0].value} cannot be imported: {_words(error)}") from error
         if not (inspect.isclass(loaded) and issubclass(loaded, Plugin)):
             raise PluginNotUsable(f"{points[0].value} is no Plugin class")
-        _check_config(loaded)
+        _check(loaded)
         self._classes[name] = loaded
         return loaded
 
@@ -112,13 +113,18 @@ class Registry:
         if len(found) != 1:
             count = "no Plugin class" if not found else f"{len(found)} Plugin classes"
             raise PluginNotUsable(f"{path.name} holds {count}; a plugin file holds one")
-        _check_config(found[0])
+        _check(found[0])
         self._files[path] = source, found[0]
         return found[0]
 
 
-def _check_config(cls: type[Plugin[Any]]) -> None:
-    """:raises PluginNotUsable: when the class says something else than a PluginConfig of its options."""
+def _check(cls: Any) -> None:
+    """:raises PluginNotUsable: when the class says of itself what no plugin can be."""
+    if not isinstance(cls.rank, Rank):
+        ranks = ", ".join(f"Rank.{rank.name}" for rank in Rank)
+        raise PluginNotUsable(f"{cls.__name__}: rank is one of {ranks}, not {cls.rank!r}")
+    if cls.on_error not in ("fail", "skip"):
+        raise PluginNotUsable(f'{cls.__name__}: on_error is "fail" or "skip", not {cls.on_error!r}')
     try:
         config_of(cls)
     except TypeError as error:
@@ -167,7 +173,7 @@ def _run(path: Path, source: bytes) -> Any:
         loader.exec_module(module)
     except RAISED as error:
         _put_back(name, before)
-        raise PluginNotUsable(f"{path.name} does not run: {_words(error)}") from error
+        raise PluginNotUsable(f"{path.name} does not run: {_place(error, path)}{_words(error)}") from error
     return module
 
 
@@ -179,8 +185,16 @@ def _put_back(name: str, module: ModuleType | None) -> None:
         sys.modules[name] = module
 
 
+def _place(error: BaseException, path: Path) -> str:
+    """The line of the file that came to grief."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"line {error.lineno}: "
+    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == str(path)]
+    return f"line {lines[-1]}: " if lines else ""
+
+
 def _words(error: BaseException) -> str:
-    """An error in one line, with the line of the file where a syntax error stands."""
+    """An error in one line."""
     if isinstance(error, SyntaxError):
-        return f"line {error.lineno}: {error.msg}"
+        return error.msg
     return f"{type(error).__name__}: {error}".splitlines()[0]

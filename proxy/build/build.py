@@ -16,7 +16,7 @@ from proxy.chain import Chain, Link
 from proxy.plan import Plan, Snapshot
 from proxy.registry import PluginNotUsable, Registry
 from proxy.routing import Match, Rewrite, Route, Router
-from proxy.settings import Document, Loaded, PluginEntry, Problem, RoutePlugin, Settings, SettingsError
+from proxy.settings import Document, KeyPath, Loaded, PluginEntry, Problem, RoutePlugin, Settings, SettingsError
 from proxy.settings import Route as RouteSettings
 from proxy.upstream.upstream import Upstream
 
@@ -41,16 +41,16 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime, before: Built | 
     routes: list[Route[Plan]] = []
     plans: list[Plan] = []
     for index, said in enumerate(settings.routes):
-        chain = chains.for_route(said, ("routes", index))
-        plan = _plan(settings, index, chain, upstreams, document, problems)
+        at: KeyPath = ("routes", index)
+        chain = chains.for_route(said, at)
+        plan = _plan(said, settings, chain, upstreams)
+        problems += _unanswered(plan, chains, at, document)
         plan.fallback = make_fallback(said, chain, settings, upstreams, runtime)
-        plan.pages = make_pages(said.errors, ("routes", index, "errors"), document, problems, pages)
+        plan.pages = make_pages(said.errors, (*at, "errors"), document, problems, pages)
         route = _route(said, plan, document, index, problems)
         plans.append(plan)
         if route is not None:
-            plan.rewrite = route.rewrite
-            if plan.fallback is not None and plan.fallback.plan is not None:
-                plan.fallback.plan.rewrite, plan.fallback.plan.pages = plan.rewrite, plan.pages
+            _rewriting(plan, route.rewrite)
             routes.append(route)
     check_underscores(settings, document, problems)
     certificates, doubts = make_certificates(settings, document, runtime, problems)
@@ -61,6 +61,12 @@ def build(loaded: Loaded, registry: Registry, runtime: Runtime, before: Built | 
     warnings = (*loaded.warnings, *doubts, *chains.doubts, *_ties(router, settings, document))
     snapshot = Snapshot(router, Plan("", chains.common(), None, pages=pages), upstreams, plans, loaded.revision)
     return Built(loaded, snapshot, chains, held, runtime, warnings, certificates)
+
+
+def _rewriting(plan: Plan, rewrite: Rewrite | None) -> None:
+    plan.rewrite = rewrite
+    if plan.fallback is not None and plan.fallback.plan is not None:
+        plan.fallback.plan.rewrite, plan.fallback.plan.pages = rewrite, plan.pages
 
 
 def _chains(loaded: Loaded, registry: Registry, before: Built | None) -> Chains:
@@ -81,24 +87,16 @@ def _known(settings: Settings, before: Built | None) -> dict[str, Link]:
     return {name: held.thing.link for name, held in before.plugins.items()}
 
 
-def _plan(
-    settings: Settings,
-    index: int,
-    chain: Chain,
-    upstreams: dict[str, Upstream],
-    document: Document,
-    problems: list[Problem],
-) -> Plan:
-    said = settings.routes[index]
+def _unanswered(plan: Plan, chains: Chains, at: KeyPath, document: Document) -> list[Problem]:
+    """A route that leads nowhere; nothing where a plugin that could not be made might have answered."""
+    if plan.upstream is not None or any(link.plugin.answers for link in plan.chain.links) or chains.spoilt(at):
+        return []
+    says = f'route "{plan.name}" has no upstream, and none of its plugins answers by itself'
+    return [document.problem(at, says, "name an upstream, or add a plugin such as respond")]
+
+
+def _plan(said: RouteSettings, settings: Settings, chain: Chain, upstreams: dict[str, Upstream]) -> Plan:
     upstream = None if said.upstream is None else upstreams[said.upstream]
-    if upstream is None and not any(link.plugin.answers for link in chain.links):
-        problems.append(
-            document.problem(
-                ("routes", index),
-                f'route "{said.name}" has no upstream, and none of its plugins answers by itself',
-                "name an upstream, or add a plugin such as respond",
-            )
-        )
     plan = Plan(said.name, chain, upstream)
     if said.upstream is not None:
         plan.patience = patience(said.timeouts.over(settings.upstreams[said.upstream].timeouts))

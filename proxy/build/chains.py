@@ -79,6 +79,11 @@ class Chains:
         self._check_order(chain, (*at, "plugins"))
         return Chain(chain)
 
+    def spoilt(self, at: KeyPath) -> bool:
+        """Whether a plugin of a route's chain could not be made, so that the chain does not tell what it would do."""
+        where = (("plugins",), (*at, "plugins"))
+        return any(problem.path[: len(place)] == place for problem in self.problems for place in where)
+
     def _over(self, link: Link, said: RoutePlugin | None) -> Link | None:
         """A plugin of the common chain as a route wants it; None when it is switched off."""
         if said is None:
@@ -96,7 +101,10 @@ class Chains:
         """A plugin that only routes have: its first appearance makes the instance."""
         link = self.instances.get(said.id)
         if link is None:
-            return self._instance(said, said.options, said.at)
+            cls = self._find(said)
+            return (
+                None if cls is None or self._wide(config_of(cls), said) else self._instance(said, said.options, said.at)
+            )
         if self._find(said) is not type(link.plugin):
             self._other_plugin(said)
             return None
@@ -104,14 +112,7 @@ class Chains:
 
     def _twin(self, link: Link, options: Mapping[str, Any], said: RoutePlugin) -> Link | None:
         kind = config_of(type(link.plugin))
-        wide = sorted(kind.process_wide & said.options.keys())
-        for name in wide:
-            self._problem(
-                (*said.at, name),
-                "belongs to the whole process and cannot differ by route",
-                "write it under the plugin in `plugins` at the top",
-            )
-        config = None if wide else self._config(kind, options, said.at)
+        config = None if self._wide(kind, said) else self._config(kind, options, said.at)
         if config is None:
             return None
         try:
@@ -122,6 +123,17 @@ class Chains:
         self.twins.append((link.plugin, twin))
         self._doubt(twin, said.at)
         return Link(link.id, link.name, twin)
+
+    def _wide(self, kind: type[PluginConfig], said: RoutePlugin) -> bool:
+        """Whether a route says what is not its own to say."""
+        wide = sorted(kind.process_wide & said.options.keys())
+        for name in wide:
+            self._problem(
+                (*said.at, name),
+                "belongs to the whole process and cannot differ by route",
+                "write it under the plugin in `plugins` at the top",
+            )
+        return bool(wide)
 
     def _instance(self, entry: PluginEntry | RoutePlugin, options: Mapping[str, Any], at: KeyPath) -> Link | None:
         cls = self._find(entry)

@@ -100,8 +100,11 @@ def test_classes_that_a_file_imports_do_not_count(tmp_path: Path) -> None:
     [
         ("", "holds no Plugin class"),
         (f"{ONE}{ONE.replace('One', 'Two')}", "holds 2 Plugin classes"),
-        ("raise ValueError('at once\\nand more')", "does not run: ValueError: at once"),
-        ("raise SystemExit(3)", "does not run: SystemExit: 3"),
+        ("raise ValueError('at once\\nand more')", "does not run: line 3: ValueError: at once"),
+        ("raise SystemExit(3)", "does not run: line 3: SystemExit: 3"),
+        ("def f():\n    import nothing_of_this_name\nf()", "does not run: line 4: ModuleNotFoundError"),
+        (f"{ONE}    rank = 7", "One: rank is one of Rank.IDENTITY, Rank.LIMITS,"),
+        (f"{ONE}    on_error = 'ignore'", 'One: on_error is "fail" or "skip", not \'ignore\''),
         ("class P(Plugin[int]):\n    pass", "P: Plugin[...] takes a PluginConfig"),
         ("def broken(:", "does not run: line 3: "),
     ],
