@@ -72,6 +72,13 @@ def replace(exchange: Exchange, response: Response) -> None:
         old.close()
 
 
+def keep_client(exchange: Exchange) -> None:
+    """Put the cookie of the endpoint that answered on the answer, if that is what the client gets."""
+    response, stays = exchange.response, exchange.stays
+    if response is not None and stays is not None and exchange.endpoint is stays[0] and exchange.error is None:
+        response.headers.add("Set-Cookie", stays[1])
+
+
 def _proxy_status(error: GatewayError) -> str:
     """One structured-field item with parameters (RFC 9209 section 2, RFC 8941 section 3.3.3 for the string)."""
     value = f"passerelle; error={error.proxy_error}"

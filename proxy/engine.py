@@ -14,7 +14,7 @@ import random
 from collections.abc import Awaitable
 from typing import Any
 
-from proxy.answers import can_be_sent, error_response, replace
+from proxy.answers import can_be_sent, error_response, keep_client, replace
 from proxy.clock import Clock
 from proxy.errors import ClientLeft, GatewayError, NoRoute, PluginFailed
 from proxy.events import EventBus
@@ -342,6 +342,8 @@ class Engine:
             replace(x, error_response(x, x.error))
         elif response is not None and response.tunnel is not None:
             self._count_tunnel(x.upstream, response.tunnel)
+        if x.stays is not None:
+            keep_client(x)
         x.phase = DELIVER
         x.client.deliver(x)
 

@@ -234,6 +234,7 @@ class Exchange:
         "response",
         "route",
         "started",
+        "stays",
         "steps",
         "target",
         "task",
@@ -280,6 +281,7 @@ class Exchange:
         self.before = 0  # tries that were another upstream's
         self.hold = 0  # bytes of an answer that is held until it is whole
         self.limit: Limit | None = None
+        self.stays: tuple[Endpoint, str] | None = None  # the cookie by which the client is to come back there
         self.client = client
         self.attempt: Attempt | None = None
         self.driver: Driver = _NOBODY

@@ -110,7 +110,7 @@ class Upstream:
                 claim.failed(status)
         mark = self.targets.mark
         if mark is not None:
-            mark(exchange, response)
+            mark(exchange)
 
     def failed(self, exchange: Exchange, error: GatewayError) -> None:
         """:see: `proxy.plan.Upstream.failed`."""

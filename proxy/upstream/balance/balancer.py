@@ -6,10 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, TypeAlias
 
 from proxy.exchange import Endpoint, Exchange
-from proxy.message import Response
 from proxy.upstream.condition import Target
 
-Mark: TypeAlias = Callable[[Exchange, Response], None]
+Mark: TypeAlias = Callable[[Exchange], None]
 NONE: Collection[Endpoint] = ()
 
 
@@ -40,7 +39,7 @@ class Balancer(Protocol):
 
     @property
     def mark(self) -> Mark | None:
-        """What looks at answers that came from `exchange.endpoint`, before any hook does; None for nothing."""
+        """What is told of answers that came from `exchange.endpoint`, before any hook is; None for nothing."""
 
     def describe(self) -> str:
         """In words, for an explanation."""

@@ -1,8 +1,8 @@
 """A client stays with the target that it was sent to first, by a cookie of ours.
 
 The cookie names the target by a keyed hash: it tells nobody an address, and nobody can choose a target by making one
-up. It is put on the answer as if the upstream had sent it, before any hook sees the answer; so whatever handles
-cookies in the chain handles this one too.
+up. It is put on the answer behind all hooks: it is one client's, and a cache that saw it would keep it for others, or
+keep nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Collection, Sequence
 from hashlib import blake2b
 
 from proxy.exchange import Endpoint, Exchange
-from proxy.message import Response
 from proxy.upstream.balance.balancer import NONE, Balancer, Mark
 from proxy.upstream.balance.keys import cookie
 from proxy.upstream.condition import Target, identity
@@ -80,12 +79,14 @@ class Sticky:
         """:see: `Balancer.mark`."""
         return self._mark
 
-    def _mark(self, exchange: Exchange, response: Response) -> None:
-        """Tell the client to stay where it is now, unless it knows."""
+    def _mark(self, exchange: Exchange) -> None:
+        """Tell the client to stay where it is now, unless it knows; what a plugin has fetched is nobody's answer."""
         endpoint = exchange.endpoint
         token = None if endpoint is None else self._tokens.get(endpoint)
-        if token is not None and cookie(exchange, self._cookie.name) != token:
-            response.headers.add("Set-Cookie", self._cookie.field(token, exchange.request.scheme == "https"))
+        if endpoint is None or token is None or exchange.parent is not None:
+            return
+        if cookie(exchange, self._cookie.name) != token:
+            exchange.stays = endpoint, self._cookie.field(token, exchange.request.scheme == "https")
 
     def describe(self) -> str:
         """:see: `Balancer.describe`."""

@@ -37,6 +37,45 @@ async def test_a_client_is_told_where_to_stay_and_stays() -> None:
         assert sorted(counts) == [0, 5]
 
 
+PUBLIC = (
+    b"HTTP/1.1 200 OK\r\nCache-Control: public, max-age=60, stale-while-revalidate=60\r\nContent-Length: 2\r\n\r\nok"
+)
+
+
+@pytest.mark.parametrize("said", [b"public", b"private"], ids=bytes.decode)
+async def test_a_cache_keeps_the_answer_and_nobodys_cookie(said: bytes) -> None:
+    sticky = "balance: {sticky: {cookie: at}}, host: upstream"
+    async with staged(targets=TWO, upstream=sticky, plugins="cache") as stage:
+        stage.origin.scripts["/"] = plays(PUBLIC.replace(b"public, ", b"" if said == b"private" else b"public, "))
+        first, second = [await fetch(stage, get("/")) for _ in range(2)]
+        assert [len(answer.values("set-cookie")) for answer in (first, second)] == [1, 0]
+        assert second.values("cache-status") == ["passerelle; hit; ttl=60"]
+        stage.clock.advance(61)
+        assert "stale" in str((await fetch(stage, get("/"))).values("cache-status"))  # and is fetched anew behind it
+        await until(lambda: len(stage.origin.record.requests) == 2)
+        await until(lambda: stage.gateway.engine.active == 0)
+        third = await fetch(stage, get("/"))
+        assert (third.values("set-cookie"), third.values("cache-status")) == ([], ["passerelle; hit; ttl=60"])
+
+
+async def test_the_cookie_is_of_the_target_that_answered_in_the_end() -> None:
+    async with staged(targets=TWO, upstream="balance: {sticky: {cookie: at}}, retry: {attempts: 1}") as stage:
+        answers = iter((BAD, PUBLIC))
+
+        async def twice(wire: Wire) -> bool:
+            await wire.send(next(answers))
+            return True
+
+        stage.origin.scripts["/"] = twice
+        answer = await fetch(stage, get("/"))
+        (cookie,) = answer.values("set-cookie")
+        assert answer.status == 200
+        stage.origin.scripts["/"] = plays(PUBLIC)
+        served = {target.endpoint.url: target.condition.answers for target in stage.upstream.targets}
+        assert (await fetch(stage, get("/", f"Cookie: {cookie.partition(';')[0]}"))).values("set-cookie") == []
+        assert sorted(served.values()) == [1, 1]
+
+
 async def test_an_error_page_sets_no_cookie(refusing: str) -> None:
     async with staged(targets=refusing, upstream="balance: {sticky: {cookie: at}}") as stage:
         answer = await fetch(stage, get("/"))
