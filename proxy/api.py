@@ -1,4 +1,10 @@
-"""All that a plugin may import. Whatever is not here may change without notice."""
+"""All that a plugin may import. Whatever is not here may change without notice.
+
+The outbox is loaded when a plugin asks for a part of it: few keep one, and its classes are a fortieth of a start.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
 
 from proxy.body import Body, Filter
 from proxy.cache import (
@@ -73,20 +79,31 @@ from proxy.settings.fields import FileName
 from proxy.settings.secrets import MASK, is_secret_field
 from proxy.settings.units import Duration, DurationOrZero, Percent, Size
 from proxy.shared import Shared
-from proxy.store import (
-    Backlog,
-    Delivery,
-    Due,
-    EndpointNotes,
-    MemoryStore,
-    NewEvent,
-    Outcome,
-    Selection,
-    Store,
-    StoredEvent,
-    StoreUnavailable,
-)
 from proxy.waiting import Failed, Later
+
+if TYPE_CHECKING:
+    from proxy.store import (
+        Backlog,
+        Delivery,
+        Due,
+        EndpointNotes,
+        MemoryStore,
+        NewEvent,
+        Outcome,
+        Selection,
+        Store,
+        StoredEvent,
+        StoreUnavailable,
+    )
+else:
+
+    def __getattr__(name: str) -> object:
+        """A part of the outbox: all else that is listed below is here already (PEP 562)."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(importlib.import_module("proxy.store"), name)
+        return found
+
 
 __all__ = [
     "MASK",

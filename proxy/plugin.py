@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -25,7 +25,9 @@ from proxy.events import EventBus
 from proxy.exchange import Exchange
 from proxy.message import Response
 from proxy.metrics import Metrics
-from proxy.store import MemoryStore, Store
+
+if TYPE_CHECKING:
+    from proxy.store import Store
 
 Answer: TypeAlias = Response | None
 
@@ -214,6 +216,8 @@ class Command:
 
 def _in_memory(_: str) -> Store:
     """What there is where nothing is to outlast the process: a test."""
+    from proxy.store import MemoryStore  # loaded by those who keep something
+
     return MemoryStore()
 
 

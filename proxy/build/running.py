@@ -11,14 +11,16 @@ import logging
 import re
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from proxy.build.runtime import AdminTable, Runtime
 from proxy.cache import DEFAULT_MEMORY, MAX_OBJECT, Cache, Codec
 from proxy.chain import Link
 from proxy.plugin import Services
-from proxy.store import Store
 from proxy.waiting import RAISED
+
+if TYPE_CHECKING:
+    from proxy.store import Store
 
 T = TypeVar("T")
 

@@ -25,8 +25,9 @@ class AdminRoute:
     """One row of the table.
 
     :ivar path: below the host, with the prefix: `/api/v1/caches/{name}`.
-    :ivar gives: the model of its answer; None where that is not known, or no JSON.
-    :ivar takes: the model of the body that it wants.
+    :ivar gives: the model of its answer, or the name of one in `proxy.server.models`, which is loaded when somebody
+        asks; None where that is not known, or no JSON.
+    :ivar takes: the model of the body that it wants, or such a name.
     :ivar query: parameters of the query, with what they mean.
     :ivar refusals: statuses of its own, beside those that the listener answers by itself.
     :ivar telling: those of them that carry an answer of `gives`.
@@ -37,8 +38,8 @@ class AdminRoute:
     path: str
     handler: AdminHandler
     summary: str
-    gives: type[BaseModel] | None = None
-    takes: type[BaseModel] | None = None
+    gives: type[BaseModel] | str | None = None
+    takes: type[BaseModel] | str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[int, ...] = ()
     telling: tuple[int, ...] = ()

@@ -19,33 +19,14 @@ if TYPE_CHECKING:
     from proxy.server.gateway import Gateway
 
 M = TypeVar("M", bound=BaseModel)
-_JSON = (413, 415, 422)  # what may be wrong with a body
 
 
 class Controls:
-    """The engine's own admin routes that do something."""
+    """What answers the engine's own admin routes that do something. :see: `proxy.server.own_routes`."""
 
-    def __init__(self, gateway: Gateway, views: Views) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._give = views.give
-
-    def register(self) -> None:
-        """Add them to the gateway's table."""
-        add, said = self._gateway.routes.route, models
-        outcome = {"gives": said.ReloadAnswer, "refusals": (413, 415, 409), "telling": (409,)}
-        add("POST", "config/reload", self.reload, "Read the configuration again and serve it if it is sound", **outcome)
-        asked = {"takes": said.Asked, "gives": said.Explained, "refusals": _JSON}
-        add("POST", "explain", self.explain, "What would happen to a request; nothing is sent", **asked)
-        place, changed = (
-            "upstreams/{upstream}/targets/{target}",
-            {"gives": said.UpstreamSaid, "refusals": (404, 413, 415)},
-        )
-        add("POST", f"{place}/drain", self.drain, "Send a target no new requests", **changed)
-        add("POST", f"{place}/undrain", self.undrain, "Send a target requests again", **changed)
-        weighed = {"takes": said.WeightWanted, "gives": said.UpstreamSaid, "refusals": (404, *_JSON)}
-        add("PUT", f"{place}/weight", self.weight, "Weigh a target otherwise than configured", **weighed)
-        wanted = {"takes": said.LevelWanted, "gives": said.Levels, "refusals": (404, *_JSON)}
-        add("PUT", "log-levels/{logger}", self.level, "Have a logger tell more or less", **wanted)
+        self._give = Views(gateway).give
 
     async def reload(self, _: AdminRequest) -> Response:
         """Reload; a refusal is a 409 with all that is wrong."""

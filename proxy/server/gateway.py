@@ -25,8 +25,8 @@ from proxy.frontend.identity import Trust
 from proxy.frontend.listener import Listener
 from proxy.metrics import Metrics
 from proxy.registry import Registry
+from proxy.server import own_routes
 from proxy.server.admin import AdminRoutes, AdminServer
-from proxy.server.controls import Controls
 from proxy.server.doors import Bind, Change, Doors, bind_listener
 from proxy.server.logs import reopen_logs
 from proxy.server.reload import Reload, Reloader
@@ -34,7 +34,6 @@ from proxy.server.scrub import Scrub
 from proxy.server.sockets import CannotBind
 from proxy.server.source import Source
 from proxy.server.streams import Streams
-from proxy.server.views import Views
 from proxy.server.wide import MERGE_EVERY, MERGE_HERE, SERVER_WIDE
 from proxy.settings import Listener as ListenerSettings
 from proxy.settings import Loaded, Settings, SettingsError
@@ -97,9 +96,7 @@ class Gateway:
         self.doors = Doors(self._listener, bind)
         self.routes = AdminRoutes()
         self.streams = Streams(lambda: self.scrub)
-        views = Views(self)
-        views.register()
-        Controls(self, views).register()
+        own_routes.register(self)
         self._draining = False
         self.ready = False
         self.runtime: Runtime

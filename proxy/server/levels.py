@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-from proxy.server.models import Level
+if TYPE_CHECKING:
+    from proxy.server.models import Level
 
 ROOT = "root"
 _OWN = "passerelle"

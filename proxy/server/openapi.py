@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from proxy.server import models
 from proxy.server.admin_routes import AdminRoute
-from proxy.server.models import Problem
 from proxy.statuses import title
 
 _REF = "#/components/schemas/{model}"
@@ -22,10 +22,10 @@ def openapi(routes: Iterable[AdminRoute], version: str) -> dict[str, Any]:
     :param version: of the gateway.
     """
     rows = list(routes)
-    taken = [(row.takes, "validation") for row in rows if row.takes is not None]
-    given = [(row.gives, "serialization") for row in rows if row.gives is not None]
-    models: Any = list(dict.fromkeys([*taken, *given, (Problem, "serialization")]))
-    refs, schemas = models_json_schema(models, ref_template=_REF)
+    taken = [(_model(row.takes), "validation") for row in rows if row.takes is not None]
+    given = [(_model(row.gives), "serialization") for row in rows if row.gives is not None]
+    wanted: Any = list(dict.fromkeys([*taken, *given, (models.Problem, "serialization")]))
+    refs, schemas = models_json_schema(wanted, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, refs)
@@ -46,7 +46,7 @@ _REFUSED = {"$ref": "#/components/responses/Problem"}
 
 
 def _problem(refs: Any) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": refs[Problem, "serialization"]}}
+    content = {"application/problem+json": {"schema": refs[models.Problem, "serialization"]}}
     return {"description": "What went wrong (RFC 9457)", "content": content}
 
 
@@ -82,7 +82,7 @@ def _operation(row: AdminRoute, refs: Any) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if row.takes is not None:
-        schema = refs[row.takes, "validation"]
+        schema = refs[_model(row.takes), "validation"]
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return operation
 
@@ -96,7 +96,7 @@ def _responses(row: AdminRoute, refs: Any) -> dict[str, Any]:
     if row.gives is None and not row.kind:  # a plugin's: nothing is known of its answers
         return {"2XX": {"description": "Done"}, "4XX": _REFUSED, "5XX": _REFUSED}
     kind = row.kind or "application/json"
-    schema = {"type": "string"} if row.gives is None else _schema(row.gives, refs)
+    schema = {"type": "string"} if row.gives is None else refs[_model(row.gives), "serialization"]
     found: dict[str, Any] = {"200": {"description": "Done", "content": {kind: {"schema": schema}}}}
     for status in sorted({*_ALWAYS, *row.refusals}):
         if status in row.telling:
@@ -106,5 +106,7 @@ def _responses(row: AdminRoute, refs: Any) -> dict[str, Any]:
     return found
 
 
-def _schema(model: type[BaseModel], refs: Any) -> Any:
-    return refs[model, "serialization"]
+def _model(said: type[BaseModel] | str) -> type[BaseModel]:
+    """The model that a row means by name."""
+    found: type[BaseModel] = getattr(models, said) if isinstance(said, str) else said
+    return found

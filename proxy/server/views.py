@@ -23,29 +23,13 @@ if TYPE_CHECKING:
     from proxy.server.gateway import Gateway
 
 _HOOKS = ("on_request", "on_attempt", "on_response", "on_complete")
-_TYPES = "Types or globs of them, with commas between, such as config.*,upstream.*; all but request.completed."
 
 
 class Views:
-    """The engine's own admin routes that only tell."""
+    """What answers the engine's own admin routes that only tell. :see: `proxy.server.own_routes`."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-
-    def register(self) -> None:
-        """Add them to the gateway's table."""
-        add = self._gateway.routes.route
-        add("GET", "", self.index, "What there is to ask for", gives=models.Index)
-        add("GET", "status", self.status, "Version, uptime, listeners and what is under way", gives=models.Status)
-        add("GET", "routes", self.routes, "Every route, in the order of precedence", gives=models.Routes)
-        add("GET", "upstreams", self.upstreams, "Upstreams with targets and connections", gives=models.Upstreams)
-        add("GET", "plugins", self.plugins, "Every plugin of the chain, with its hooks", gives=models.Plugins)
-        add("GET", "config", self.config, "The effective configuration; secrets are masked", gives=models.Config)
-        add("GET", "log-levels", self.levels, "How much each logger tells", gives=models.Levels)
-        events = {"kind": "text/event-stream", "query": {"type": _TYPES}, "refusals": (503,)}
-        add("GET", "events", self.events, "Events as they happen, as server-sent events", **events)
-        described = {"kind": "application/openapi+json"}
-        add("GET", "openapi.json", self.openapi, "This API, described in OpenAPI 3.1", **described)
 
     def give(self, model: BaseModel, status: int = 200) -> Response:
         """An answer, without secrets."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
 import proxy.api
 from plugins import events
 
@@ -20,14 +22,22 @@ def imports(path: Path) -> set[str]:
 def test_everything_that_is_named_is_there_and_nothing_else() -> None:
     names = set(proxy.api.__all__)
     assert len(names) == len(proxy.api.__all__)
+    assert [name for name in sorted(names) if not hasattr(proxy.api, name)] == []
     public = {name for name, value in vars(proxy.api).items() if not name.startswith("_")}
-    assert public == names
+    assert public - {"TYPE_CHECKING", "importlib"} == names
+
+
+def test_what_it_does_not_name_is_not_there() -> None:
+    with pytest.raises(AttributeError, match=r"module 'proxy\.api' has no attribute 'Attempt'"):
+        _ = getattr(proxy.api, "Attempt")  # noqa: B009 (a name that no type checker would let pass)
 
 
 def test_it_only_passes_on_what_is_defined_elsewhere() -> None:
     tree = ast.parse(Path(proxy.api.__file__).read_text())
-    kinds = {type(node).__name__ for node in tree.body}
-    assert kinds == {"Expr", "ImportFrom", "Assign"}
+    (outbox,) = (node for node in tree.body if isinstance(node, ast.If))
+    kinds = {type(node).__name__ for node in (*tree.body, *outbox.body)}
+    assert kinds == {"Expr", "Import", "ImportFrom", "Assign", "If"}
+    assert [type(node).__name__ for node in outbox.orelse] == ["FunctionDef"]
 
 
 def test_what_plugins_are_made_of_is_there() -> None:
