@@ -7,12 +7,12 @@ who cleans what strangers send asks `is_crowded` before, or bounds the length.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar, cast
 
+from proxy.sanitize.late import Late
 from proxy.sanitize.markup import has_tag
 from proxy.sanitize.validate import IN_NAMES, is_reserved
 from proxy.sanitize.wordlists import words
@@ -22,10 +22,10 @@ T = TypeVar("T")
 DEPTH = 100  # levels of nesting that `sanitize` follows
 _LONGEST = 255  # bytes of a file's name
 _CROWD = 1500  # elements that can be nested; that many take nh3 some milliseconds, or a tenth of a second at the worst
-_NESTED = re.compile(r"(?i)<(?!(?:p|li|d[dt]|t[dhr]|tbody|thead|tfoot|h[1-6]|br|hr|img)[\s/>])[a-z]")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ufffe\uffff\ud800-\udfff]")
-_SURROGATES = re.compile(r"[\ud800-\udfff]")
-_BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # they make a text read other than it is (CVE-2021-42574)
+_NESTED = Late(r"(?i)<(?!(?:p|li|d[dt]|t[dhr]|tbody|thead|tfoot|h[1-6]|br|hr|img)[\s/>])[a-z]")
+_CONTROLS = Late(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ufffe\uffff\ud800-\udfff]")
+_SURROGATES = Late(r"[\ud800-\udfff]")
+_BIDI = Late(r"[\u202a-\u202e\u2066-\u2069]")  # they make a text read other than it is (CVE-2021-42574)
 _TAGS: frozenset[str] = words(
     "a abbr b blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd li ol p pre q s samp small span"
     " strong sub sup table tbody td tfoot th thead tr u ul var"

@@ -12,16 +12,18 @@ from binascii import a2b_qp, unhexlify
 from html.entities import html5
 from typing import NamedTuple
 
+from proxy.sanitize.late import Late
+
 DEPTH = 4  # rounds; whoever encodes more often than that has no honest reason
 _LONG = 1024  # characters
 
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
-_PERCENTS = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
+_PERCENTS = Late(rb"(?:%[0-9A-Fa-f]{2})++")
 _STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})")  # a percent sign that escapes nothing
-_PERCENT_U = re.compile(r"%u([0-9A-Fa-f]{4})")
+_PERCENT_U = Late(r"%u([0-9A-Fa-f]{4})")
 _ENTITY = re.compile(r"&(?:#0*+([0-9]{1,7});?|#[xX]0*+([0-9A-Fa-f]{1,6});?|([A-Za-z][A-Za-z0-9]{1,30});)")
 _ESCAPE = re.compile(r"\\(?:u\{0{0,8}+([0-9A-Fa-f]{1,6})\}|[uU]([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|[nr])")
-_ENCODED = re.compile(r"%u?[0-9A-Fa-f]{2}|&#|&[A-Za-z][A-Za-z0-9]{1,30};|\\[uUx][0-9A-Fa-f{]")
+_ENCODED = Late(r"%u?[0-9A-Fa-f]{2}|&#|&[A-Za-z][A-Za-z0-9]{1,30};|\\[uUx][0-9A-Fa-f{]")
 _UNDONE = re.compile(  # without which no round changes anything
     r"%(?:[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})|&(?:\#|[A-Za-z][A-Za-z0-9]{1,30};)|\\[nruUx]"
     "|[\u02b9\u02bc\u2024\u2044\u2215\u2216\u29f8\u3002\u3008-\u300b\uff01-\uff5e]"
@@ -39,10 +41,9 @@ _LENIENT = (
     rb"[\xc0\xc1][\x00-\xbf]|\xe0[\x00-\x9f][\x00-\xbf]|\xf0[\x00-\x8f][\x00-\xbf]{2}"
     rb"|\xf8[\x00-\xbf]{4}|\xfc[\x00-\xbf]{5}"
 )
-_RUNS = re.compile(
-    rb"(?P<regular>(?:[\x00-\x7f]++|" + _REGULAR + rb")++)|(?P<long>" + _LENIENT + rb")"
-    rb"|(?:(?!" + _REGULAR + rb"|" + _LENIENT + rb")[\x80-\xff])++",
-    re.DOTALL,
+_RUNS = Late(
+    rb"(?s)(?P<regular>(?:[\x00-\x7f]++|" + _REGULAR + rb")++)|(?P<long>" + _LENIENT + rb")"
+    rb"|(?:(?!" + _REGULAR + rb"|" + _LENIENT + rb")[\x80-\xff])++"
 )
 
 

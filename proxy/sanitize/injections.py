@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from proxy.sanitize.late import Late
+from proxy.sanitize.late import Late, Pattern
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
 from proxy.sanitize.wordlists import words
@@ -48,17 +48,17 @@ _LDAP = re.compile(
 _LDAP_START = re.compile(
     r"\s*+[*()|&]{2,6}\s*+['\"]?$|\(\w{1,24}=\*\)$|\*\((?![\w .,'-]++\)\Z)|\w{0,20}\)(?:\)\)++$|\s*+\(&\))|\(\*\*"
 )
-_ENTITY = re.compile(
+_ENTITY = Late(
     r"<!entity\s|<!doctype\s++[^>\[]{0,100}(?:\[|\bsystem\b|\bpublic\b\s++[\"'][^\"']{0,100}[\"']\s++[\"'](?!http://www\.w3))|<!doctype\s++\w++\s++system|<!(?:element|attlist|notation)\s++\w++\s"
 )
 _INCLUDE = re.compile(
     r"<xi:include|xmlns:xi\s*+=|http://www\.w3\.org/2001/xinclude|<xsl:(?:include|import|value-of|stylesheet|variable)|xsi:(?:nonamespace)?schemalocation\s*+=\s*+['\"][^'\"]{0,100}(?:file|ftp):"
 )
-_LOOKUP = re.compile(r"\$\{[^${}]*+\}")
-_LOOKUP_TEXT = re.compile(
+_LOOKUP = Late(r"\$\{[^${}]*+\}")
+_LOOKUP_TEXT = Late(
     r"(?i)\$\{\s*+(?:lower|upper|env|sys|java|main|date|ctx|base64|web|bundle|k8s|spring|script|url|dns|const|urlencoder|\w{0,8}:?:-)[^}]{0,40}|\$\{jndi"
 )
-_PROTOTYPE = re.compile(
+_PROTOTYPE = Late(
     r"__proto__|constructor\s*+(?:\.|\]?\[|['\"]?\s*+:\s*+\{\s*+['\"]?)\s*+['\"]?prototype|\bprototype\s*+\[|\[['\"]?prototype['\"]?\]"
 )
 _BREAK = re.compile(r"[\r\n\u560a\u560d\u0085\u2028]")
@@ -133,7 +133,7 @@ def _found(reading: Reading) -> Iterator[Hit]:
         yield from _search("prototype.key", _PROTOTYPE, text)
 
 
-def _search(rule: str, pattern: re.Pattern[str] | Late, text: str) -> Iterator[Hit]:
+def _search(rule: str, pattern: Pattern, text: str) -> Iterator[Hit]:
     found = pattern.search(text)
     if found is not None:
         yield Hit(rule, found.start(), found.end())

@@ -1,19 +1,19 @@
 """Patterns that are compiled when the first text gets as far as they stand.
 
-Compiling is work in Python: all the patterns of the detectors together are a tenth of a start, and most texts are
-known to be harmless before any of the large ones is asked.
+Compiling is work in Python: all the patterns of the detectors together are a tenth of a start. So those are late that
+fewer than one in a hundred harmless texts gets to; what is asked of most texts is compiled at once.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, AnyStr, Generic, TypeAlias
 
-_METHODS = ("finditer", "fullmatch", "match", "search", "sub")
+_METHODS = ("findall", "finditer", "fullmatch", "match", "search", "sub")
 
 
-class Late:
+class Late(Generic[AnyStr]):
     """Stands for `re.compile(text)`, with those of its methods that are called here.
 
     After the first call each is the compiled pattern's own, so that it costs nothing more.
@@ -21,13 +21,15 @@ class Late:
 
     __slots__ = ("_text", *_METHODS)
 
-    finditer: Callable[..., Iterator[re.Match[str]]]
-    fullmatch: Callable[..., re.Match[str] | None]
-    match: Callable[..., re.Match[str] | None]
-    search: Callable[..., re.Match[str] | None]
-    sub: Callable[..., str]
+    _text: AnyStr
+    findall: Callable[..., list[Any]]
+    finditer: Callable[..., Iterator[re.Match[AnyStr]]]
+    fullmatch: Callable[..., re.Match[AnyStr] | None]
+    match: Callable[..., re.Match[AnyStr] | None]
+    search: Callable[..., re.Match[AnyStr] | None]
+    sub: Callable[..., AnyStr]
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: AnyStr) -> None:
         self._text = text
 
     def __getattr__(self, name: str) -> Any:
@@ -37,3 +39,7 @@ class Late:
         for method in _METHODS:
             setattr(self, method, getattr(pattern, method))
         return getattr(pattern, name)
+
+
+Pattern: TypeAlias = re.Pattern[str] | Late[str]
+"""For whoever is given either."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from proxy.sanitize.late import Late, Pattern
+
 TAG = re.compile(r"<(/?[\x00-\x1f]*+[A-Za-z][^\s/>\x00-\x20]*+)")
-TAG_WITH = re.compile(rf"{TAG.pattern}(?=[\s/\x00-\x20])")  # something behind its name
+TAG_WITH = Late(rf"{TAG.pattern}(?=[\s/\x00-\x20])")  # something behind its name
 _GAP = r"[\s/\x00]*+"
 _NAME = r"(?:[^\s/>=\x00]++|=[^\s/>=\x00]*+)"
 _EQUALS = r"[\s\x00]*+=[\s\x00]*+"
@@ -20,10 +22,10 @@ _CODE = r"[\"'`>]*+(?:on[a-z0-9_]{3}|style(?![^\s/>=\x00])|srcdoc(?![^\s/>=\x00]
 _URL = rf"{_NAME}{_EQUALS}(?=[^:>]{{1,200}}:)"
 
 
-def _attributes(wanted: str) -> re.Pattern[str]:
+def _attributes(wanted: str) -> Late[str]:
     """Skips attributes up to one that is wanted, which is group 1 with its value in group 2; or up to their end."""
     skipped = rf"(?:{_GAP}(?!{wanted}){_NAME}(?:{_EQUALS}{_VALUE}?+)?+)*+{_GAP}"
-    return re.compile(rf"{skipped}(?:(?={wanted})({_NAME})(?:{_EQUALS}({_VALUE})?+)?+)?+")
+    return Late(rf"{skipped}(?:(?={wanted})({_NAME})(?:{_EQUALS}({_VALUE})?+)?+)?+")
 
 
 MOST = 100  # attributes of one tag that are wanted; nobody honest writes as many
@@ -51,7 +53,7 @@ def names(text: str) -> dict[str, None]:
     return dict.fromkeys(TAG.findall(text))
 
 
-def attributes_of(text: str, at: int, wanted: re.Pattern[str]) -> tuple[list[Attribute], int]:
+def attributes_of(text: str, at: int, wanted: Pattern) -> tuple[list[Attribute], int]:
     """The wanted attributes from `at` on, to `>` or the end.
 
     :param text: in lower case.

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 
+from proxy.sanitize.late import Late
+
 _BLANKS = r"(?<![\s\x00-\x1f])[\s\x00-\x1f]{8,}+"  # as many as nobody types; the look back keeps searches linear
 _WORD = r"(?<!\w)(\w{32})\w{33,}+"
 _PADDED = re.compile(rf"{_BLANKS}|{_WORD}")
 _COMMENT = r"(?:/\*(?!!)[^*]*+(?:\*(?!/)[^*]*+)*+\*/[\s\x00-\x1f]*+)++"
 _WIDTH = 64  # of a word; in a shorter text there is none to be cut
 _GAP = " " * 8
-_COMMENTED = re.compile(rf"{_COMMENT}|{_BLANKS}|{_WORD}")
+_COMMENTED = Late(rf"{_COMMENT}|{_BLANKS}|{_WORD}")
 
 
 def folded(text: str) -> str:

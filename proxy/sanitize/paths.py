@@ -13,7 +13,7 @@ from proxy.sanitize.wordlists import listed, words
 
 _SLASH = r"(?:[/\\]|0x2f|0x5c|%2f|%5c|%c0%af|%c1%9c|\u2215|\u2216)"
 _UP = re.compile(rf"(?i)(?:^|(?<=[/\\=:;,?&\"'\s|(]))(?:\.|0x2e){{2,4}}[\x00;?]?{_SLASH}++(?:\.{_SLASH}++)*+")
-_UPS = re.compile(r"\.\.(?:[/\\]|$)")
+_UPS = Late(r"\.\.(?:[/\\]|$)")
 _DISGUISED = Late(
     rf"(?i)(?:0x2e){{2}}|\.\.(?:[\x01-\x1f\x7f-\x9f\xff]{{1,2}}[/\\]|(?:;|\x00|0x2f|0x5c|\?){_SLASH}?"
     r"|[/\\]\./|/\.\\|/[\\/]|\\/)|\.\.\./\./|\.{3,6}[/\\]{2,}|/%5c\.\.|\.\\\.[/\\]|\./\\\."
@@ -73,16 +73,16 @@ _GOAL = Late(  # what a short climb is after: nothing, or what no page links to
     r"|parameters\.ya?ml|secrets?\.\w{1,5}|credentials?(?:\.\w{1,5})?|[\w-]{1,30}\.(?:pem|key|p12|pfx|sql|sqlite3?|bak)|(?:smb|httpd|nginx|apache2?)\.conf"
     r"|passwd|shadow|master\.key|web\.xml|server\.xml|local_settings\.py|\.env\S{0,16}|\.git\S{0,30}|\.ht\w{1,10}))"
 )
-_SHARE = re.compile(r"\\\\(?:[\w-]++\.[\w.-]++|[\w.-]++\\[A-Za-z]\$)(?:\\|$)")  # of a host that is no mere name
+_SHARE = Late(r"\\\\(?:[\w-]++\.[\w.-]++|[\w.-]++\\[A-Za-z]\$)(?:\\|$)")  # of a host that is no mere name
 _SAME_FOLDER = re.compile(r"/(?:\./|/)++")
 _WRAPPER = re.compile(
     r"(?:^|[=\s\"'/\\(:,;])(?:php://(?:filter|input|fd|memory|temp|stdin)|expect://|phar://|zip://\S|zlib:"
     r"|compress\.\w+://|glob://|ogg://|data:(?://)?text/plain[;,]|gopher://|dict://|netdoc:/|jar:(?:http|file)|ssh2\."
     r"|rar://|ldaps?://|tftp://)|(?:^|=)[\x00-\x20'\"]{0,2}file:/{1,3}(?!/)[\w~.%]"
 )
-_BEFORE = re.compile(r"^(?:[\w-]{1,16}=|[\x00-\x20'\"|<>;(&]{0,3}+(?:file:/*+)?(?:[a-zA-Z]:)?)$")
+_BEFORE = Late(r"^(?:[\w-]{1,16}=|[\x00-\x20'\"|<>;(&]{0,3}+(?:file:/*+)?(?:[a-zA-Z]:)?)$")
 _MARKS = re.compile(r"\.\.|[\\:]|0x2e|ssh2")  # with none of them, and no file's name, nothing below can match
-_WORDS_BEHIND = re.compile(r"[ \n]\w{2,}")
+_WORDS_BEHIND = Late(r"[ \n]\w{2,}")
 
 
 def find(reading: Reading) -> Sequence[Hit]:

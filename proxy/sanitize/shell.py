@@ -15,7 +15,7 @@ from html.entities import html5
 from itertools import islice
 
 from proxy.sanitize import shell_code
-from proxy.sanitize.late import Late
+from proxy.sanitize.late import Late, Pattern
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
 from proxy.sanitize.shell_words import ALL, PIPE_WORDS, SPOKEN_OF, TOOLS, WORDS
@@ -37,20 +37,20 @@ _ARGUMENT = re.compile(
     r"['\"]?+(?:[ \t]++|\$\{?IFS\}?(?:\$9)?|,|<|%20|\+)[\s\"'({]*+(?:-{1,2}[\w?]|/|\.{1,2}[/a-z]|~|\$|[<>|&;`#)}]|[0-9]"
     r"|[a-zA-Z]:[\\/]|[\w*-]++[./\\@:][\w*/]|\*|\"|'|%[A-Z]|[A-Z]{2,}\b|c(?:at|url)\b)"
 )
-_FILE_ARGUMENT = re.compile(
+_FILE_ARGUMENT = Late(
     r"[ \t]++(?:-\w++[ \t]++)*+(?:/(?:etc|proc|tmp|var|bin|usr|dev|home|root)\b"
     r"|-{1,2}\w++(?:$|[ \t]++[/.~])|[a-zA-Z]:\\|\.\./)"
 )
 _ON_DRIVE = re.compile(r"[ \t]++(?:[A-Za-z]:|\\)[\\/]")
-_VERSION = re.compile(r"[ \t]\d{1,4}(?:\.\d{1,4}){0,3}+(?:[ \t]*+(?:$|[;,|&)\n])|\s\w)")
+_VERSION = Late(r"[ \t]\d{1,4}(?:\.\d{1,4}){0,3}+(?:[ \t]*+(?:$|[;,|&)\n])|\s\w)")
 _WRAPPERS = words(
     "eval exec env command time nohup sudo xargs busybox builtin nice timeout setsid trap watch which man builtin"
 )
 _SURE_MARKS = (";", "|", "||", "&&", "`", "$(")
 _SPOKEN = words("su mv cp rm ln expr echo ping type net ps reg find waitfor service ip shutdown nl tac")
-_SAID = re.compile(r"[ \t]++['\"]?[\w-]{1,30}[\s\w]{0,20}?['\"]?\s{0,2}(?:>\s?[/\w]|$|[;|&`)#\n%\\\"'>])")
-_END = re.compile(r"[\s\"')}\]]*+(?:$|[;|&`#)}<>\n]|%0|2>|--)")
-_TEXT = re.compile(r"[ \t]++\w")
+_SAID = Late(r"[ \t]++['\"]?[\w-]{1,30}[\s\w]{0,20}?['\"]?\s{0,2}(?:>\s?[/\w]|$|[;|&`)#\n%\\\"'>])")
+_END = Late(r"[\s\"')}\]]*+(?:$|[;|&`#)}<>\n]|%0|2>|--)")
+_TEXT = Late(r"[ \t]++\w")
 _INTERPRETER = Late(
     r"\|\s*+(?:sudo\s++)?(?:/(?:usr/)?bin/)?(?:env\s++)?(?:ba|z|k|c|da)?sh\b(?!\w)|/dev/(?:tcp|udp)/|mkfifo\s"
     r"|base64\s++-(?:d|-decode)\s*+\|"
@@ -77,16 +77,16 @@ _WHOLE = Late(  # commands that nobody writes down but to have them carried out
     r"|netstat\s++-\w{1,5}|(?:wget|curl)\s++(?:-\S++\s++){0,4}https?://\S++|nslookup\s++\S{1,60}\.\w{2,10}"
     r"|ls\s++-\w{1,5}(?:\s++/\S*+)?|ls\s++/\S*+|xterm\s++-display\s++\S++|cat\s++/\S++)\s*+#?\s*+"
 )
-_USED = re.compile(r"\$\{?([A-Za-z_]\w{0,15}+)")
-_ASSIGNED = re.compile(r"[^\s;&|]{1,60}+[;&|]++")
-_WORKED_OUT = re.compile(
+_USED = Late(r"\$\{?([A-Za-z_]\w{0,15}+)")
+_ASSIGNED = Late(r"[^\s;&|]{1,60}+[;&|]++")
+_WORKED_OUT = Late(
     r"\$\{(?:HOME|PATH|PWD|SHELL|USER|IFS)(?::\d|[#%/])|[;|&`(]\s?\$\{?(?:SHELL|BASH|0)\b|%[A-Za-z]\w{1,30}:~-?\d"
     r"|(?:^|[;|&\n`(])\s{0,4}\$'(?:[^'\\]|\\.){1,60}'|\$\(\(\s{0,4}\d{1,9}\s{0,4}[*+-]\s{0,4}\d{1,9}\s{0,4}\)\)"
 )
-_FED = re.compile(r"(?<![<\s])<<<(?=[\"'$(\w])|(?<=[\w)] )<<<\s*+[\"'$(\w]|(?<=\s)<<<\s*+[\"'$(]")
-_SHELLSHOCK = re.compile(r"(?<!\w)(?<!function )\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
-_INCLUDE = re.compile(r"<!--\s*+#\s*+(?:exec|include|echo|config|set|printenv|fsize|flastmod|if)\b")
-_OPTION = re.compile(  # of tools that carry something out by it
+_FED = Late(r"(?<![<\s])<<<(?=[\"'$(\w])|(?<=[\w)] )<<<\s*+[\"'$(\w]|(?<=\s)<<<\s*+[\"'$(]")
+_SHELLSHOCK = Late(r"(?<!\w)(?<!function )\(\s*+\)\s*+\{[^}]{0,20}\}?\s*+;|\(\)\s*+\{\s*+_;")
+_INCLUDE = Late(r"<!--\s*+#\s*+(?:exec|include|echo|config|set|printenv|fsize|flastmod|if)\b")
+_OPTION = Late(  # of tools that carry something out by it
     r"--(?:use-askpass|exec|to-command|rsh|rsh-command|pager|output|output-document|post-file|upload-pack|receive-pack"
     r"|checkpoint-action|use-compress-program|init-file)=\S|-\w{0,2}/(?:bin|tmp|etc|var)/|-exec(?:dir)?\s"
 )
@@ -95,9 +95,9 @@ _FOLDER_WORDS = words("tmp var dev home")
 _SCRIPT = re.compile(  # a program by its path, behind a short value
     r"[^\s;|&`]{0,24}\s?(?:[;|&]{1,2}|\$\(|`)\s?(?:\.{1,2}/|/(?:tmp|var/tmp|dev/shm|home/\w{1,20})/)[\w.-]{1,40}\s?(?:$|[;|&)`#])"
 )
-_QUOTED_IN = re.compile(r"\w[^'\"]*['\"]|['\"]\w+['\"]\w")  # quotes within a word, not around it
-_SPOKEN_WORD = re.compile(r"[^\W\d_]{2,}+")
-_PLAIN_WORD = re.compile(r"[a-z_]\w*")
+_QUOTED_IN = Late(r"\w[^'\"]*['\"]|['\"]\w+['\"]\w")  # quotes within a word, not around it
+_SPOKEN_WORD = Late(r"[^\W\d_]{2,}+")
+_PLAIN_WORD = Late(r"[a-z_]\w*")
 _SPLIT = re.compile(
     r"\^(?<=\w\^)\w|[;|&]\s?\w?(?:'\w{1,6}'|\"\w{1,6}\")\w?|''(?<=\w'')\w|\"\"(?<=\w\"\")\w|\\(?<=\w\\)\w|\$\{?IFS|\$[@*]|\$\{[@*]\}|/\?{2,}/"
     r"|/s?bin/\w*[?*\[]|\w\$\(\)\w|\w``\w|\w\$\{\w{1,8}\}\w|/[a-z?*\[\]]*[?*\[][\w?*\[\]]*/\S*[?*]|\{[a-z/]{2,12},[^}\s]{1,60}\}|\$\{\w++:\d++:\d++\}|\$'\\x"
@@ -206,7 +206,7 @@ def _variables(hits: list[Hit], text: str) -> None:
             return
 
 
-def _search(hits: list[Hit], rule: str, pattern: re.Pattern[str], text: str) -> None:
+def _search(hits: list[Hit], rule: str, pattern: Pattern, text: str) -> None:
     found = pattern.search(text)
     if found is not None:
         hits.append(Hit(rule, found.start(), found.end()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from proxy.sanitize.late import Late
+from proxy.sanitize.late import Late, Pattern
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
 from proxy.sanitize.wordlists import words
@@ -24,18 +24,18 @@ _CODE = Late(
     r"|gethostbyname\s*+\(\s*+(?:lc|trim)\s*+\(|response\.write\s*+\(\s*+\d"
 )
 # a name that PHP puts together before it calls it: `(system)('id')`, `['system'][0](id)`, `"sys"."tem"('id')`
-_NAMED = re.compile(
+_NAMED = Late(
     rf"[(\['\"]\s*+{_RUNS}\s*+['\"]?(?:\s*+[)\]]){{0,4}}+(?:\s*+[\[{{]\s*+\d\s*+[\]}}])*+\)*+(?<=[)\]}}'\"])\s*+\(\s*+['\"\w$]"
 )
 _PUT_TOGETHER = re.compile(
     r"\(\s*+['\"(]?\w{1,20}['\")]?\s*+\.\s*+[('\"]['\"\w.() ]{1,60}?(?<=[)'\"])\(\s*+['\"$\w]"
     r"|\(\$\w{1,30}\)\s*+\(|\(\w\)(?:\[\d\]){0,3}+\(\s*+['\"]"
 )
-_VARIABLE = re.compile(  # a function whose name is a variable's, or an element of one
+_VARIABLE = Late(  # a function whose name is a variable's, or an element of one
     r"@?\$(?:\w{1,40}|\{[^}\n]{1,40}\})(?:\s*+[\[{](?:['\"@$][^\]}\n]{0,40}|\d{1,3}|_)[\]}]){1,4}+\s*+\(|@\$\w{1,40}\s*+\("
     r"|\$\{\s*+@|=\s*+@\$\w{1,40}\s*+\("
 )
-_OBJECT = re.compile(r"(?<!\w)[oc]:\+?\d{1,4}:\"[\w\\]{1,80}\":\d{1,5}:\{")  # serialized, as PHP does
+_OBJECT = Late(r"(?<!\w)[oc]:\+?\d{1,4}:\"[\w\\]{1,80}\":\d{1,5}:\{")  # serialized, as PHP does
 _OBJECTS = Late(
     r"os\s*+\.\s*+(?:system|popen\d?|exec[lv]\w*|spawn\w*)\s*+\(|subprocess\s*+\.\s*+(?:popen|call|run"
     r"|check_\w++)\s*+\(\s*+['\"\[]"
@@ -94,7 +94,7 @@ def _calls(hits: list[Hit], text: str) -> None:
             return
 
 
-def _first(hits: list[Hit], pattern: re.Pattern[str] | Late, text: str) -> None:
+def _first(hits: list[Hit], pattern: Pattern, text: str) -> None:
     found = pattern.search(text)
     if found is not None:
         hits.append(Hit("shell.code", found.start(), found.end()))

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TypeAlias
 
 from proxy.sanitize import sql_shapes as shapes
-from proxy.sanitize.late import Late
+from proxy.sanitize.late import Late, Pattern
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import AnyHit, Hit, LateHit
 from proxy.sanitize.sql_statements import JOINED, PROCEDURE, VERB_WORDS, is_statement
@@ -49,7 +49,7 @@ _TIGHT = re.compile(  # what nobody writes between two words
     r"-?[0-9.]{1,12}+(?:e[0-9]{1,3}+)?\s{0,4}+(?:x?or|and)(?:[@'\"!~]|\.[0-9]|\({1,4}+[0-9'\"@]|[-+][0-9]"
     r"|\s{1,4}+(?:\.[0-9]|0x[0-9]|@@|[nxb]'|_[a-z0-9]{3,8}'))"
 )
-_UNION_TABLE = re.compile(  # MySQL's short form of `select * from`
+_UNION_TABLE = Late(  # MySQL's short form of `select * from`
     r"[0-9)'\"]\s*+union\s++(?:all\s++|distinct\s++)?table\s++[\w.`]++\s*+(?:$|--|[#;)]|/\*|limit\b|order\b)"
 )
 _EQUAL = re.compile(r"(['\"])(\w{0,20}+)\1\s?=\s?\1\2$")  # `'a'='a`, the last quote left to the statement
@@ -59,26 +59,26 @@ _GOES_ON = re.compile(
     r"[\s)}\x00]*+(?:/\*.{0,40}?\*/\s*+)?(?:[^\w\s]|$|(?:x?or|and|div|union|having|order|group|limit|offset|fetch|for|like|rlike|regexp|where|is|in|as|between|procedure|into|mod|not|collate|waitfor|exec|sounds|similar|ilike|glob|sleep|select|if|elt|iif|make_set|extractvalue|updatexml)(?![a-z]))"
 )
 _VALUE = re.compile(r"([\w.@-]{0,40}+)[\s)]{0,8}+")
-_QUOTES = re.compile(r"(['\"`])[\s()=<>!&|^*+%/-]{0,12}+\1[\s()=<>!&|^*+%/'\"`-]{0,12}+")  # and nothing else
+_QUOTES = Late(r"(['\"`])[\s()=<>!&|^*+%/-]{0,12}+\1[\s()=<>!&|^*+%/'\"`-]{0,12}+")  # and nothing else
 _LAST = "'\"`()\\;#-=<>!&|^*+%/ \t\r\n"  # what such a text may end in
 _OPENED = re.compile(r"[/.]?[^\W_]")  # what a quotation or a path in quotes begins with
 _CLOSING = re.compile(  # a short value, and marks that close what it stands in
     r"(?!(['\"`]).\1$)[\w.@-]{0,24}+\\?['\"`](?:\s?[()\\'\"`;]){1,6}+\s?(?:--.{0,3}|\#)?|[\w.@-]{0,24}+\\['\"]"
 )
-_BROKEN = re.compile(
+_BROKEN = Late(
     r"(?i)(?<=[a-z])/\*\*/(?=[a-z])|(?<=un)union(?=ion)|(?<=uni)union(?=on)|(?<=sel)select(?=ect)|(?<=se)select(?=lect)|(?<=o)or(?=r\b)|(?<=an)and(?=d\b)"
 )
 _LINES = re.compile(r"(?:--|#)[^\n#-]{0,100}+\n")
 _DOUBLED = words("oorr anandd")
 _PREFIXES = words("n x b e q u& nq")  # of strings
-_IN_WORD = re.compile(r"[a-z0-9_]")
+_IN_WORD = Late(r"[a-z0-9_]")
 _LONG = 1024  # characters from which on a text is not read as a whole
 _BEFORE, _WINDOW, _OVERLAP = 24, 800, 200  # characters before a word that matters, from it on, and of these seen again
 _NEAR = 400  # characters in which what continues a value must show itself
 _CATALOGUE_WORDS = frozenset(part for name in CATALOGUE for part in name.replace("$", ".").split("."))
 _OPERATORS = frozenset("Loal")
 _ENDED = re.compile(r";\s*+(?:--|#|/\*)")
-_Patterns: TypeAlias = Sequence[tuple[str, re.Pattern[str] | Late]]
+_Patterns: TypeAlias = Sequence[tuple[str, Pattern]]
 # by the letter that must be in a shape, and without which a pattern cannot match
 _WHERE_IT_STANDS: Mapping[str, _Patterns] = {
     "U": (("sql.union", shapes.UNION),),
@@ -167,7 +167,7 @@ def _only_closes(text: str) -> bool:
     return len(text) < _NEAR and _CLOSING.fullmatch(text) is not None
 
 
-def _find_mended(reading: Reading, pattern: re.Pattern[str], by: str) -> Sequence[AnyHit]:
+def _find_mended(reading: Reading, pattern: Pattern, by: str) -> Sequence[AnyHit]:
     """What a filter makes of a text that takes words or comments out of words once: `un/**/ion`, `ununionion`.
 
     Or what a database does, for which a line's comment is a blank.

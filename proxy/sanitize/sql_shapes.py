@@ -13,7 +13,7 @@ _START = r"(?:[N(a!]|\{w)*+"  # what may stand before an operand
 _OPERAND = r"(?:n|s++|v)[)}]*+(?:lw)?+"
 
 # a condition behind a quote that was closed: `' or 1=1`, `' and sleep(5)`, `' || 'x`
-CONDITION = re.compile(
+CONDITION = Late(
     rf"L{_START}(?:[nv]\)*+(?:[oaLNc;,UGMV)]|$)|\?w?(?:c|$)|wrwc|wa(?:\?w?|v|s)c|[ns]\)*+L|s(?:[oaLc;)]|lwo|\?s|$)|f\(|Z\(|x\(|K|E|w\)*+(?:o\(*+[snvwfEN]|c"
     rf"|a[sn]|$)|F\()"
 )
@@ -24,20 +24,20 @@ STRICT = Late(
     r"|n\)*+o?\)*+(?:Vn|ao))"
 )
 # a string that goes on by an operator: `'+(select`, `'='`, `'||'a`
-OPERATOR = re.compile(
+OPERATOR = Late(
     r"(?:[oaL]|aa|aL)[N(a!]*+(?:s(?:$|[oaLc;)s])|f\(|Z\(|K|\(*+E[^w]|v|n(?:[aoLc;)s]|$)|w(?:[aL](?:s|[?nv]w?c)|c))|N?o{1,2}\(*+(?:s|f\(|E)"
     r"|N?o\([ns]"
 )
 # a WHERE that is always or never true, and operands that stand where a closed string or parenthesis was
 ALWAYS = re.compile(r"R[N(]*+(?:non|sos)\)*+(?:[LcVPf;,(Ga]|$)|\A[?wn(]?a?,?f\(non,|Rwo?s?\)*+c|V[N(a]*+(?:non|sos)")
 OPERAND = re.compile(r"wT;*+c|lw(?:L|;*+c|$)|(?:lw|w?w?\))?(?:R[N(]*+(?:non|sos)|[,;]?f\((?:no|n,|f\(|\(*E)|\(non\)a)")
-CLAUSE = re.compile(
+CLAUSE = Late(
     r"Gy[(]*+(?:[nsvfKZ]|w(?:$|[,cMV])|E)|V[N(a]*+(?:[nsv]\)*+(?:[oLc]|$)|[wf]\(|wo)|M[nf](?:$|[,c;IMPUo])|P[fFwA]\(|Mwn?M|I[wO]s|IOs|Iv(?:,v)*+(?:$|c)"
 )
 # anything behind a semicolon, and the rest commented out: `'; desc users; --`
-CUT_OFF = re.compile(r"\)*+;[^;cC]{1,60}+;+c$|\)*+;[^;cC]{1,12}+c$")
-ANALYSE = re.compile(r"Pf\(")
-STACK = re.compile(
+CUT_OFF = Late(r"\)*+;[^;cC]{1,60}+;+c$|\)*+;[^;cC]{1,12}+c$")
+ANALYSE = Late(r"Pf\(")
+STACK = Late(
     r"\)*+;[;{(]*+(?:ws|E[d(]*+a(?:$|[cIr;])|E[d(a]*+(?:[nsvfZKFaE(]|w(?:[,r(c]|$))|W[Dwnf]?|X[wfFsv]?|T|Z\(|f\([sfn]|K|U|w?Z\(|wE|(?:wv?o?)?X)"
 )
 UNION = re.compile(r"Ud*+\(*+qf?\(|Ud*+\(*+E[d(]*+(?:[nsvfZKEa(F]|w(?:[,c)(oa?]|r|$|L(?:s|f\()|;++c)|\{w|c|$)")
@@ -45,14 +45,14 @@ SUBSELECT = re.compile(
     r"(?:[LoaN,(fZFx;]|\A(?!Ew++rw++Rw++\Z))\(?E[d(]*+(?:[nsv](?:[,)oaLrc]|$)|f\(|F\(|Z\(|K|a[r,)]|w(?:r|,))|\(+E[d]*+(?:f\(|Z\(|K[wn(]"
     r"|ar|[vw]r[wf])"
 )
-WAIT = re.compile(
+WAIT = Late(
     r"\AZ\(\(*+[nsv][^)]{0,40}+\)(?:$|,n\)|[c,;)]|[aLo][nsv(])|(?:[LoaN,(;tesHRK)]|\A[nw;])Z\((?:[nsvafK(]|$)|WD[snvw(]"
 )
-ERROR = re.compile(
+ERROR = Late(
     r"[LoaN,(=]f\([nsv],f\([^()f]{0,12}+(?:f\(|E)|f\(non,n|f\(n,f\(s,|[LoaN,(=]f\([^()]{0,12}+(?:\([^()]{0,12}\)[^()]{0,6})?(?:\(*+E|f\(\(*+E|f\([nf],|,f\(n)|\Af\((?:[^()f]{0,12}+(?:\(E|f\([(nf])|non)"
 )
-CASE = re.compile(r"(?:[(,LoaE]|\A)K(?:[wns]|[fFZ]\([^()]{0,12}+\))?H.{1,24}?t[ns(fwa]")
-FILE = re.compile(r"I[O](?:s|$)")
+CASE = Late(r"(?:[(,LoaE]|\A)K(?:[wns]|[fFZ]\([^()]{0,12}+\))?H.{1,24}?t[ns(fwa]")
+FILE = Late(r"I[O](?:s|$)")
 # a value that is a statement from its start on, or an operand that only a database understands
 WHOLE = Late(
     r"\A(?:Tdl[aw]|wo[ns]L(?:non|sos|woNn$)|TI(?:w|F\([^()]{0,60}+\))(?:q\(|E)|TrwR|TwTwo|Tv[wfF]|Xws|X[fF]\([sv]|[-a]?nN?o\(*+(?:s(?:$|[aLc])|E)|[-a]?nN?o\(++n\)|sos$"
@@ -64,12 +64,12 @@ LIKELY = re.compile(
     r"\A(?:f\(\)c?$|v$|a?n[oL]a?n(?:$|;*+c)|n(?:lw|Mwn?M[^;]?)(?:$|;*+c)|L[N(]*+n\)*+(?:$|c)|[-a]?nLN*+\(*+n\)*+(?:$|;*+c)|nMn(?:,n)?(?:$|;*+c)|(?:no)?f\([wn],v|[-a]?na++\(*+f\("
     r"|f\(n(?:,n)*+\)$|nN?onLn$|nLv$|nwc$|[sn]Ls$|noon$|f\(s|no\(n(?:,n)++\)$)"
 )
-OF_TABLES = {"drop": re.compile(r"Tww(?:[;c]|$)"), "create": re.compile(r"TwF\(\w"), "alter": re.compile(r"Tww[wT]")}
-STATEMENT = re.compile(r"E[d(a]*+[^;]{1,40}?r[w(]|\AT[wIr]|\AX[wf]")
+OF_TABLES = {"drop": Late(r"Tww(?:[;c]|$)"), "create": Late(r"TwF\(\w"), "alter": Late(r"Tww[wT]")}
+STATEMENT = Late(r"E[d(a]*+[^;]{1,40}?r[w(]|\AT[wIr]|\AX[wf]")
 
 PREFIX = re.compile(r"[-+~!N(a?]*+(?:nw?|s|v|w|)\)*+,?+")
-SAME = re.compile(rf"L{_START}[wv]\)*+o{_START}[wv]\)*+(?:$|[c;L])")
+SAME = Late(rf"L{_START}[wv]\)*+o{_START}[wv]\)*+(?:$|[c;L])")
 # behind a parenthesis that the text did not open
-UNOPENED = re.compile(r"[Loa][N(a!]*+[ns]\)*+;?c|L(?:[N(a!]*+n\)*+(?:[oaLc;)]|$)|[N(a!]++n)|lw(?:L|c|$)")
-CLOSED = re.compile(r"\)+c$|\)*+;+c$|(?<=\))c$")
-QUOTED_END = re.compile(r"\)*+;*+c$")
+UNOPENED = Late(r"[Loa][N(a!]*+[ns]\)*+;?c|L(?:[N(a!]*+n\)*+(?:[oaLc;)]|$)|[N(a!]++n)|lw(?:L|c|$)")
+CLOSED = Late(r"\)+c$|\)*+;+c$|(?<=\))c$")
+QUOTED_END = Late(r"\)*+;*+c$")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from proxy.sanitize.late import Late
 from proxy.sanitize.sql_tokens import Tokens
 from proxy.sanitize.wordlists import words
 
@@ -21,14 +22,14 @@ _VERBS = {
 }  # fmt: skip
 _ANY_OBJECT = words("update declare grant revoke copy set prepare rename handler dbcc pragma exec execute call")
 _SPOKEN = {  # verbs that prose has as well, and what must follow them
-    "call": re.compile(r"X[fFZ]"), "set": re.compile(r"T[wv]w?(?:o|a)"), "copy": re.compile(r"Tw[rwl(]"),
-    "update": re.compile(r"Tw(?:l?w)?T"), "prepare": re.compile(r"Tw[rs]"), "rename": re.compile(r"Tww[wl]"),
+    "call": Late(r"X[fFZ]"), "set": Late(r"T[wv]w?(?:o|a)"), "copy": Late(r"Tw[rwl(]"),
+    "update": Late(r"Tw(?:l?w)?T"), "prepare": Late(r"Tw[rs]"), "rename": Late(r"Tww[wl]"),
 }  # fmt: skip
 _OBJECTS = {verb: frozenset(objects.split()) for verb, objects in _VERBS.items()}
 _ALONE = words("shutdown commit rollback vacuum")
 VERB_WORDS = frozenset(_VERBS) | _ANY_OBJECT | _ALONE | {"if", "case", "do"}
 # procedures that come with SQL Server, called behind a value: its statements need no semicolon between them
-PROCEDURE = re.compile(
+PROCEDURE = Late(
     r"(?:(?!exec)[\w.@-]{1,40}+)?+['\")]{0,3}+[\s;)]{0,20}+(?:exec|execute)[\s(]++(?:@\w{1,20}\s*+=\s*+)?+"
     r"(?:\[?(?:master|msdb|sys|dbo)\]?\.{1,2}){0,2}+\[?[xs]p_\w"
 )

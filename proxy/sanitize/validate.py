@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Collection
 from unicodedata import category, normalize
 from urllib.parse import urlsplit
 
-IN_NAMES = re.compile(  # what no name of a file has: signs, controls, and what is not seen or turns what is read
+from proxy.sanitize.late import Late
+
+IN_NAMES = Late(  # what no name of a file has: signs, controls, and what is not seen or turns what is read
     r"[\x00-\x1f\x7f-\x9f/\\<>:\"|?*\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 _RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
     + [f"{device}{number}" for device in ("COM", "LPT") for number in "123456789\u00b9\u00b2\u00b3"]
 )
-_ATOM = re.compile(r"[^\x00-\x20\"(),.:;<>@\[\\\]\x7f]++")  # what it has not: a large set takes milliseconds to compile
-_LABEL = re.compile(r"[^\W_](?:(?:[^\W_]|-){0,61}[^\W_])?")
-_UNSAFE = re.compile(r"[ \"<>\\^`{|}]")
-_BRACKETED = re.compile(r"\[[0-9A-Fa-f:.]++\](?::[0-9]*+)?")
-_NUMBER = re.compile(r"[0-9]++|0[xX][0-9A-Fa-f]*+")  # a host that ends in one is an IPv4 address to browsers
+_ATOM = Late(r"[^\x00-\x20\"(),.:;<>@\[\\\]\x7f]++")  # what it has not: a large set takes milliseconds to compile
+_LABEL = Late(r"[^\W_](?:(?:[^\W_]|-){0,61}[^\W_])?")
+_UNSAFE = Late(r"[ \"<>\\^`{|}]")
+_BRACKETED = Late(r"\[[0-9A-Fa-f:.]++\](?::[0-9]*+)?")
+_NUMBER = Late(r"[0-9]++|0[xX][0-9A-Fa-f]*+")  # a host that ends in one is an IPv4 address to browsers
 
 
 def validate_email(text: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from proxy.sanitize.late import Late
+from proxy.sanitize.late import Late, Pattern
 from proxy.sanitize.markup import CODE, MOST, TAG_WITH, WITH_URLS, Attribute, attributes_of, names
 from proxy.sanitize.reading import Reading
 from proxy.sanitize.rules import Hit
@@ -51,33 +51,31 @@ _KNOWN_HANDLER = Late(
     r"|submit|suspend|sync\w+|time\w+|toggle|touch\w+|transition\w+|unhandled\w+|unload|url\w+|volume\w+|waiting"
     r"|webkit\w+|wheel|zoom)"
 )
-_SCHEME = re.compile(
-    r"(?:javascript|vbscript|livescript|jscript|mocha|wscript|vbs|jar|view-source|feed|jav|xss|about):?"
-)
+_SCHEME = Late(r"(?:javascript|vbscript|livescript|jscript|mocha|wscript|vbs|jar|view-source|feed|jav|xss|about):?")
 _BLANK = dict.fromkeys((*range(33), 160, 133, 173, 8203, 8204, 8205, 8232, 8233, 65279))
-_DATA = re.compile(
+_DATA = Late(
     r"data:(?:text/(?:html|xml|javascript|css|xsl|ecmascript)|application/(?:x?html|xml|x?-?javascript|ecmascript)|image/svg|[^a-z0-9_]|,|text/plain;.{0,60}<)"
 )
-_URI_IN_TEXT = re.compile(
+_URI_IN_TEXT = Late(
     r"(?:\b|[^a-z])(?:j[\s\x00]*+a[\s\x00]*+v[\s\x00]*+a|v[\s\x00]*+b|l[\s\x00]*+i[\s\x00]*+v[\s\x00]*+e"
     r"|j)[\s\x00]*+s[\s\x00]*+c[\s\x00]*+r[\s\x00]*+i[\s\x00]*+p[\s\x00]*+t[\s\x00]*+:"
     r"(?=[\s\x00]*+(?:[^\s\w]|\w++[\s]*+[(`.=\[+;%]|\w++$|\d))"
 )
-_STYLE = re.compile(
+_STYLE = Late(
     r"(?i)expression[\s/*]*+\(|behaviou?r\s*+:|-moz-binding|@import|javascript:|vbscript:|-o-link|url\s*+\(\s*+['\"]?(?:data:text|//)"
 )
-_CLOSED = re.compile(r"\A['\"]{1,2}\s{0,4}/?>{1,4}\s{0,4}<[!/a-z]")  # an attribute and its tag
-_MARKUP = re.compile(
+_CLOSED = Late(r"\A['\"]{1,2}\s{0,4}/?>{1,4}\s{0,4}<[!/a-z]")  # an attribute and its tag
+_MARKUP = Late(
     r"<!entity|<!\[cdata\[|<!--\[if|<!doctype\s+\w+\s*+\[|<\?(?:import|xml-stylesheet)|<%[=!@]?\s*+\w+[(.]|\+adw-"
     r"|xmlns(?::\w+)?\s*+=\s*+['\"]?http|<[!?/][^>]{0,20}=\s*+['\"]?[^>]{0,20}<"
     r"|[{;]\s*+(?:[\w-]++\s*+:\s*+)?expression\s*+\("
 )
-_DANGLING = re.compile(r"<(?!a\s)[a-z]++[\s/][^'\"]{0,80}?=\s*+(?:'(?:https?:)?//[^']*|\"(?:https?:)?//[^\"]*)\Z")
+_DANGLING = Late(r"<(?!a\s)[a-z]++[\s/][^'\"]{0,80}?=\s*+(?:'(?:https?:)?//[^']*|\"(?:https?:)?//[^\"]*)\Z")
 _NEAR, _FAR = 40, 400  # characters before and of a tag that is not closed
 _MARKUP_WORDS = words("adw xmlns expression")
 _SCHEMES = words("javascript vbscript livescript jscript script")
-_CONTROL = re.compile(r"[\x00-\x20][script\x00-\x20]{0,12}:")
-_OBJECT = re.compile(r"([\w$]++)(?:\?\.|\.|(?<=[\w$]))$")
+_CONTROL = Late(r"[\x00-\x20][script\x00-\x20]{0,12}:")
+_OBJECT = Late(r"([\w$]++)(?:\?\.|\.|(?<=[\w$]))$")
 _ODD_HANDLERS = 100  # attributes named like handlers that are none; nobody honest writes as many
 _WINDOWS = words("view defaultview window self top parent frames globalthis this document opener")
 _CALLED = words("alert prompt confirm msgbox")
@@ -88,7 +86,7 @@ _REACH_WORDS = words(
     " createcontextualfragment __definegetter__ __definesetter__ __lookupgetter__ href this"
 )
 # a call of what attacks call, as a statement or operand
-_CALL = re.compile(
+_CALL = Late(
     r"(?:alert|prompt|confirm|msgbox)(?:[\t\n\x00]*+(?:/\*[^*]{0,20}\*/)?(?:\(|`|\?\.\(|&lpar;|\.(?:call|apply|bind)\b)"
     r"|\)(?:(?<=[(,=]alert\))\s*+\(|(?<=(?:find|some|then|sort)\(alert\))|(?<=map\(alert\))|(?<=\],alert\))|(?<=filter\(alert\))"
     r"|(?<=foreach\(alert\)))|[,;](?:(?<==alert[,;])|(?<==prompt[,;])))"
@@ -161,7 +159,7 @@ def _marked(hits: list[Hit], reading: Reading, *, runs: bool) -> None:
         _search(hits, "xss.markup", _DANGLING, lowered[last : last + _FAR])
 
 
-def _search(hits: list[Hit], rule: str, pattern: re.Pattern[str] | Late, text: str) -> None:
+def _search(hits: list[Hit], rule: str, pattern: Pattern, text: str) -> None:
     found = pattern.search(text)
     if found is not None:
         hits.append(Hit(rule, found.start(), found.end()))

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import re
-
 import pytest
 
+from proxy.sanitize.late import Pattern
 from proxy.sanitize.markup import CODE, MOST, TAG, WITH_URLS, attributes_of, has_tag, names
 
 
-def tags(text: str, wanted: re.Pattern[str]) -> list[tuple[str, dict[str, str]]]:
+def tags(text: str, wanted: Pattern) -> list[tuple[str, dict[str, str]]]:
     """Every tag that has something wanted, with that."""
     made, at = [], 0
     while (found := TAG.search(text, at)) is not None:
