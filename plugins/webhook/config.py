@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self
@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, field_va
 
 from plugins.webhook.filters import compile_filter
 from plugins.webhook.formats import Format
-from plugins.webhook.guard import is_loopback
+from plugins.webhook.guard import admits, is_address, is_loopback
 from plugins.webhook.signing import Secret
 from proxy.api import (
     Duration,
@@ -125,6 +125,18 @@ class EndpointConfig(PluginConfig):
         if not secret:
             raise ValueError("a secret is not empty")
         return secret
+
+    @property
+    def doubts(self) -> Iterator[str]:
+        """What an operator should know before the first event is lost in it."""
+        if any(secret.is_short for secret in self.secrets):
+            yield f"the secret of endpoint {self.id} is short: 24 bytes or more are advised"
+        host = urlsplit(self.url).hostname or ""
+        address = "127.0.0.1" if host == "localhost" else host
+        if is_address(address) and not admits(address, private=self.allow_private):
+            may = admits(address, private=True)
+            remedy = 'unless it says "allow_private: true"' if may else "whatever it says"
+            yield f"nothing is delivered to endpoint {self.id} at {host}, {remedy}"
 
     @cached_property
     def secrets(self) -> tuple[Secret, ...]:

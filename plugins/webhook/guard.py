@@ -48,20 +48,28 @@ def admits(text: str, *, private: bool) -> bool:
     :param text: as the system writes it; a zone behind `%` says nothing.
     :param private: whether private networks and the loopback may be.
     """
-    try:
-        address: Address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return False
+    address = _read(text)
     if isinstance(address, IPv6Address):
         return _admits_6(address, private=private)
-    return _admits_4(address, private=private)
+    return address is not None and _admits_4(address, private=private)
+
+
+def is_address(text: str) -> bool:
+    """Whether it is an address, and no name."""
+    return _read(text) is not None
+
+
+def _read(text: str) -> Address | None:
+    try:
+        return ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
 
 
 def is_loopback(text: str) -> bool:
     """Whether an address is this machine's own."""
-    try:
-        address: Address = ip_address(text.partition("%")[0])
-    except ValueError:
+    address = _read(text)
+    if address is None:
         return False
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return (mapped or address).is_loopback

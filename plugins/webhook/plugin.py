@@ -48,8 +48,7 @@ class Webhook(Plugin[Config]):
         _check_types(self.config)
 
     def doubts(self) -> list[str]:
-        short = [one.id for one in self.config.endpoints if any(secret.is_short for secret in one.secrets)]
-        return [f"the secret of endpoint {name} is short: 24 bytes or more are advised" for name in short]
+        return [doubt for endpoint in self.config.endpoints for doubt in endpoint.doubts]
 
     async def start(self, services: Services) -> None:
         self._services = services

@@ -39,6 +39,25 @@ def test_urls(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "private", "says"),
+    [
+        ("http://127.0.0.1:1/", False, ['to endpoint ops at 127.0.0.1, unless it says "allow_private: true"']),
+        ("http://localhost:1/", False, ["at localhost, unless it says"]),
+        ("https://[::ffff:10.0.0.1]/", False, ["unless it says"]),
+        ("https://169.254.169.254/", False, ["at 169.254.169.254, whatever it says"]),
+        ("https://169.254.169.254/", True, ["whatever it says"]),
+        ("http://127.0.0.1:1/", True, []),
+        ("https://[2600::1]/", False, []),
+        ("https://hooks.example.com/", False, []),
+    ],
+)
+def test_an_address_where_nothing_would_arrive_is_told(url: str, private: bool, says: list[str]) -> None:
+    found = list(endpoint(url=url, allow_private=private).doubts)
+    assert len(found) == len(says)
+    assert all(said in doubt for said, doubt in zip(says, found, strict=True))
+
+
+@pytest.mark.parametrize(
     ("url", "why"),
     [
         ("http://hooks.example.com/", "https is needed"),
