@@ -166,7 +166,7 @@ class Headers:
         keys, wire = self._keys or self._seen(), self.wire
         row = keys if type(keys) is Keys else Keys(keys)
         found: dict[str, list[str]] = {}
-        for at, key in (row.parts.get(names) or row.parted(names))[0]:
+        for at, key in (row.parts.get(names) or row.part(names)).there:
             value = self._pairs[at][1] if wire is None else wire[at][1].decode("latin-1")
             found.setdefault(key, []).append(value)
         return found
@@ -175,7 +175,8 @@ class Headers:
         """The fields of these lower-case names as they are kept, in order: as bytes while they are unread."""
         keys, wire = self._keys or self._seen(), self.wire
         row = keys if type(keys) is Keys else Keys(keys)
-        return (row.takers.get(names) or row.taker(names))(self._pairs if wire is None else wire)
+        take = (row.parts.get(names) or row.part(names)).take  # by itself: as a method it would be looked up slowly
+        return take(self._pairs if wire is None else wire)
 
     def swap(self, names: frozenset[str], fields: list[tuple[bytes, bytes]]) -> None:
         """Take away every field of these lower-case names, and append others. Leaves unread fields unread.
@@ -187,7 +188,8 @@ class Headers:
             self.remove_all(names)
         else:
             row = keys if type(keys) is Keys else _rows.of(wire).keys
-            self.wire = [wire[at] for at in (row.parts.get(names) or row.parted(names))[1]]
+            others = (row.parts.get(names) or row.part(names)).others
+            self.wire = [*others(wire)]
             self.dated = self.dated and "date" not in names
         self.more(fields)
 

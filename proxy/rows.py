@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 T = TypeVar("T")
 Field: TypeAlias = "tuple[bytes, bytes] | tuple[str, str]"
-Taker: TypeAlias = Callable[[Sequence[Field]], tuple[Field, ...]]
 
 _name_of = itemgetter(0)
 
@@ -47,24 +46,42 @@ class Rows(Generic[T]):
         return made
 
 
+class Taker(Protocol):
+    """Takes what stands in certain places of a row."""
+
+    def __call__(self, fields: Sequence[T], /) -> tuple[T, ...]:
+        """In the order of the row."""
+
+
+class Part:
+    """Names of a row that somebody asks for.
+
+    :ivar there: those of them that are there, each behind its place, in order.
+    :ivar take: takes their fields out of a row's.
+    :ivar others: takes all others.
+    """
+
+    __slots__ = ("others", "take", "there")
+
+    def __init__(self, row: Sequence[str], names: frozenset[str]) -> None:
+        self.there = [(at, key) for at, key in enumerate(row) if key in names]
+        self.take = _taker([at for at, _ in self.there])
+        self.others = _taker([at for at, key in enumerate(row) if key not in names])
+
+
 class Keys(tuple[str, ...]):
-    """The lower-case names of a row."""
+    """The lower-case names of a row.
+
+    :ivar parts: what was asked for before, by the names.
+    """
 
     def __init__(self, _: Iterable[str]) -> None:
-        self.parts: dict[frozenset[str], tuple[list[tuple[int, str]], list[int]]] = {}
-        self.takers: dict[frozenset[str], Taker] = {}
+        self.parts: dict[frozenset[str], Part] = {}
 
-    def parted(self, names: frozenset[str]) -> tuple[list[tuple[int, str]], list[int]]:
-        """Where those among `names` stand, and where all others do; remembered as long as the row."""
-        there = [(at, key) for at, key in enumerate(self) if key in names]
-        self.parts[names] = parts = there, [at for at, key in enumerate(self) if key not in names]
-        return parts
-
-    def taker(self, names: frozenset[str]) -> Taker:
-        """What takes those among `names` out of a row's fields; remembered as long as the row."""
-        places = [at for at, key in enumerate(self) if key in names]
-        self.takers[names] = taker = _taker(places)
-        return taker
+    def part(self, names: frozenset[str]) -> Part:
+        """Those among `names`; remembered as long as the row."""
+        made = self.parts[names] = Part(self, names)
+        return made
 
 
 def _taker(places: list[int]) -> Taker:

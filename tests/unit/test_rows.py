@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from proxy.rows import Keys, Row, Rows
 
 
@@ -28,5 +30,14 @@ def test_what_strangers_send_is_remembered_within_bounds() -> None:
 
 def test_names_are_parted_into_those_asked_for_and_the_others() -> None:
     keys = Keys(["a", "b", "a", "c"])
-    assert keys.parted(frozenset({"a", "z"})) == ([(0, "a"), (2, "a")], [1, 3])
-    assert list(keys.parts) == [frozenset({"a", "z"})]
+    part = keys.part(frozenset({"a", "z"}))
+    assert part.there == [(0, "a"), (2, "a")]
+    assert (part.take("ABCD"), part.others("ABCD")) == (("A", "C"), ("B", "D"))
+    assert keys.parts == {frozenset({"a", "z"}): part}
+
+
+@pytest.mark.parametrize("names", ["", "a", "ab"], ids=len)
+def test_a_part_of_any_size_is_taken(names: str) -> None:
+    part = Keys(["a", "b"]).part(frozenset(names))
+    assert part.take("AB") == tuple(names.upper())
+    assert part.others("AB") == tuple("AB"[len(names) :])
