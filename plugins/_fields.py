@@ -12,24 +12,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator
 
 from plugins._templates import ON_REQUEST, ON_RESPONSE, Fact, Template
-from proxy.api import Exchange, Headers
-
-# What belongs to one connection (RFC 9110 section 7.6.1), or says where a message ends (RFC 9112 section 6).
-ENGINES_OWN = frozenset(
-    {
-        "connection",
-        "content-length",
-        "http2-settings",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
+from proxy.api import HOP_BY_HOP, Exchange, Headers
 
 # (name, lower-case name, value)
 Field: TypeAlias = tuple[str, str, str | Template]
@@ -37,7 +20,7 @@ Field: TypeAlias = tuple[str, str, str | Template]
 
 def _name(name: str) -> str:
     Headers([(name, "")])
-    if name.lower() in ENGINES_OWN:
+    if name.lower() in HOP_BY_HOP:
         raise ValueError(f"the gateway itself writes {name}")
     return name
 

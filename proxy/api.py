@@ -67,7 +67,7 @@ from proxy.events import (
     known_events,
 )
 from proxy.exchange import Endpoint, Exchange, Key, Recoder
-from proxy.headers import Headers, Rendered
+from proxy.headers import HOP_BY_HOP, Headers, Rendered
 from proxy.kept import Allowance
 from proxy.message import Request, Response
 from proxy.metrics import Metrics
@@ -106,6 +106,7 @@ else:
 
 
 __all__ = [
+    "HOP_BY_HOP",
     "MASK",
     "Accepted",
     "Admin",

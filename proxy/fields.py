@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 
-from proxy.headers import Headers, dashed
+from proxy.headers import HOP_BY_HOP, Headers, dashed
 from proxy.rows import Rows
 
 _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -41,15 +41,11 @@ UNDERSCORE = 11  # `X_Forwarded_For`, `X.Forwarded.For` and `X-Forwarded-For` ar
 
 
 _HOP_BY_HOP_KINDS = {
+    **dict.fromkeys(HOP_BY_HOP, DROP),
     "connection": CONNECTION,
     "content-length": FRAMING,
-    "http2-settings": DROP,
-    "keep-alive": DROP,
-    "proxy-authenticate": DROP,
-    "proxy-authorization": DROP,
     "proxy-connection": CONNECTION,  # no field of HTTP, but llhttp takes its word, and so must who shares a connection
     "te": TE,
-    "trailer": DROP,
     "transfer-encoding": FRAMING,
     "upgrade": UPGRADE,
 }

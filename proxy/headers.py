@@ -17,7 +17,7 @@ _PUNCTUATION = re.compile(r"[^a-z0-9]")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-# Hop-by-hop and framing fields (RFC 9110 section 7.6.1): the two ends of a connection own them.
+# Hop-by-hop and framing fields (RFC 9110 section 7.6.1, RFC 9112 section 6): the two ends of a connection own them.
 HOP_BY_HOP = frozenset(
     {
         "connection",

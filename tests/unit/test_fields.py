@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from proxy import fields
 from proxy.fields import REQUEST_KINDS, RESPONSE_KINDS, Names, connection_options, remove_named
-from proxy.headers import Headers
+from proxy.headers import HOP_BY_HOP, Headers
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,13 @@ def test_kinds_of_request_fields(raw: bytes, kind: int) -> None:
     names = Names(REQUEST_KINDS, frozenset({"user_name"}))
     assert names.kind(raw) == kind
     assert names.kinds == {raw: kind}
+
+
+@pytest.mark.parametrize("kinds", [REQUEST_KINDS, RESPONSE_KINDS], ids=["request", "response"])
+@pytest.mark.parametrize("name", sorted(HOP_BY_HOP))
+def test_nothing_of_one_connection_is_passed_on_as_it_came(name: str, kinds: Mapping[str, int]) -> None:
+    names = Names(kinds)
+    assert names.kind(name.title().encode()) not in (fields.PLAIN, fields.DATE, fields.HOST, fields.VIA)
 
 
 def test_names_of_answers_pass_with_underscores_and_without_te() -> None:
