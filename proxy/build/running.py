@@ -21,6 +21,7 @@ from proxy.waiting import RAISED
 
 if TYPE_CHECKING:
     from proxy.store import Store
+from proxy.tasks import Tasks
 
 T = TypeVar("T")
 
@@ -52,7 +53,7 @@ class Running:
         self._buffered_body = buffered_body
         self.routes = runtime.admin.layer(beside)
         self._runtime = runtime
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._caches: list[Cache[Any]] = []
 
     async def start(self) -> None:
@@ -72,10 +73,7 @@ class Running:
 
     async def end(self) -> None:
         """Cancel what it left in the background, and take back the caches and close the stores that it was lent."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.cancel()
         for cache in self._caches:
             self._runtime.caches.release(cache)
         self._caches.clear()
@@ -110,10 +108,7 @@ class Running:
         return store
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._runtime.spawn(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return self._tasks.adopt(self._runtime.spawn(work))
 
     def _cache(
         self,

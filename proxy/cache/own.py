@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,6 +11,7 @@ from proxy.cache.caches import Caches
 from proxy.cache.link import TIMEOUT
 from proxy.cache.values import Values
 from proxy.clock import Clock
+from proxy.tasks import Tasks
 
 
 class Own:
@@ -21,8 +21,8 @@ class Own:
     """
 
     def __init__(self, url: str, clock: Clock | None = None, patience: float = TIMEOUT) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.caches = Caches(clock or Clock(), self._spawn, redis=url, timeout=patience)
+        self._tasks = Tasks()
+        self.caches = Caches(clock or Clock(), self._tasks.begin, redis=url, timeout=patience)
         self._lent: dict[bytes, Cache[Any]] = {}
 
     def cache(self, name: bytes, memory: int) -> Cache[Any]:
@@ -33,18 +33,10 @@ class Own:
             )
         return self._lent[name]
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
     async def close(self) -> None:
         """Write what is still to be written, and end everything."""
         await self.caches.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
 
 
 _OWN: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Own]] = WeakKeyDictionary()

@@ -24,6 +24,7 @@ from proxy.peer import Peer
 from proxy.plan import Plan, Snapshot
 from proxy.plugin import Plugin, PluginConfig, Services
 from proxy.routing import Match, Route, Router
+from proxy.tasks import Tasks
 from proxy.testing.client import PATIENCE, Reply
 from proxy.testing.ends import Answer, Caller, Leaves, MemoryUpstream
 from proxy.testing.services import AdminTable, ScriptedHttp
@@ -93,9 +94,9 @@ class Bench:
         self.events: list[Event] = []
         self.bus.subscribe("*", self.events.append)
         self.tasks = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.caches = Caches(self.clock, self._background)
-        self.upstream = MemoryUpstream(self._background)
+        self._background = Tasks()
+        self.caches = Caches(self.clock, self._background.begin)
+        self.upstream = MemoryUpstream(self._background.begin)
         self.plugins = plugins
         self.engine = Engine(
             _snapshot(plugins, self.upstream),
@@ -117,7 +118,7 @@ class Bench:
             metrics=self.metrics,
             admin=self.admin,
             cache=partial(self.caches.lend, name),
-            spawn=self._background,
+            spawn=self._background.begin,
         )
 
     async def send(
@@ -150,20 +151,12 @@ class Bench:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         self.tasks += 1
-        return self._background(work)
-
-    def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return self._background.begin(work)
 
     async def _close(self) -> None:
         for plugin in reversed(self.plugins):
             await plugin.stop()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.cancel()
 
 
 def _request(said: Request | str) -> Request:

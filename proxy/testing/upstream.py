@@ -16,6 +16,7 @@ from typing import TypeAlias
 from proxy.framing import ChunkedWriter, CloseWriter, LengthWriter, Reader, request_reader, writer
 from proxy.headers import Headers
 from proxy.message import Response
+from proxy.tasks import Tasks
 from proxy.testing.client import fields_of
 
 _END = b"\r\n\r\n"
@@ -178,7 +179,7 @@ class FakeUpstream:
         self.conversations: list[Conversation] = []
         self.failures: list[Exception] = []
         self._scripts: dict[str | None, list[Script]] = {None: [_small]}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     def reply(self, *answers: Response | bytes | Script, to: str | None = None) -> None:
         """Set what is answered, one after the other, the last one for good.
@@ -206,15 +207,12 @@ class FakeUpstream:
     async def stop(self) -> None:
         """Close everything."""
         self.refuse()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.adopt(task)
         self.accepted += 1
         conversation = Conversation(self.accepted, reader, writer)
         self.conversations.append(conversation)
