@@ -21,7 +21,6 @@ and where an answer is there:
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
@@ -128,6 +127,8 @@ def _check(name: str, facts: Mapping[str, Fact]) -> None:
         return
     if name in ON_RESPONSE:
         raise ValueError(f"${{exchange.{name}}} is known only once there is an answer: not for a request's fields")
+    import difflib  # loaded when something is misspelt
+
     near = [known for known in facts if known.endswith(f".{name}")] or difflib.get_close_matches(name, facts, n=1)
     remedy = f"did you mean ${{exchange.{near[0]}}}?" if near else f"known are {', '.join(facts)}"
     raise ValueError(f"there is no ${{exchange.{name}}}; {remedy}")

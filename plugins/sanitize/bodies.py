@@ -1,18 +1,19 @@
 """Take bodies apart into values, by their types.
 
 A body that cannot be read as what it says it is, gives its whole text as one value, and of JSON each of its strings:
-the application may be more lenient.
+the application may be more lenient. What reads multipart, GraphQL and XML is loaded with the first body of its kind.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from plugins.sanitize import charsets, graphql, multipart, xml
+from plugins.sanitize import charsets
 from plugins.sanitize.values import PAUSE, Value, of_pairs
 from proxy.sanitize import from_bytes, is_plain
 
@@ -65,7 +66,7 @@ def beside(kind: str, written: bytes, content_type: str) -> Iterator[Value]:
     """What a coded body says to an application that asks for no coding: only forms can stand between other bytes, such
     as in what gzip keeps of a file's name. Of one, what is long and text."""
     if kind == "multipart" and is_written(kind, written):
-        yield from multipart.values(written, content_type)
+        yield from _reader(kind).values(written, content_type)
     elif kind == "form":
         for pair in written.decode("latin-1").split("&"):
             if len(pair) >= _NO_CHANCE and pair.isascii() and pair.isprintable():
@@ -90,15 +91,16 @@ def _values(kind: str, data: bytes, content_type: str, is_harmless: Callable[[st
     if kind == "form":
         yield from of_pairs("form", data.decode("latin-1"))
     elif kind == "multipart":
-        yield from multipart.values(data, content_type)
+        yield from _reader(kind).values(data, content_type)
+    elif kind == "json":
+        yield from _json(*from_bytes(data), is_harmless)
     else:
-        text, overlong = from_bytes(data)
-        if kind == "json":
-            yield from _json(text, overlong, is_harmless)
-        elif kind == "graphql":
-            yield from graphql.values(text, overlong)
-        else:
-            yield from xml.values(text, overlong)
+        yield from _reader(kind).values(*from_bytes(data))
+
+
+def _reader(kind: str) -> Any:
+    """The module that reads bodies of a kind: of those that few applications take, and start with."""
+    return importlib.import_module(f"plugins.sanitize.{kind}")
 
 
 def _json(text: str, overlong: bool, is_harmless: Callable[[str], bool]) -> Iterator[Value]:
@@ -121,7 +123,8 @@ def _json(text: str, overlong: bool, is_harmless: Callable[[str], bool]) -> Iter
         return
     if isinstance(document, tuple):
         for name, item in document:
-            found = graphql.literals(item) if name == "query" and isinstance(item, str) and item in odd else None
+            asks = name == "query" and isinstance(item, str) and item in odd
+            found = _reader("graphql").literals(item) if asks else None
             yield from _nodes(((name, item),), "", DEPTH, odd) if found is None else found
     else:
         yield from _nodes(document, "", DEPTH, odd)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote_plus
 
-from plugins.sanitize import bodies, charsets, multipart
+from plugins.sanitize import bodies, charsets
 from plugins.sanitize.values import Value, of_pairs
 from proxy.sanitize import from_bytes
 
@@ -127,6 +127,8 @@ class _Walk:
 
 
 def _multipart(data: bytes, content_type: str, changes: Changes) -> bytes:
+    from plugins.sanitize import multipart  # loaded with the first body of the kind
+
     said = multipart.boundary_of(content_type)
     if not said or "boundary*" in content_type.lower():  # an extended one is no boundary to most parsers
         return data

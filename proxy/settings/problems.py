@@ -6,7 +6,6 @@ column), which key it is about, what is wrong, and what to write instead.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -99,6 +98,8 @@ def label(path: KeyPath) -> str:
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """Return the choice that `word` is probably a slip of, or None."""
+    import difflib  # loaded when something is misspelt
+
     by_lower = {choice.lower(): choice for choice in choices}
     close = difflib.get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.6)
     return by_lower[close[0]] if close else None
