@@ -18,8 +18,14 @@ from proxy.api import HOP_BY_HOP, Exchange, Headers
 Field: TypeAlias = tuple[str, str, str | Template]
 
 
-def _name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """The name, if it can be one of a field at all. :raises ValueError: when it is no token."""
     Headers([(name, "")])
+    return name
+
+
+def _name(name: str) -> str:
+    checked_name(name)
     if name.lower() in HOP_BY_HOP:
         raise ValueError(f"the gateway itself writes {name}")
     return name

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_network
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from plugins._fields import checked_name
 from proxy.api import Duration, DurationOrZero, PluginConfig, Size
 
 MIB = 1024 * 1024
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _STORABLE = frozenset(range(200, 600)) - {206, 304, 416}
 _READS = frozenset({"GET", "HEAD", "POST", "QUERY", "SEARCH", "REPORT", "PROPFIND"})
 
 
 def _name(text: str) -> str:
-    if _TOKEN.fullmatch(text) is None:
-        raise ValueError(f'"{text}" is not a field name')
-    return text.lower()
+    return checked_name(text).lower()
 
 
 def _method(text: str) -> str:

@@ -32,13 +32,13 @@ from proxy.plan import Plan, Snapshot
 from proxy.plugin import Plugin
 from proxy.routing import Considered, Router
 from proxy.settings import Settings
+from proxy.settings.fields import DEFAULT_PORTS
 
 if TYPE_CHECKING:
     from proxy.frontend.proxy_protocol import Told
 
 _FRAMING = frozenset({"content-length", "transfer-encoding"})  # no body is sent, so nothing frames one
 _NOT_QUOTED = "".join(map(chr, range(0x21, 0x7F)))
-_PORTS = {"http": 80, "https": 443}
 
 
 class Explainer:
@@ -63,7 +63,7 @@ class Explainer:
         :raises ValueError: when the URL is none, or a line end stands in what is sent.
         """
         parts = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.hostname:
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
             raise ValueError(f"not an http URL: {url}")
         engine = _Engine(self._snapshot, self._runtime)
         door = _Door(parts, engine, self._runtime, self._settings, client)
@@ -135,7 +135,7 @@ class _Door(Listener):
             max_fields=limits.fields,
             max_target=limits.target_bytes,
         )
-        self._identity = Identity(trust, client, 0, url.scheme, url.port or _PORTS[url.scheme])
+        self._identity = Identity(trust, client, 0, url.scheme, url.port or DEFAULT_PORTS[url.scheme])
 
     def identify(self, transport: asyncio.Transport, told: Told | None) -> Identity:
         return self._identity

@@ -17,6 +17,7 @@ from proxy.patience import Patience
 from proxy.settings import KeyPath, Settings, Target, Timeouts, UpstreamTls
 from proxy.settings import Pool as PoolSettings
 from proxy.settings import Upstream as UpstreamSettings
+from proxy.settings.fields import DEFAULT_PORTS
 from proxy.upstream.authorities import read_authorities
 from proxy.upstream.follow import Follower
 from proxy.upstream.pool import Limits, Pool
@@ -27,7 +28,6 @@ from proxy.upstream.upstream import Upstream
 Tell: TypeAlias = Callable[[KeyPath, TlsFileError], None]
 
 _NONE: Mapping[str, Held[Upstream]] = {}
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def _refuse(path: KeyPath, error: TlsFileError) -> None:
@@ -136,7 +136,7 @@ def _limits(said: PoolSettings) -> Limits:
 
 def _endpoint(target: Target, host: str, tls: ClientTls | None) -> Endpoint:
     bracketed = f"[{target.host}]" if ":" in target.host else target.host
-    standard = target.port == _DEFAULT_PORTS[target.scheme]
+    standard = target.port == DEFAULT_PORTS[target.scheme]
     authority = bracketed if standard else f"{bracketed}:{target.port}"
     field = {"pass": "", "upstream": authority}.get(host, host)
     return Endpoint(

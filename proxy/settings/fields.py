@@ -33,7 +33,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _METHOD = re.compile(r"[A-Z][A-Z-]*")
 _DNS_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 _LONGEST_SOCKET = 103  # bytes: what the strictest system leaves of `sun_path`
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}  # RFC 9110 section 4.2
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -62,7 +62,7 @@ def split_url(url: str) -> SplitResult:
 def port_of(url: str) -> int:
     """Return the port of a checked URL, or the default one of its scheme."""
     parts = urlsplit(url)
-    return _DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
+    return DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
 
 
 def is_address(host: str) -> bool:
@@ -82,7 +82,7 @@ def is_loopback(host: str) -> bool:
 def _check_origin(value: str) -> str:
     """Return `scheme://host[:port]`; anything beyond the authority is refused rather than ignored."""
     parts = _split_or_refuse(value)
-    if parts.scheme not in _DEFAULT_PORTS:
+    if parts.scheme not in DEFAULT_PORTS:
         raise wrong(f'"{value}" is no http URL', 'write "http://host:port"')
     if parts.username is not None or parts.password is not None:
         raise wrong("user and password do not belong here", 'write "http://host:port"')
