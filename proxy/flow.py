@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, Protocol, cast
 
 from proxy.body import Body, Filtered
 from proxy.errors import GatewayError, PluginFailed
@@ -22,6 +22,7 @@ Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 PARTING = 1.0  # seconds that filters have for what came before the failure of what they read from
 SMALL = 65536  # bytes of content that are copied behind what goes before them, so that both leave in one write
+PIECE = 262144  # bytes of a body in memory that are written at once: TLS copies what waits for a slow reader
 
 
 def put(transport: asyncio.WriteTransport, buffers: tuple[bytes, ...], size: int) -> None:
@@ -83,17 +84,39 @@ def send(body: Body, sink: Drain, spawn: Spawn) -> asyncio.Task[None] | None:
 
     :returns: the pump's task when a plugin made or changes the body; else None, and bytes come by callbacks.
     """
-    if body.data is not None:
-        if body.data:
-            sink.body_data(body.data)
-        sink.body_end(body.trailers)
-        return None
-    if isinstance(body, Stream) and body.spliceable:
+    data = body.data
+    if data is not None:
+        rest = _begun(data, sink)
+        if rest is None:
+            sink.body_end(body.trailers)
+            return None
+        rest.trailers, body = body.trailers, rest
+    elif isinstance(body, Stream) and body.spliceable:
         body.attach(sink)
         return None
     ending = _Ending(body, sink)
     ending.task = spawn(_pump(body, sink, ending))
     return ending.task
+
+
+def _begun(data: bytes, sink: Drain) -> Body | None:
+    """Write what is in memory while there is room for it; what is left when there is none, to be pumped."""
+    size = len(data)
+    if size <= PIECE:
+        if data:
+            sink.body_data(data)
+        return None
+    whole = cast("bytes", memoryview(data))  # to be cut without copies: a sink does with it what it does with bytes
+    for at in range(0, size, PIECE):
+        if at and sink.full:
+            return Body.of(_left(whole, at))
+        sink.body_data(whole[at : at + PIECE])
+    return None
+
+
+async def _left(whole: bytes, at: int) -> AsyncIterator[bytes]:
+    for begin in range(at, len(whole), PIECE):
+        yield whole[begin : begin + PIECE]
 
 
 class _Ending:

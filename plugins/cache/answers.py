@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from plugins.cache.conditions import not_modified, range_holds
 from plugins.cache.config import Config
 from plugins.cache.dates import write_date
@@ -15,6 +17,7 @@ from plugins.cache.storing import kept_fields
 from proxy.api import Body, Headers, Request, Response
 
 _MOST_TAGS = 64
+_PIECE = 65536  # bytes of a part that are copied at a time
 _TAG_FIELDS = (("surrogate-key", " "), ("cache-tag", ","))
 
 # RFC 9110 section 15.4.5: what a 304 tells of the answer that it stands for
@@ -139,4 +142,16 @@ def _part(stored: Stored, span: Span, age: int, mark: str) -> Response:
     """A 206 (RFC 9110 section 15.3.7)."""
     told = b"bytes %d-%d/%d" % (span.first, span.end - 1, len(stored.body))
     fields = [*stored.fields, (b"Content-Range", told)]
-    return Response(206, head(stored, age, mark, fields), Body(stored.body[span.first : span.end]))
+    return Response(206, head(stored, age, mark, fields), _cut(stored.body, span.first, span.end))
+
+
+def _cut(whole: bytes, first: int, end: int) -> Body:
+    """A part, of which no more is copied than leaves at once: a slow reader would hold as much as the whole."""
+    if end - first <= _PIECE:
+        return Body(whole[first:end])
+    return Body.of(_pieces(whole, first, end), end - first)
+
+
+async def _pieces(whole: bytes, first: int, end: int) -> AsyncIterator[bytes]:
+    for at in range(first, end, _PIECE):
+        yield whole[at : min(at + _PIECE, end)]

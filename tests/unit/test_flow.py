@@ -92,6 +92,54 @@ def test_trailers_of_a_body_in_memory_are_sent() -> None:
     assert sink.diary == [b"small", ("end", body.trailers)]
 
 
+class Narrow(Taker):
+    """One that is full from a number of pieces on."""
+
+    def __init__(self, takes: int) -> None:
+        super().__init__()
+        self._takes = takes
+
+    def body_data(self, data: bytes) -> None:
+        super().body_data(bytes(data))
+        self.full = len(self.diary) >= self._takes
+
+
+def large() -> Body:
+    body = Body(bytes(range(256)) * (flow.PIECE * 5 // 512))  # two pieces and a half
+    body.trailers = Headers([("Digest", "x")])
+    return body
+
+
+def test_a_large_body_in_memory_is_sent_in_pieces_while_they_are_taken() -> None:
+    body, sink = large(), Taker()
+    assert flow.send(body, sink, no_task) is None
+    *pieces, end = sink.diary
+    assert [len(bytes(piece)) for piece in pieces if isinstance(piece, memoryview)] == [
+        flow.PIECE,
+        flow.PIECE,
+        flow.PIECE // 2,
+    ]
+    assert b"".join(pieces) == body.data  # type: ignore[arg-type]  # all but the last are pieces
+    assert end == ("end", body.trailers)
+
+
+async def test_of_a_large_body_in_memory_no_more_than_a_piece_waits_for_a_slow_reader() -> None:
+    body, sink = large(), Narrow(1)
+    pump = flow.send(body, sink, asyncio.create_task)
+    assert pump is not None
+    assert [len(piece) for piece in sink.diary if isinstance(piece, bytes)] == [flow.PIECE]
+    while sink.room is None:
+        await asyncio.sleep(0)
+    assert (
+        len(sink.diary) == 3
+    )  # it waits behind the second, for the first was written before there was anybody to wait
+    sink._takes = 100
+    sink.room.set_result(None)
+    await pump
+    assert b"".join(piece for piece in sink.diary if isinstance(piece, bytes)) == body.data
+    assert sink.diary[-1] == ("end", body.trailers)
+
+
 def test_a_stream_that_nobody_pulls_is_spliced() -> None:
     stream, sink = Stream(Peer(), None), Taker()
     stream.feed(b"one")

@@ -53,6 +53,17 @@ def test_a_hit_has_an_age_and_its_cache_status() -> None:
     assert "Age" not in STORED.headers
 
 
+async def test_a_large_part_is_cut_as_it_is_taken() -> None:
+    whole = bytes(range(256)) * 1024
+    found = answer(
+        kept({"ETag": '"a"'}, whole), Request("GET", "/", headers=Headers({"Range": "bytes=1-200000"})), NOW, ""
+    )
+    assert (found.status, found.body.data, found.body.size) == (206, None, 200_000)
+    pieces = [piece async for piece in found.body]
+    assert max(map(len, pieces)) == 65536
+    assert b"".join(pieces) == whole[1:200_001]
+
+
 def test_a_part_that_there_is_not_is_nothing_for_a_cache_in_front() -> None:
     kept_long = kept({"Cache-Control": "max-age=60", "Expires": write_date(NOW + 60), "ETag": '"a"'})
     found = answer(kept_long, Request("GET", "/", headers=Headers({"Range": "bytes=99-"})), NOW, "")
