@@ -19,10 +19,12 @@ COMMAND = Path(sys.executable).with_name("passerelle")
 FILES = [ROOT / "config" / "passerelle.yaml", ROOT / "config" / "demo.yaml"]
 FILES += sorted((ROOT / "config" / "examples").glob("*.yaml"))
 NEEDS_CERTIFICATES = "tls.yaml"  # which are an operator's to make
+_PATIENCE = 50.0  # seconds; on a machine that others keep busy one took 17
 
 
 def passerelle(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(COMMAND), *arguments], cwd=cwd, capture_output=True, text=True, timeout=30, check=False)
+    command = [str(COMMAND), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=_PATIENCE, check=False)
 
 
 @pytest.mark.parametrize(
