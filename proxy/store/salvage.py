@@ -32,7 +32,8 @@ _KEEP = "INSERT OR IGNORE INTO event (sequence, id, type, subject, time, body) V
 _OWE = """
 INSERT OR IGNORE INTO delivery
     (event, endpoint, state, attempts, next_at, settled_at, status, alike, failed_since, error)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE EXISTS (SELECT 1 FROM event WHERE sequence = ?1)
+SELECT owed.* FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) AS owed
+    WHERE EXISTS (SELECT 1 FROM event WHERE sequence = owed.column1)
 """
 _KNOWN = "SELECT id, state, asked FROM endpoint"
 _KNOW = "INSERT OR IGNORE INTO endpoint (id, state, asked) VALUES (?, ?, ?)"

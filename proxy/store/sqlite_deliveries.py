@@ -39,8 +39,8 @@ WHERE event = :event AND endpoint = :endpoint
 RETURNING 1
 """
 _OWNED = """
-SELECT owner = ?4 AND state = 'pending' FROM delivery JOIN event ON sequence = event
-WHERE event = ?1 AND endpoint = ?2 AND id = ?3
+SELECT owner = :owner AND state = 'pending' FROM delivery JOIN event ON sequence = event
+WHERE event = :event AND endpoint = :endpoint AND id = :id
 """
 _SELECTED = """
 FROM delivery JOIN event ON event.sequence = delivery.event
@@ -135,15 +135,13 @@ def _claim(connection: sqlite3.Connection, values: dict[str, Any], *, ordered: b
 
 def _settle(connection: sqlite3.Connection, outcome: Outcome) -> bool:
     due = outcome.due
-    key = due.event.sequence, due.endpoint
     made = outcome.at, outcome.duration_ms, outcome.status, outcome.error, outcome.answer
-    known = connection.execute(_OWNED, (*key, due.event.id, outcome.owner)).fetchone()
+    key = {"event": due.event.sequence, "endpoint": due.endpoint, "owner": outcome.owner}
+    known = connection.execute(_OWNED, {**key, "id": due.event.id}).fetchone()
     if known is None:
         return False
     values = {
-        "event": key[0],
-        "endpoint": key[1],
-        "owner": outcome.owner,
+        **key,
         "then": outcome.then,
         "next_at": outcome.next_at,
         "settled_at": 0.0 if outcome.then == "pending" else outcome.at,
@@ -153,7 +151,7 @@ def _settle(connection: sqlite3.Connection, outcome: Outcome) -> bool:
         "error": outcome.error,
     }
     connection.execute(_SETTLE, values).fetchall()
-    connection.execute(_TRIED, (*key, *made))
+    connection.execute(_TRIED, (due.event.sequence, due.endpoint, *made))
     return bool(known[0])
 
 

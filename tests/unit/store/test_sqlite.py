@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from proxy import store as sources
 from proxy.store import NewEvent, Selection, StoreUnavailable
 from proxy.store.sqlite import SqliteStore
 
@@ -149,3 +151,10 @@ async def test_a_closed_store_says_so(path: Path) -> None:
     await made.close()
     with pytest.raises(StoreUnavailable, match="closed"):
         await made.endpoints.save("a", "")
+
+
+def test_no_placeholder_has_a_number() -> None:
+    """Python 3.12 before 3.12.4 takes `?1` for a name: it warns whenever the values that come with it are a tuple."""
+    files = sorted(Path(sources.__path__[0]).glob("*.py"))
+    assert [file.name for file in files if re.search(r"\?\d", file.read_text(encoding="utf-8"))] == []
+    assert len(files) > 5
