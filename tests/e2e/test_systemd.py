@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 COMMAND = Path(sys.executable).with_name("passerelle")
+_PATIENCE = 50.0  # seconds for anything that the process tells
 
 # What a service manager does: the socket is descriptor 3, and LISTEN_PID is the process that is started.
 LAUNCH = """
@@ -28,7 +29,7 @@ os.execv(sys.argv[2], [sys.argv[2], "serve", "-c", sys.argv[3]])
 def manager(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / "notify"))
-        sock.settimeout(20)
+        sock.settimeout(_PATIENCE)
         yield sock
 
 
@@ -62,17 +63,17 @@ def test_a_life_under_a_service_manager(tmp_path: Path, manager: socket.socket, 
             assert f"on http://127.0.0.1:{port}" in ready
             assert told(manager, beginning=b"WATCHDOG=1")
             url = f"http://127.0.0.1:{port}/"
-            with urlopen(url, timeout=20) as answer:
+            with urlopen(url, timeout=_PATIENCE) as answer:
                 assert answer.read() == b"hello"
             config(tmp_path, port, workers, "again")
             process.send_signal(signal.SIGHUP)
             assert b"MONOTONIC_USEC=" in told(manager, beginning=b"RELOADING=1")
             told(manager, beginning=b"READY=1")
-            with urlopen(url, timeout=20) as answer:
+            with urlopen(url, timeout=_PATIENCE) as answer:
                 assert answer.read() == b"again"
             process.send_signal(signal.SIGTERM)
             told(manager, beginning=b"STOPPING=1")
-            assert process.wait(20) == 0
+            assert process.wait(_PATIENCE) == 0
         finally:
             process.kill()
             process.wait()
