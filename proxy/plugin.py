@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Sel
 
 from pydantic import BaseModel, ConfigDict
 
-from proxy.cache import DEFAULT_MEMORY, MAX_OBJECT, Cache, Codec
+from proxy.cache import DEFAULT_MEMORY, MAX_OBJECT, VALUES, Cache, Codec
 from proxy.clock import Clock
 from proxy.described import Described
 from proxy.events import EventBus
@@ -185,7 +185,7 @@ class CacheLender(Protocol):
     def __call__(
         self,
         name: str,
-        codec: Codec[T],
+        codec: Codec[T] = VALUES,
         *,
         memory: int = DEFAULT_MEMORY,
         redis: bool | None = None,
@@ -193,7 +193,7 @@ class CacheLender(Protocol):
     ) -> Cache[T]:
         """The plugin's own cache of that name; what it holds outlives a reload that leaves it in use.
 
-        :param codec: sizes, writes and reads its values.
+        :param codec: sizes, writes and reads its values; without one they are plain Python values (`Values`).
         :param memory: bytes in memory, overhead included; of all processes of the server together.
         :param redis: whether it has a level that gateways share: None when there is a Redis, True if it must.
         :param max_object: bytes that one value may take, by its codec; larger ones are not stored.

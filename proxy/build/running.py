@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from proxy.build.runtime import AdminTable, Runtime
-from proxy.cache import DEFAULT_MEMORY, MAX_OBJECT, Cache, Codec
+from proxy.cache import DEFAULT_MEMORY, MAX_OBJECT, VALUES, Cache, Codec
 from proxy.chain import Link
 from proxy.plugin import Services
 from proxy.waiting import RAISED
@@ -113,7 +113,7 @@ class Running:
     def _cache(
         self,
         name: str,
-        codec: Codec[T],
+        codec: Codec[T] = VALUES,
         *,
         memory: int = DEFAULT_MEMORY,
         redis: bool | None = None,

@@ -8,11 +8,12 @@ from proxy.cache.memory import DEFAULT_MEMORY
 from proxy.cache.own import close_caches
 from proxy.cache.purge import Purge
 from proxy.cache.stats import CacheStats, LevelStats
-from proxy.cache.values import NotStorable, Values
+from proxy.cache.values import VALUES, NotStorable, Values
 
 __all__ = [
     "DEFAULT_MEMORY",
     "MAX_OBJECT",
+    "VALUES",
     "Cache",
     "CacheStats",
     "Cached",

@@ -23,6 +23,7 @@ from proxy.cache.memory import DEFAULT_MEMORY, Memory
 from proxy.cache.purge import Purge
 from proxy.cache.removal import Removal
 from proxy.cache.shared import Shared
+from proxy.cache.values import VALUES
 from proxy.clock import Clock
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ class Caches:
         self,
         owner: str,
         name: str,
-        codec: Codec[T],
+        codec: Codec[T] = VALUES,
         *,
         memory: int = DEFAULT_MEMORY,
         redis: bool | None = None,

@@ -16,7 +16,7 @@ from sys import getsizeof
 from typing import Any
 from uuid import UUID
 
-from proxy.cache.codec import CorruptEntry
+from proxy.cache.codec import Codec, CorruptEntry
 
 _VERSION = b"\x01"
 _DEEPEST = 100  # levels of values in values
@@ -205,3 +205,6 @@ def _held(value: Any) -> list[Any]:
         return list(value)
     own = getattr(value, "__dict__", None)
     return [own] if isinstance(own, dict) else []
+
+
+VALUES: Codec[Any] = Values()  # for caches whose maker names no codec

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.cache import Caches, Purge
+from proxy.cache import Cache, Caches, Purge
 from proxy.clock import ManualClock
 from tests.unit.cache.texts import Texts
 
@@ -37,6 +37,15 @@ async def test_one_name_is_one_cache_and_owners_do_not_meet() -> None:
     one.put("k", "v", ttl=10)
     assert same is one
     assert other.peek("k") is None
+
+
+async def test_without_a_codec_it_is_for_plain_values() -> None:
+    caches = Process().caches
+    cache: Cache[dict[str, int]] = caches.lend("a", "b")
+    cache.put("k", {"v": 1}, ttl=10)
+    assert cache.peek("k") == {"v": 1}
+    same: Cache[dict[str, int]] = caches.lend("a", "b")
+    assert same is cache
 
 
 async def test_it_lasts_as_long_as_somebody_holds_it() -> None:
