@@ -28,6 +28,7 @@ T = TypeVar("T")
 log = logging.getLogger("passerelle")
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
+_STARTING = 60.0  # seconds that a plugin's start() may take: a reload waits for it, and so does whoever comes behind
 _STOPPING = 10.0  # seconds that a plugin's stop() may take
 
 
@@ -57,8 +58,18 @@ class Running:
         self._caches: list[Cache[Any]] = []
 
     async def start(self) -> None:
-        """Start it. :raises Exception: whatever it raises."""
-        await self.link.plugin.start(self._services())
+        """Start it.
+
+        :raises TimeoutError: when it takes too long.
+        :raises Exception: whatever it raises.
+        """
+        try:
+            async with asyncio.timeout(_STARTING) as limit:
+                await self.link.plugin.start(self._services())
+        except TimeoutError as error:
+            if limit.expired():
+                raise TimeoutError(f"it has not started within {_STARTING:g} s") from error
+            raise
 
     async def stop(self) -> None:
         """Stop it, whatever it raises and however long it takes."""

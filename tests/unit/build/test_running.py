@@ -21,8 +21,11 @@ class Busy(Plugin[PluginConfig]):
 
     hangs = False
     raises = False
+    lingers = False
 
     async def start(self, services: Services) -> None:
+        if self.lingers:
+            await self.forever()
         services.admin.route("GET", "busy", self.answer)
         self.task = services.spawn(self.forever())
 
@@ -41,6 +44,23 @@ class Busy(Plugin[PluginConfig]):
 
 def running(runtime: Runtime, plugin: Busy) -> Running:
     return Running(Link("busy", "busy", plugin), runtime, [])
+
+
+async def test_a_start_that_hangs_is_given_up(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy.build.running, "_STARTING", 0.01)
+    plugin = Busy(PluginConfig())
+    plugin.lingers = True
+    with pytest.raises(TimeoutError, match=r"it has not started within 0\.01 s"):
+        await running(runtime, plugin).start()
+
+
+async def test_a_start_that_waits_in_vain_for_something_else_says_so(runtime: Runtime) -> None:
+    class Impatient(Busy):
+        async def start(self, services: Services) -> None:
+            raise TimeoutError("of its own")
+
+    with pytest.raises(TimeoutError, match="of its own"):
+        await running(runtime, Impatient(PluginConfig())).start()
 
 
 async def test_its_tasks_end_with_it(runtime: Runtime) -> None:
