@@ -7,14 +7,17 @@ in the log.
 
 from __future__ import annotations
 
+import logging
 import math
 
-from proxy.errors import BodyTooLarge, GatewayError, ResponseTooLarge
+from proxy.errors import BodyTooLarge, GatewayError, PluginFailed, ResponseTooLarge
 from proxy.exchange import Exchange, Phase
-from proxy.message import Body, Headers, Request, Response
+from proxy.message import Body, Duplex, Headers, Request, Response
 from proxy.pages import BUILT_IN, Pages
 from proxy.statuses import title
 from proxy.tunnel import Tunnel
+
+log = logging.getLogger("passerelle.engine")
 
 
 def error_response(exchange: Exchange, error: GatewayError) -> Response:
@@ -57,6 +60,23 @@ def can_be_sent(request: Request, response: Response) -> bool:
         return 200 <= response.status <= 599
     tunnel = response.tunnel
     return isinstance(tunnel, Tunnel) and request.version == "1.1" and bool(request.upgrade)
+
+
+def made_fit(exchange: Exchange, response: Response) -> Duplex | None:
+    """Have a final answer that is no ordinary one be one that can be sent.
+
+    :returns: the tunnel that begins with it, or None.
+    """
+    tunnel = response.tunnel
+    if tunnel is not None and response.status != 101:
+        tunnel.close()  # a plugin has changed the answer's status: it is an ordinary one now
+        tunnel = response.tunnel = None
+    if can_be_sent(exchange.request, response):
+        return tunnel
+    log.error("a plugin made an answer that cannot be sent on request %s: %r", exchange.id, response)
+    exchange.error = PluginFailed("a plugin made an answer that cannot be sent")
+    replace(exchange, error_response(exchange, exchange.error))
+    return None
 
 
 def replace(exchange: Exchange, response: Response) -> None:

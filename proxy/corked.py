@@ -148,8 +148,9 @@ class Corked(asyncio.Transport):
     def flush(self) -> None:
         """Write what is held."""
         held, self._held = self._held, b""
-        if held:
-            self._pass(held)
+        if held and not self._ended():  # as `_pass`, for what is written most
+            self.left += 1
+            self._inner.write(held)
 
     def _pass(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Write, unless the connection has ended: its end is told a turn later, and loops log writes till then."""

@@ -9,12 +9,11 @@ returning what must be awaited first. Then, and only then, a task is made, which
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable
 from typing import Any
 
-from proxy.answers import can_be_sent, error_response, keep_client, replace
+from proxy.answers import keep_client, made_fit, replace
 from proxy.clock import Clock
 from proxy.errors import ClientLeft, GatewayError, NoRoute, PluginFailed
 from proxy.events import EventBus
@@ -30,8 +29,6 @@ from proxy.ports import Drain, FetchPort, keep, let_go
 from proxy.recovery import Recovery
 from proxy.tally import Tally
 from proxy.waiting import FAILURES, Failed
-
-log = logging.getLogger("passerelle.engine")
 
 ATTEMPT, UPSTREAM, OUTWARD, DELIVER, DONE = list(Phase)[1:]  # an enum's members cost a call each time they are named
 
@@ -333,15 +330,10 @@ class Engine:
 
     def _deliver(self, x: Exchange) -> None:
         response = x.response
-        if response is not None and response.tunnel is not None and response.status != 101:
-            response.tunnel.close()  # a plugin has changed the answer's status: it is an ordinary one now
-            response.tunnel = None
-        if response is not None and not can_be_sent(x.request, response):
-            log.error("a plugin made an answer that cannot be sent on request %s: %r", x.id, response)
-            x.error = PluginFailed("a plugin made an answer that cannot be sent")
-            replace(x, error_response(x, x.error))
-        elif response is not None and response.tunnel is not None:
-            self._count_tunnel(x.upstream, response.tunnel)
+        if response is not None and (response.tunnel is not None or not 200 <= response.status <= 599):
+            tunnel = made_fit(x, response)
+            if tunnel is not None:
+                self._count_tunnel(x.upstream, tunnel)
         if x.stays is not None:
             keep_client(x)
         x.phase = DELIVER

@@ -120,9 +120,10 @@ class Shape:
     :ivar dated: whether Date is among the fields that are passed on.
     :ivar length: where the only framing field stands, if that is a Content-Length; else -1.
     :ivar special: the others: kind, name, and where it stands.
+    :ivar meant: those of them that do not frame: kind, and where it stands.
     """
 
-    __slots__ = ("dated", "host", "length", "plain", "special")
+    __slots__ = ("dated", "host", "length", "meant", "plain", "special")
 
     def __init__(self, names: tuple[bytes, ...], kinds: list[int]) -> None:
         self.plain = _taker([at for at, kind in enumerate(kinds) if kind in (PLAIN, DATE)])
@@ -131,6 +132,7 @@ class Shape:
         self.special = tuple(
             (kind, names[at].decode("latin-1"), at) for at, kind in enumerate(kinds) if kind not in _IN_PLACE
         )
+        self.meant = tuple((kind, at) for kind, _, at in self.special if kind != FRAMING)
         framing = [at for at, kind in enumerate(kinds) if kind == FRAMING]
         self.length = framing[0] if len(framing) == 1 and names[framing[0]].lower() == b"content-length" else -1
 

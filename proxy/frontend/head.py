@@ -35,7 +35,9 @@ from proxy.fields import (
     TRACE,
     UPGRADE,
     VIA,
+    Fields,
     Names,
+    Shape,
     connection_options,
     protocols,
     remove_named,
@@ -170,14 +172,15 @@ class HeadReader:
         request = Request(message.method, target, scheme=self.scheme, host=host, headers=headers, version=version)
         head = Head(request, message.should_close)
         if shape.special:
-            self._special(head, [(kind, name, fields[at][1].decode("latin-1")) for kind, name, at in shape.special])
-        self._authority(request)
+            self._special(head, fields, shape)
+        if host not in self._hosts or "#" in target or target[0] != "/":
+            self._authority(request)
         return head
 
-    def _special(self, head: Head, fields: list[tuple[int, str, str]]) -> None:
-        request = head.request
+    def _special(self, head: Head, fields: Fields, shape: Shape) -> None:
         options: list[str] = []
-        for kind, name, value in fields:
+        for kind, name, at in shape.special:
+            value = fields[at][1].decode("latin-1")
             if kind == CONNECTION:
                 options.append(value)
             elif kind == FRAMING:
@@ -189,6 +192,7 @@ class HeadReader:
             else:
                 self._seldom(head, kind, name, value)
         if options:
+            request = head.request
             named = connection_options(options)
             # RFC 9112 section 9.3: close counts before keep-alive, in whatever order and field they stand
             head.close = head.close or "close" in named or (request.version == "1.0" and "keep-alive" not in named)

@@ -251,10 +251,15 @@ class Connection(Line):
         if not self.keep or self.listener.draining:
             self._shut()
             return
-        if self.upload.stream is not None:
-            self.upload.stream.close()
-        self._rearm()
-        if self._buffer and self.upload.reader is None:
+        upload = self.upload
+        if upload.stream is not None:
+            upload.stream.close()
+        listener = self.listener
+        if upload.reader is None and not self.outlet.full:
+            listener.wheel.arm(self._watch, listener.limits.idle)  # as `_rearm` would: each answer comes here
+        else:
+            self._rearm()
+        if self._buffer and upload.reader is None:
             self.take()
 
     def resume_writing(self) -> None:

@@ -100,19 +100,24 @@ class Identity:
         if host and self.hosts is not None and not self.hosts.covers(host):
             raise Misdirected("the connection was opened for another host (RFC 9110 section 15.5.20)")
 
-    def stamp(self, headers: Headers, host: str, received: dict[str, list[str]] | None) -> Peer:
+    def stamp(
+        self, headers: Headers, host: str, received: dict[str, list[str]] | None, also: list[tuple[bytes, bytes]]
+    ) -> Peer:
         """Write the forwarding fields into a request.
 
         :param host: what the client sent as Host.
         :param received: the client's own forwarding fields; they count only from a trusted peer.
+        :param also: what else is told, behind them.
         :returns: who the client is.
         """
         if received is not None and self.peer.trusted:
-            return self._stamp_trusted(headers, host, received)
+            peer = self._stamp_trusted(headers, host, received)
+            headers.more(also)
+            return peer
         if self._element:
             headers.push("Forwarded", "forwarded", self._own_element(host))
         told = self._constant_wire
-        headers.more([*told, (b"X-Forwarded-Host", host.encode("latin-1"))] if host else told)
+        headers.more([*told, (b"X-Forwarded-Host", host.encode("latin-1")), *also] if host else [*told, *also])
         return self.peer
 
     def _own_element(self, host: str) -> str:

@@ -24,9 +24,6 @@ _LENGTH = 55  # of version 00, which has nothing behind its flags
 
 def stamp(exchange: Exchange, head: Head, identity: Identity, listener: Listener) -> None:
     """Write it into the request's fields."""
-    request = exchange.request
-    headers = request.headers
-    exchange.peer = identity.stamp(headers, request.host, head.forwarded)
     if head.request_id:
         exchange.received_id = head.request_id
         if identity.peer.trusted:
@@ -37,7 +34,8 @@ def stamp(exchange: Exchange, head: Head, identity: Identity, listener: Listener
             told.append((b"traceparent", listener.engine.new_trace()))
         else:
             told += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head.trace]
-    headers.more(told)
+    request = exchange.request
+    exchange.peer = identity.stamp(request.headers, request.host, head.forwarded, told)
 
 
 def _goes_on(fields: list[tuple[str, str]]) -> bool:

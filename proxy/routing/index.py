@@ -54,7 +54,7 @@ class Table(Generic[T]):
         while end >= 0:
             node = nodes.get(path[: end + 1])
             if node is not None:
-                found = node.find(path, end + 1, request)
+                found = node.only or node.find(path, end + 1, request)
                 if found is not None and (best is None or found[0] < best[0]):
                     best = found
                 if best is not None and not self._parameters:
@@ -64,25 +64,36 @@ class Table(Generic[T]):
 
 
 class Node(Generic[T]):
-    """What hangs on one prefix that ends in a slash."""
+    """What hangs on one prefix that ends in a slash.
 
-    __slots__ = ("_after", "_lengths", "_prefixes")
+    :ivar only: the route of whatever begins with the prefix, where nothing else hangs on it; None: `find` it.
+    """
+
+    __slots__ = ("_after", "_lengths", "_prefixes", "only")
 
     def __init__(self) -> None:
         self._prefixes: dict[str, list[Ranked[T]]] = {}  # by what stands between the slash and the `*`
         self._lengths: list[int] = []
         self._after: Table[T] | None = None
+        self.only: Ranked[T] | None = None
 
     def insert(self, rank: int, route: Route[T], tail: str) -> None:
         """Add a prefix route: `tail` is its text after the slash, empty for `/…/*`."""
         self._prefixes.setdefault(tail, []).append((rank, route))
         self._lengths = sorted({len(key) for key in self._prefixes}, reverse=True)
+        self._settle()
 
     def follow(self) -> Table[T]:
         """The index of what follows a parameter that stands here."""
         if self._after is None:
             self._after = Table()
+            self._settle()
         return self._after
+
+    def _settle(self) -> None:
+        """Know again whether there is a choice; of several routes here the first that fits is taken."""
+        first = self._prefixes[""][0] if self._prefixes.keys() == {""} else None
+        self.only = first if first is not None and first[1].unconditional and self._after is None else None
 
     def find(self, path: str, at: int, request: Request) -> Ranked[T] | None:
         """The best route for a path whose first `at` characters led here."""

@@ -130,17 +130,17 @@ class Carrier(Member):
         """The answer is whole: back to the pool, unless something is left on either side of the connection."""
         self._exchange = self._reader = self._stream = None
         exchange.attempt = None
-        pool = self._pool
+        pool, transport, sender = self._pool, self.transport, self._sender
         if pool is None:
             return
-        if self._stopped and self.transport is not None:
+        if self._stopped and transport is not None:
             self._stopped = False
-            self.transport.resume_reading()
-        if self._sender.sent and not self._sender.expects and self._keep and not rest and not self._sender.full:
-            self._sender.over()
+            transport.resume_reading()
+        if sender.sent and not sender.expects and self._keep and not rest and not sender.full and transport is not None:
+            sender.over()
             pool.put(self)
         else:
-            self._sender.stop()
+            sender.stop()
             self._discard("not_reusable")
 
     def fail(self, error: GatewayError) -> None:

@@ -144,28 +144,23 @@ class ResponseHead:
     :ivar upgrade: Upgrade as received: with a 101 what was switched to.
     """
 
-    __slots__ = ("_framing", "keep", "length", "response", "upgrade", "version")
+    __slots__ = ("_fields", "_shape", "keep", "length", "response", "upgrade", "version")
 
-    def __init__(self, response: Response, version: str) -> None:
+    def __init__(self, response: Response, version: str, fields: Fields, shape: Shape) -> None:
         self.response = response
         self.version = version
-        self.length = -1
+        self.length = plain_length(fields[shape.length][1]) if shape.length >= 0 else -1
         self.keep = version == "1.1"
         self.upgrade = ""
-        self._framing: list[tuple[str, str]] | None = None
-
-    def frame(self, name: str, value: str) -> None:
-        """Take a framing field as received."""
-        if self._framing is None:
-            self._framing = [(name, value)]
-        else:
-            self._framing.append((name, value))
+        self._fields = fields
+        self._shape = shape
 
     @property
     def framing(self) -> Headers | None:
         """Content-Length and Transfer-Encoding as received, or None when there is neither."""
-        pairs = self._framing
-        return None if pairs is None else Headers.adopt([name.lower() for name, _ in pairs], pairs)
+        fields = self._fields
+        framing = [(name, fields[at][1].decode("latin-1")) for kind, name, at in self._shape.special if kind == FRAMING]
+        return Headers.adopt([name.lower() for name, _ in framing], framing) if framing else None
 
 
 _NAMES = Names(RESPONSE_KINDS)
@@ -232,10 +227,8 @@ def read_head(data: bytes, parser: AnswerParser) -> ResponseHead:
     reason = message.reason
     reason = reason if reason.isascii() else reason.encode("utf-8", "surrogateescape").decode("latin-1")
     response = Response(message.code, Headers.unread(list(shape.plain(fields)), shape.dated), reason=reason)
-    head = ResponseHead(response, "1.1" if message.version is HttpVersion11 else "1.0")
-    if shape.length >= 0:
-        head.length = plain_length(fields[shape.length][1])
-    if shape.special:
+    head = ResponseHead(response, "1.1" if message.version is HttpVersion11 else "1.0", fields, shape)
+    if shape.meant:
         _special(head, fields, shape)
     if message.code < 200 or message.code == 204:
         _bodiless(head)
@@ -274,11 +267,9 @@ def _bodiless(head: ResponseHead) -> None:
 
 def _special(head: ResponseHead, fields: Fields, shape: Shape) -> None:
     options: list[str] = []
-    for kind, name, at in shape.special:
+    for kind, at in shape.meant:
         value = fields[at][1].decode("latin-1")
-        if kind == FRAMING:
-            head.frame(name, value)
-        elif kind == CONNECTION:
+        if kind == CONNECTION:
             if value != "keep-alive" or head.version == "1.0":
                 options.append(value)
         elif kind == UPGRADE:

@@ -7,6 +7,7 @@ ResponseHandler.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, cast
 
@@ -43,19 +44,23 @@ class Member(ResponseHandler):
     :ivar endpoint: where it leads, once a pool owns it.
     :ivar expires: clock reading from which on it is not used again; the pool's to set.
     :ivar spent: why it is not to be used again, once its exchange is over; the pool's to set.
+    :ivar heard: tells what the upstream has said or done of which the loop does not know yet, while nothing was asked
+        of it. The next request must not go this way then: it would be lost, or get an answer that is not its own.
     :ivar uses: exchanges that it was given.
     :ivar why: the reason for which it was closed, in a word for metrics; empty when the upstream did it.
     """
 
     # slots beside ResponseHandler's dictionary, which is past the size up to which attributes of it are fast
-    __slots__ = ("_heard", "_idle_for", "_member", "_pool", "_watch", "endpoint", "expires", "spent", "uses", "why")
+    __slots__ = ("_idle_for", "_member", "_pool", "_watch", "endpoint", "expires", "heard", "spent", "uses", "why")
 
     endpoint: Endpoint
+    heard: Callable[[], str]
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self._pool: Pool | None = None
         self._member = False  # whether the pool counts it
+        self.heard = str  # nothing, until there is a socket to ask
         self._idle_for = 0.0  # seconds that it may be idle
         self.expires = inf
         self.spent = ""
@@ -67,12 +72,14 @@ class Member(ResponseHandler):
         if self._tail or self.transport is None or self.transport.is_closing():
             self.close()
             return False
-        self._heard = listener(self.transport)
+        heard = listener(self.transport)
+        if heard is not None:
+            self.heard = heard
         if self.heard():
             self.close()
             return False
         if pool.flusher is not None:
-            self.transport = Corked(self.transport, pool.flusher, hasty=self._heard is not None)
+            self.transport = Corked(self.transport, pool.flusher, hasty=heard is not None)
         self._pool = pool
         self._member = True
         self.endpoint = endpoint
@@ -84,14 +91,6 @@ class Member(ResponseHandler):
     def usable(self) -> bool:
         """Whether another exchange may begin on it."""
         return self.transport is not None and not self.transport.is_closing()
-
-    def heard(self) -> str:
-        """What the upstream has said or done of which the loop does not know yet, while nothing was asked of it.
-
-        The next request must not go this way then: it would be lost, or get an answer that is not its own.
-        """
-        heard = self._heard
-        return "" if heard is None else heard()
 
     @property
     def peer(self) -> str:

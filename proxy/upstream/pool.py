@@ -236,7 +236,6 @@ class Pool:
             or connection.expires <= now
             or connection.spent
             or self._closed
-            or not connection.usable
         ):
             connection.leave(self._spent(connection))
         elif not self._queue.waiting or self._hand_on(connection):
@@ -256,7 +255,7 @@ class Pool:
             return connection.spent
         if connection.uses >= self.limits.max_requests:
             return "max_requests"
-        return "lifetime" if connection.usable else "upstream"
+        return "lifetime"
 
     def _hand_on(self, connection: Carrier) -> bool:
         """Let the next one have it, or its room; False when it is not free any more."""
@@ -264,7 +263,7 @@ class Pool:
         if waiter is None:
             return True
         fits = waiter.endpoint is connection.endpoint and not waiter.exchange.fresh
-        why = connection.heard() if fits else "room"
+        why = ("" if connection.usable else "upstream") or connection.heard() if fits else "room"
         if why:
             connection.leave(why)  # which makes room for the first in the queue
         else:

@@ -158,7 +158,7 @@ class RetryPolicy:
                 body.rewind()
             elif self.buffer and exchange.idempotent and isinstance(body, Stream) and body.spliceable:
                 exchange.request.body = Kept(body, self.buffer, self.room)
-        exchange.hold = self.hold if self._left(exchange) > 0 else 0
+        exchange.hold = self.hold if self.hold and self._left(exchange) > 0 else 0
 
     def wait(
         self,
