@@ -19,7 +19,7 @@ from proxy.cli.main import main
 
 COMMAND = Path(sys.executable).with_name("passerelle")
 READY = "passerelle listening on "
-_PATIENCE = 50.0  # seconds for anything that a process is waited for
+_PATIENCE = 90.0  # seconds for anything that a process is waited for
 
 
 class Process:

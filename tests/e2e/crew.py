@@ -85,7 +85,7 @@ class Crew:
 
 
 def get(url: str) -> bytes:
-    with urlopen(url, timeout=20) as answer:
+    with urlopen(url, timeout=60) as answer:
         data: bytes = answer.read()
         return data
 
@@ -95,7 +95,7 @@ def status(admin: str) -> dict[str, Any]:
     return found
 
 
-def until(what: Callable[[], bool], seconds: float = 45.0) -> None:
+def until(what: Callable[[], bool], seconds: float = 90.0) -> None:
     """Look again and again."""
     end = time.monotonic() + seconds
     while not what():
@@ -117,7 +117,7 @@ def who(url: str, times: int = 30) -> set[tuple[str, int]]:
 def kept(url: str) -> Iterator[tuple[socket.socket, int]]:
     """A connection that stays, and the process at its other end."""
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=20) as sock:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as sock:
         sock.sendall(b"GET /who HTTP/1.1\r\nHost: a\r\n\r\n")
         yield sock, int(sock.recv(65536).rpartition(b" ")[2])
 
@@ -133,7 +133,7 @@ def admin_request(url: str, method: str = "POST", body: object = None) -> tuple[
     data = None if body is None else json.dumps(body).encode()
     asked = Request(url, data=data or b"", method=method, headers={"Content-Type": "application/json"})
     try:
-        with urlopen(asked, timeout=20) as answer:
+        with urlopen(asked, timeout=60) as answer:
             return answer.status, json.loads(answer.read())
     except HTTPError as error:
         with error:
@@ -142,7 +142,7 @@ def admin_request(url: str, method: str = "POST", body: object = None) -> tuple[
 
 def code(url: str) -> int:
     try:
-        with urlopen(url, timeout=20) as answer:
+        with urlopen(url, timeout=60) as answer:
             return int(answer.status)
     except HTTPError as error:
         error.close()

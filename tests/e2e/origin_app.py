@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 PIECE = 262144  # bytes read or written at once
-PATIENCE = 20.0  # seconds until nothing more is waited for
+PATIENCE = 60.0  # seconds until nothing more is waited for
 
 BLOCK = b"".join(hashlib.sha256(b"%d" % i).digest() for i in range(16411))  # no two parts of it are alike
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-PATIENCE = 20.0  # seconds for anything that is waited for
+PATIENCE = 60.0  # seconds for anything that is waited for
 
 CONFIG = """
 listen: http://127.0.0.1:0

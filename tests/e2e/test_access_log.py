@@ -56,7 +56,7 @@ def write(tmp_path: Path, upstream: str) -> Callable[..., Path]:
 def status(url: str) -> int:
     """Status of an answer, whatever it is."""
     try:
-        with urlopen(url, timeout=20) as answer:
+        with urlopen(url, timeout=60) as answer:
             answer.read()
             return int(answer.status)
     except HTTPError as error:
@@ -66,7 +66,7 @@ def status(url: str) -> int:
 
 def connected(url: str) -> socket.socket:
     parts = urlsplit(url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=20)
+    return socket.create_connection((parts.hostname, parts.port), timeout=60)
 
 
 def said(url: str, data: bytes) -> bytes:
@@ -198,7 +198,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(run: Run, write: Callable[..
     for _ in range(20):
         assert status(f"{url}/hello") == 200
     gateway.line("lines of the access log are lost: broken pipe")
-    with urlopen(f"{admin}/metrics", timeout=20) as answer:
+    with urlopen(f"{admin}/metrics", timeout=60) as answer:
         assert b'passerelle_access_log_dropped_total{reason="unwritable"}' in answer.read()
     gateway.send(signal.SIGTERM)
     assert gateway.ended() == 0

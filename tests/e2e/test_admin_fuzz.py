@@ -54,7 +54,7 @@ def test_it_does_what_it_says(admin: str, mode: GenerationMode) -> None:
         )
         @given(case=operation.as_strategy(generation_mode=mode))
         def holds(case: Any) -> None:
-            case.call_and_validate(base_url=admin, headers=TOKEN, timeout=20)
+            case.call_and_validate(base_url=admin, headers=TOKEN, timeout=60)
 
         holds()
         tried.add((operation.method.upper(), operation.path))

@@ -106,14 +106,14 @@ def fetch(url: str, method: str = "GET", **fields: str) -> tuple[str, str]:
         {"Host": "shop.example"} | {name.replace("_", "-"): value for name, value in fields.items()},
         method=method,
     )
-    with urlopen(request, timeout=20) as answer:
+    with urlopen(request, timeout=60) as answer:
         return answer.read().decode(), answer.headers.get("Cache-Status", "")
 
 
 def purge(admin: str, **what: object) -> dict[str, Any]:
     """By the admin API."""
     request = Request(f"{admin}/api/v1/cache/purge", json.dumps(what).encode(), {"Content-Type": "application/json"})
-    with urlopen(request, timeout=20) as answer:
+    with urlopen(request, timeout=60) as answer:
         found: dict[str, Any] = json.loads(answer.read())
         return found
 
@@ -127,7 +127,7 @@ def until(what: Callable[[], bool], seconds: float) -> None:
 
 
 def redis_of(admin: str) -> str:
-    with urlopen(f"{admin}/api/v1/status", timeout=20) as answer:
+    with urlopen(f"{admin}/api/v1/status", timeout=60) as answer:
         found: str = json.loads(answer.read())["redis"]
         return found
 
@@ -187,7 +187,7 @@ def test_workers_purge_together_without_redis(gateway: Callable[..., Any], origi
 
 def test_what_is_stored_and_counted_lives_through_a_reload(tmp_path: Path, run: Run, origin: Origin) -> None:
     def counted(admin: str) -> Any:
-        with urlopen(f"{admin}/api/v1/cache/stats", timeout=20) as answer:
+        with urlopen(f"{admin}/api/v1/cache/stats", timeout=60) as answer:
             told = json.loads(answer.read())
             return told["routes"], told["losses"], told["bytes_served"], told["levels"]["memory"]["hits"]
 

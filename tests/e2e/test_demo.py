@@ -28,7 +28,7 @@ def tried(line: str) -> tuple[str, int]:
     data = words[words.index("-d") + 1].encode() if "-d" in words else None
     fields = [words[at + 1].split(": ") for at, word in enumerate(words) if word == "-H"]
     try:
-        with urlopen(Request(url, data, dict(fields)), timeout=20) as answer:
+        with urlopen(Request(url, data, dict(fields)), timeout=60) as answer:
             answer.read()
             return urlsplit(url).path, answer.status
     except HTTPError as error:
@@ -82,7 +82,7 @@ def test_the_upstream_ends_also_when_the_demo_is_killed(run: Run) -> None:
         assert file.read()
     demo.send(signal.SIGKILL)
     assert demo.ended() == -signal.SIGKILL
-    watcher = subprocess.run([sys.executable, "-c", WATCH, str(sample)], timeout=20, check=False)
+    watcher = subprocess.run([sys.executable, "-c", WATCH, str(sample)], timeout=60, check=False)
     assert watcher.returncode == 0
 
 
@@ -100,5 +100,5 @@ def test_the_file_of_the_working_directory_is_used(run: Run, tmp_path: Path) -> 
     (tmp_path / "config").mkdir()
     text = (ROOT / "config" / "demo.yaml").read_text().replace("hello from the gateway", "hello from here")
     (tmp_path / "config" / "demo.yaml").write_text(text)
-    with urlopen(f"{run('demo').ready()}/hello", timeout=20) as answer:
+    with urlopen(f"{run('demo').ready()}/hello", timeout=60) as answer:
         assert answer.read() == b"hello from here\n"

@@ -24,7 +24,7 @@ def connect(url: str, *, receive_buffer: int = 0) -> socket.socket:
     sock = socket.socket()
     if receive_buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    sock.settimeout(20)
+    sock.settimeout(60)
     sock.connect((parts.hostname, parts.port))
     return sock
 
@@ -50,7 +50,7 @@ def rest(sock: socket.socket) -> int:
 
 def status(url: str) -> int:
     try:
-        with urlopen(url, timeout=20) as answer:
+        with urlopen(url, timeout=60) as answer:
             code: int = answer.status
             return code
     except HTTPError as error:

@@ -78,7 +78,7 @@ def test_an_upstream_that_does_not_read(origin: Origin, gateway: Gateway) -> Non
         assert PIECE <= sent < SOCKETS
         assert risen < GROWTH
         origin.release("untaken")
-        client.sock.settimeout(20)
+        client.sock.settimeout(60)
         client.upload(SIZE, begin=sent)
         assert client.head() == 200
         assert client.small() == {"size": SIZE, "sha256": content_hash(SIZE)}

@@ -15,7 +15,7 @@ Run = Callable[..., Any]
 
 def send(url: str, body: bytes | None = None, **fields: str) -> None:
     headers = {name.replace("_", "-"): value for name, value in fields.items()}
-    with urlopen(Request(url, body, headers), timeout=20) as answer:
+    with urlopen(Request(url, body, headers), timeout=60) as answer:
         answer.read()
 
 

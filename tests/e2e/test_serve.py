@@ -39,14 +39,14 @@ def served(run_once: Run, module_path: Path, upstream: str) -> Served:
 
 def get(url: str) -> tuple[int, bytes]:
     """Status and body of an answer."""
-    with urlopen(url, timeout=20) as answer:
+    with urlopen(url, timeout=60) as answer:
         return answer.status, answer.read()
 
 
 def slow_request(url: str, milliseconds: int) -> tuple[socket.socket, bytes]:
     """A request under way, whose answer takes that long."""
     parts = urlsplit(url)
-    sock = socket.create_connection((parts.hostname, parts.port), timeout=20)
+    sock = socket.create_connection((parts.hostname, parts.port), timeout=60)
     sock.sendall(f"GET /stream?events=2&ms={milliseconds} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
     return sock, sock.recv(65536)
 

@@ -98,7 +98,7 @@ def test_what_an_operator_asked_for_and_a_stream_of_events_outlive_every_worker(
     place = f"{admin}/api/v1/upstreams/app/targets/{quote(upstream, safe='')}"
     assert admin_request(f"{place}/weight", "PUT", {"weight": 7})[0] == 200
     assert admin_request(f"{place}/drain")[0] == 200
-    with urlopen(f"{admin}/api/v1/events?type=config.*", timeout=20) as stream:
+    with urlopen(f"{admin}/api/v1/events?type=config.*", timeout=60) as stream:
         for victim in pids(admin):
             os.kill(victim, signal.SIGKILL)
             until_replaced(admin, victim)

@@ -125,7 +125,7 @@ def test_an_operator_steers_all_of_them(crew: Crew) -> None:
 
 
 def test_events_of_every_worker_in_one_stream(crew: Crew) -> None:
-    with urlopen(f"{crew.admin}/api/v1/events?type=request.completed", timeout=20) as stream:
+    with urlopen(f"{crew.admin}/api/v1/events?type=request.completed", timeout=60) as stream:
         with ExitStack() as stack:
             ends = [stack.enter_context(kept(crew.url))[1] for _ in range(30)]
             assert len(set(ends)) > 1

@@ -61,7 +61,7 @@ def said(url: str, context: ssl.SSLContext, times: int = 20) -> set[str]:
     """What workers say over TLS."""
 
     def ask() -> str:
-        with urlopen(f"{url}/who", timeout=20, context=context) as answer:
+        with urlopen(f"{url}/who", timeout=60, context=context) as answer:
             return str(answer.read().decode().split()[0])
 
     return {ask() for _ in range(times)}
