@@ -46,7 +46,7 @@ class Flusher:
         self._requests: list[Taker] = []
         self._waiting: list[Corked] = []
         self._due = False  # whether the end of this turn is waited for
-        self._early = False  # whether something has left in this turn already
+        self._early = 0  # how much has left in this turn already: one, or nothing
         self.crowd = False
         self.single: Callable[[], bool] = _never
 
@@ -58,9 +58,10 @@ class Flusher:
         """
         if not self._due:
             self._due = True
-            self._call_soon(self.flush)
-            if not self.crowd and transport.hasty and self.single():
-                self._early = True
+            call_soon, single = self._call_soon, self.single  # calls by way of an attribute are slower
+            call_soon(self.flush)
+            if not self.crowd and transport.hasty and single():
+                self._early = 1
                 transport.flush()
                 return
         self._waiting.append(transport)
@@ -83,7 +84,7 @@ class Flusher:
         taken = self._take()
         waiting, self._waiting = self._waiting, []
         self.crowd = taken > 1 or len(waiting) + self._early > 1
-        self._due = self._early = False
+        self._due, self._early = False, 0
         for transport in waiting:
             try:
                 transport.flush()
@@ -148,7 +149,8 @@ class Corked(asyncio.Transport):
     def flush(self) -> None:
         """Write what is held."""
         held, self._held = self._held, b""
-        if held and not self._ended():  # as `_pass`, for what is written most
+        ended = self._ended  # a call by way of the attribute would be looked up as a method first
+        if held and not ended():  # as `_pass`, for what is written most
             self.left += 1
             self._inner.write(held)
 
@@ -190,7 +192,8 @@ class Corked(asyncio.Transport):
 
     def is_closing(self) -> bool:
         """:see: `asyncio.BaseTransport`."""
-        return self._ended()
+        ended = self._ended
+        return ended()
 
     def can_write_eof(self) -> bool:
         """:see: `asyncio.WriteTransport`."""

@@ -248,7 +248,8 @@ class Engine:
         if upstream is None:
             return self._fail(x, NoRoute("no route matches this request"))
         try:
-            x.endpoint = upstream.pick(x)
+            pick = upstream.pick
+            x.endpoint = pick(x)
             x.target = x.request.target if plan.rewrite is None else plan.rewrite.apply(x.request.target)
         except GatewayError as error:
             return self._recovery.give_up(x, error)
@@ -298,7 +299,8 @@ class Engine:
 
     def _turn(self, x: Exchange, response: Response) -> Pending:
         x.response = response
-        x.first_byte = self._now()
+        now = self._now  # a call by way of the attribute would be looked up as a method first
+        x.first_byte = now()
         x.phase = OUTWARD
         return self._outward(x)
 
@@ -371,7 +373,8 @@ class Engine:
             x.request.body.forget()
         if x.fetched is not None:
             let_go(x.fetched)
-        x.finished = self._now()
+        now = self._now
+        x.finished = now()
         self.active -= 1
         plan = x.plan
         chain = plan.chain

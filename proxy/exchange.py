@@ -106,6 +106,9 @@ class Phase(IntEnum):
     DONE = 5  # on_complete hooks have run
 
 
+_INWARD = Phase.INWARD  # an enum's members cost a call each time they are named
+
+
 class Client(Protocol):
     """The end that wants an answer."""
 
@@ -272,7 +275,7 @@ class Exchange:
         self.parent: Exchange | None = None
         self.detached = False
         # the engine's own: where the chain stands, who waits
-        self.phase = Phase.INWARD
+        self.phase = _INWARD
         self.cursor = -1  # index of the plugin at which the chain was left, to be resumed behind it
         self.floor = -1  # hooks of plugins up to this index are not this exchange's: it was fetched from there
         self.fresh = False  # whether the next try must not reuse a connection, since a reused one died under it

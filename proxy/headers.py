@@ -9,6 +9,7 @@ from typing import cast
 
 from proxy.rows import Field, Keys, Row, Rows
 
+_new = object.__new__
 _LINE = ": ".join
 _WIRE_LINE = b": ".join
 _name_of, _value_of = itemgetter(0), itemgetter(1)
@@ -89,7 +90,7 @@ class Headers:
 
         :param dated: whether Date is among them.
         """
-        self = cls.__new__(cls)
+        self = _new(cls)
         self.marked = False
         self.wire = wire
         self.dated = dated

@@ -52,7 +52,6 @@ class Request:
         self,
         method: str,
         target: str,
-        *,
         scheme: str = "http",
         host: str = "",
         headers: Headers | None = None,
@@ -114,7 +113,6 @@ class Response:
         status: int,
         headers: Headers | Mapping[str, str] | None = None,
         body: Body | bytes = EMPTY,
-        *,
         reason: str = "",
         tunnel: Duplex | None = None,
     ) -> None:

@@ -30,7 +30,7 @@ class Tally:
         child = plan.counters.get(status)
         if child is None:
             child = plan.counters[status] = self._requests.child(plan.name, str(status))
-        child.value += 1
+        child.value += 1.0
         if status == _SWITCHED:
             return  # how long a tunnel lives says nothing about how long requests take
         if plan.latency is None:

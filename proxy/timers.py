@@ -8,14 +8,13 @@ waits somewhere earlier only has its deadline changed: it is moved when its slot
 from __future__ import annotations
 
 import logging
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from math import inf
 
 from proxy.clock import Clock
 
-_NOWHERE = sys.maxsize  # later than any slot, so that one comparison finds what must be placed
+_NOWHERE = inf  # later than any slot, so that one comparison finds what must be placed
 
 _log = logging.getLogger("passerelle.timers")
 
@@ -31,7 +30,7 @@ class Timer(ABC):
 
     def __init__(self) -> None:
         self.deadline = inf
-        self.slot = _NOWHERE
+        self.slot: float = _NOWHERE
 
     @abstractmethod
     def expired(self) -> None:
@@ -65,7 +64,7 @@ class Wheel:
         self.now = clock.monotonic
         self._on_error = on_error
         self._per_second = 1 / resolution
-        self._slots: dict[int, dict[Timer, None]] = {}  # dicts, for the order in which timers came
+        self._slots: dict[float, dict[Timer, None]] = {}  # dicts, for the order in which timers came
         self._tick = int(self.now() * self._per_second)
 
     def arm(self, timer: Timer, seconds: float) -> None:
@@ -115,7 +114,7 @@ class Wheel:
                     self._place(timer, int(timer.deadline * self._per_second))
         return due
 
-    def _passed(self, tick: int) -> Iterable[int]:
+    def _passed(self, tick: int) -> Iterable[float]:
         """The slots that have come up since the last call; the newest is not over and will come up again."""
         first, self._tick = self._tick, tick
         if tick - first < len(self._slots):
@@ -125,7 +124,8 @@ class Wheel:
     def _place(self, timer: Timer, slot: int) -> None:
         if timer.slot != _NOWHERE:
             self._take(timer)
-        timer.slot = slot = max(slot, self._tick)
+        slot = max(slot, self._tick)
+        timer.slot = float(slot)  # compared with a deadline: two numbers of one kind are compared faster
         waiting = self._slots.get(slot)
         if waiting is None:
             self._slots[slot] = {timer: None}

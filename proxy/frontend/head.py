@@ -43,13 +43,14 @@ from proxy.fields import (
     remove_named,
 )
 from proxy.headers import Headers
-from proxy.message import Request
+from proxy.message import EMPTY, Request
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
 _SIMPLE_LINE = re.compile(rb"GET /[^\x00-\x20\x7f]*\r\n")  # RFC 1945 section 5.1
 _REG_NAME = r"(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+"
 _AUTHORITY = re.compile(rf"(?:{_REG_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{0,5}})?")  # RFC 3986 section 3.2.2, no comma
 _KNOWN_HOSTS = 1024
+_unread = Headers.unread
 _DEFAULT_PORTS = {"http": 80, "https": 443}  # RFC 9110 section 4.2
 _DIGITS = 10  # of a number that is still one
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
@@ -144,15 +145,17 @@ class HeadReader:
         if not messages:
             raise _refusal(data)
         message = messages[0][0]
-        if message.method in _REFUSED_METHODS:
-            raise MethodRefused(f"{message.method} is not served here")
-        version = message.version
-        if version is not HttpVersion11 and version.major != 1:
+        method, path, spoken = message.method, message.path, message.version
+        if method in _REFUSED_METHODS:
+            raise MethodRefused(f"{method} is not served here")
+        version = "1.1" if spoken is HttpVersion11 else f"{spoken.major}.{spoken.minor}"
+        if version != "1.1" and version != "1.0":
             raise VersionRefused("only HTTP/1.0 and HTTP/1.1 are spoken here")
-        line = f"{message.method} {message.path} HTTP/1.{version.minor}\r\n".encode("utf-8", "surrogateescape")
+        line = f"{method} {path} HTTP/{version}\r\n".encode("utf-8", "surrogateescape")
         if not data.startswith(line):  # llhttp takes several spaces, leading CR and LF, and RTSP
             raise BadRequest("the request line is malformed (RFC 9112 section 3)")
-        return self._head(message)
+        target = path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("latin-1")
+        return self._head(message, method, target, version)
 
     def _check_size(self, data: bytes) -> None:
         error = self.too_large(data)
@@ -161,15 +164,13 @@ class HeadReader:
         if data.count(b"\r\n") - 2 > self.max_fields:
             raise HeadTooLarge(f"the request has more than {self.max_fields} header fields")
 
-    def _head(self, message: RawRequestMessage) -> Head:
+    def _head(self, message: RawRequestMessage, method: str, target: str, version: str) -> Head:
         fields = message.raw_headers
         shape = self.names.shapes.of(fields)
-        path = message.path
-        target = path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("latin-1")
-        headers = Headers.unread(list(shape.plain(fields)))
-        version = "1.1" if message.version is HttpVersion11 else "1.0"
+        plain = shape.plain
+        headers = _unread(list(plain(fields)))
         host = fields[shape.host][1].decode("latin-1") if shape.host >= 0 else ""
-        request = Request(message.method, target, scheme=self.scheme, host=host, headers=headers, version=version)
+        request = Request(method, target, self.scheme, host, headers, EMPTY, version)  # keywords would double its cost
         head = Head(request, message.should_close)
         if shape.special:
             self._special(head, fields, shape)

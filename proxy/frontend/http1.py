@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from proxy.tunnel import Tunnel
 
 _END = b"\r\n\r\n"
+_CR = ord("\r")
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _NO_HEAD = (b"", b"\r")  # the second may become an empty line, which begins nothing
 _HIGH_WATER = 65536  # bytes that wait to be written, or to be parsed behind a request under way
@@ -132,10 +133,11 @@ class Connection(Line):
             self._wait()
             return False
         data, at = self._buffer, self._at
-        empty = _EMPTY_LINES.match(data, at)
-        if empty is not None:  # RFC 9112 section 2.2: empty lines before the request line are ignored
-            at = empty.end()
-        end = data.find(_END, max(self._scanned - 3, at)) + 4
+        if data[at] == _CR:
+            empty = _EMPTY_LINES.match(data, at)
+            if empty is not None:  # RFC 9112 section 2.2: empty lines before the request line are ignored
+                at = empty.end()
+        end = data.find(_END, max(self._scanned - 3, at) if self._scanned else at) + 4
         if end < 4:
             self._put(data[at:])
             self._wait_for_head(data[at:])
@@ -187,7 +189,8 @@ class Connection(Line):
 
     def _new_exchange(self, request: Request) -> Exchange:
         engine = self.listener.engine
-        exchange = Exchange(engine.new_id(), request, self._identity.peer, self.outlet, engine.clock.monotonic())
+        now = engine.clock.monotonic  # a call by way of the attribute would be looked up as a method first
+        exchange = Exchange(engine.new_id(), request, self._identity.peer, self.outlet, now())
         self.outlet.open(exchange)
         return exchange
 

@@ -37,7 +37,7 @@ from proxy.framing import (
     writer,
 )
 from proxy.headers import HOP_BY_HOP, Headers, check_field
-from proxy.message import Request, Response
+from proxy.message import EMPTY, Request, Response
 
 MAX_HEAD = 65536  # bytes of an answer's head
 # Origin-form, or `*` (RFC 9112 section 3.2), without control bytes, space, `#`, and what is beyond latin-1
@@ -51,6 +51,7 @@ _TELL_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 section 8.6: say 
 _C_PARSER: Any = importlib.import_module("aiohttp._http_parser")  # never the fallback in Python
 
 Writer = LengthWriter | ChunkedWriter | CloseWriter
+_unread = Headers.unread
 
 
 def request_framing(exchange: Exchange) -> Writer | None:
@@ -72,7 +73,8 @@ def request_head(exchange: Exchange, endpoint: Endpoint, framing: Writer | None,
     """
     request = exchange.request
     target = endpoint.prefix + exchange.target
-    if _TARGET.fullmatch(target) is None:
+    plain = target.startswith("/") and target.isascii() and target.isprintable() and " " not in target
+    if (not plain or "#" in target) and _TARGET.fullmatch(target) is None:  # which costs twice as much
         raise GatewayError("a plugin or a rewriting made a target that cannot be sent")
     headers = request.headers
     rest = ""
@@ -222,15 +224,16 @@ def read_head(data: bytes, parser: AnswerParser) -> ResponseHead:
     :raises BadResponse: when it is malformed.
     """
     message = _parsed(data, parser)
-    fields = message.raw_headers
+    status, fields = message.code, message.raw_headers
     shape = _NAMES.shapes.of(fields)
     reason = message.reason
     reason = reason if reason.isascii() else reason.encode("utf-8", "surrogateescape").decode("latin-1")
-    response = Response(message.code, Headers.unread(list(shape.plain(fields)), shape.dated), reason=reason)
+    plain = shape.plain
+    response = Response(status, _unread(list(plain(fields)), shape.dated), EMPTY, reason)
     head = ResponseHead(response, "1.1" if message.version is HttpVersion11 else "1.0", fields, shape)
     if shape.meant:
         _special(head, fields, shape)
-    if message.code < 200 or message.code == 204:
+    if status < 200 or status == 204:
         _bodiless(head)
     return head
 
@@ -242,7 +245,8 @@ def _parsed(data: bytes, parser: AnswerParser) -> RawResponseMessage:
         parser = AnswerParser()  # the connection's own would take a `close` in it for the end of everything
     try:
         try:
-            messages = parser.feed(data)[0]
+            feed = parser.feed
+            messages = feed(data)[0]
         except HttpProcessingError:
             messages = parser.again(data)
     except HttpProcessingError as error:

@@ -110,7 +110,7 @@ class Connection(Carrier):
     def _heads(self, data: bytes) -> None:
         """Interim heads, then the final one."""
         while True:
-            end = data.find(_END, max(len(self._held) - 3, 0))
+            end = data.find(_END, max(len(self._held) - 3, 0) if self._held else 0)
             if end < 0:
                 self._hold(data)
                 return

@@ -166,7 +166,8 @@ class Pool:
             connection = idle.pop()
             self.idle -= 1
             if connection.usable:
-                why = connection.heard() if connection.expires > self._now() else "lifetime"
+                now, heard = self._now, connection.heard  # calls by way of attributes are looked up as methods first
+                why = heard() if connection.expires > now() else "lifetime"
                 if not why:
                     return connection
                 connection.leave(why)
@@ -176,7 +177,7 @@ class Pool:
         """Send the exchange on an idle connection, on a new one, or when one is free."""
         connection = None if exchange.fresh else self.take(endpoint)
         if connection is not None:
-            self.stats.reused.value += 1
+            self.stats.reused.value += 1.0
             connection.start(exchange)
         elif self.open < self.limits.max_connections or self._evict():
             self._open(exchange, endpoint)
@@ -228,7 +229,8 @@ class Pool:
 
     def put(self, connection: Carrier) -> None:
         """A connection is free: for the first in the queue who can use it, else idle."""
-        now = self._now()
+        clock = self._now
+        now = clock()
         idle = self._idle.get(connection.endpoint)
         if (
             idle is None
@@ -241,7 +243,8 @@ class Pool:
         elif not self._queue.waiting or self._hand_on(connection):
             idle.append(connection)
             self.idle += 1
-            connection.rest(min(self.limits.idle_timeout, connection.expires - now))
+            left, timeout = connection.expires - now, self.limits.idle_timeout
+            connection.rest(left if left < timeout else timeout)  # noqa: FURB136 (`min` costs as much as all the rest)
             if self.idle > self.limits.max_idle and self._trim.deadline == inf:
                 self._trim_in(_TRIM_AFTER)
 

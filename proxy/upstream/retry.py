@@ -152,13 +152,16 @@ class RetryPolicy:
         """A try begins: count the request, see to it that its upload could be sent again."""
         if exchange.attempts == exchange.before + 1:
             self._budget.request(exchange.started)
+            left = self.attempts
+        else:
+            left = self._left(exchange)
         body = exchange.request.body
         if body.data is None:
             if isinstance(body, Kept):
                 body.rewind()
             elif self.buffer and exchange.idempotent and isinstance(body, Stream) and body.spliceable:
                 exchange.request.body = Kept(body, self.buffer, self.room)
-        exchange.hold = self.hold if self.hold and self._left(exchange) > 0 else 0
+        exchange.hold = self.hold if left > 0 else 0
 
     def wait(
         self,
