@@ -122,14 +122,16 @@ class Corked(asyncio.Transport):
     :ivar left: how often something of what was written has left.
     """
 
-    __slots__ = ("_ended", "_flusher", "_held", "_inner", "_most", "hasty", "left")
+    __slots__ = ("_flusher", "_held", "_inner", "_most", "hasty", "is_closing", "left")
+
+    is_closing: Callable[[], bool]
 
     def __init__(self, inner: asyncio.Transport, flusher: Flusher, *, hasty: bool = True) -> None:
         super().__init__()
         self._inner = inner
         self._flusher = flusher
         self._held = b""
-        self._ended = inner.is_closing
+        self.is_closing = inner.is_closing  # the inner one's own: it is asked more often than anything else
         self.hasty = hasty
         self._most = _MOST if hasty else _PATIENT
         self.left = 0
@@ -149,14 +151,14 @@ class Corked(asyncio.Transport):
     def flush(self) -> None:
         """Write what is held."""
         held, self._held = self._held, b""
-        ended = self._ended  # a call by way of the attribute would be looked up as a method first
-        if held and not ended():  # as `_pass`, for what is written most
+        closing = self.is_closing  # a call by way of the attribute would be looked up as a method first
+        if held and not closing():  # as `_pass`, for what is written most
             self.left += 1
             self._inner.write(held)
 
     def _pass(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Write, unless the connection has ended: its end is told a turn later, and loops log writes till then."""
-        if not self._ended():
+        if not self.is_closing():
             self.left += 1
             self._inner.write(data)
 
@@ -166,7 +168,7 @@ class Corked(asyncio.Transport):
             self.write(b"".join(list_of_data))
             return
         self.flush()
-        if not self._ended():
+        if not self.is_closing():
             self.left += 1
             self._inner.writelines(list_of_data)
 
@@ -178,7 +180,7 @@ class Corked(asyncio.Transport):
     def close(self) -> None:
         """End behind what is held. Once: asyncio's TLS transport cannot be aborted after a second `close`."""
         self.flush()
-        if not self._ended():
+        if not self.is_closing():
             self._inner.close()
 
     def abort(self) -> None:
@@ -189,11 +191,6 @@ class Corked(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         """Bytes not yet given to the system."""
         return len(self._held) + self._inner.get_write_buffer_size()
-
-    def is_closing(self) -> bool:
-        """:see: `asyncio.BaseTransport`."""
-        ended = self._ended
-        return ended()
 
     def can_write_eof(self) -> bool:
         """:see: `asyncio.WriteTransport`."""

@@ -23,26 +23,27 @@ class Rows(Generic[T]):
 
     MOST = 512
     FIELDS = 64
-    LENGTH = 1024  # bytes of all names of a row; one with more is not remembered
+    LENGTH = 1024  # bytes of all names of a row, with what is between them; one with more is not remembered
 
     __slots__ = ("_make", "known")
 
     def __init__(self, make: Callable[[tuple[bytes, ...]], T]) -> None:
         self._make = make
-        self.known: dict[tuple[bytes, ...], T] = {}
+        self.known: dict[bytes, T] = {}
 
     def of(self, fields: Iterable[tuple[bytes, bytes]]) -> T:
         """What is known of the names of these fields."""
-        names = tuple(map(_name_of, fields))
-        found = self.known.get(names)
-        return self._learn(names) if found is None else found
+        row = b":".join(map(_name_of, fields))  # which no name holds; one text is hashed and compared, not a dozen
+        found = self.known.get(row)
+        return self._learn(row) if found is None else found
 
-    def _learn(self, names: tuple[bytes, ...]) -> T:
+    def _learn(self, row: bytes) -> T:
+        names = tuple(row.split(b":")) if row else ()
         made = self._make(names)
-        if len(names) <= self.FIELDS and sum(map(len, names)) <= self.LENGTH:
+        if len(names) <= self.FIELDS and len(row) <= self.LENGTH:
             if len(self.known) >= self.MOST:
                 self.known.clear()
-            self.known[names] = made
+            self.known[row] = made
         return made
 
 

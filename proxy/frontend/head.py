@@ -136,15 +136,18 @@ class HeadReader:
         :param data: from the first byte of the request line to the empty line, inclusive.
         :raises ClientError: the refusal, with its status.
         """
-        if len(data) > self.max_bytes or data.count(b"\r\n") - 2 > self.max_fields or len(data) > self.max_target:
+        if len(data) > self.max_bytes or len(data) > self.max_target:
             self._check_size(data)
         try:
             messages, _, _ = parser.feed_data(data)
         except HttpProcessingError as error:
+            self._check_size(data)
             raise _refusal(data) from error
         if not messages:
             raise _refusal(data)
         message = messages[0][0]
+        if len(message.raw_headers) > self.max_fields:
+            self._check_size(data)
         method, path, spoken = message.method, message.path, message.version
         if method in _REFUSED_METHODS:
             raise MethodRefused(f"{method} is not served here")

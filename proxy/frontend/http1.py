@@ -191,7 +191,7 @@ class Connection(Line):
         engine = self.listener.engine
         now = engine.clock.monotonic  # a call by way of the attribute would be looked up as a method first
         exchange = Exchange(engine.new_id(), request, self._identity.peer, self.outlet, now())
-        self.outlet.open(exchange)
+        self.outlet.exchange = exchange
         return exchange
 
     def _refuse(self, error: ClientError) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Outlet(Room):
     """Writes one connection's answers, one after the other.
 
-    :ivar exchange: the exchange under way, or None between two.
+    :ivar exchange: the exchange under way, or None between two; the connection's to set when one begins.
     """
 
     __slots__ = ("_connection", "_head", "_pump", "_sent", "_source", "_writer", "exchange")
@@ -38,11 +38,6 @@ class Outlet(Room):
         self._writer: LengthWriter | ChunkedWriter | CloseWriter | None = None
         self._source: Stream | None = None  # the answer's body while it is spliced
         self._pump: asyncio.Task[None] | None = None
-
-    def open(self, exchange: Exchange) -> None:
-        """An exchange begins."""
-        self.exchange = exchange
-        self._sent = False
 
     # the exchange's client
 
@@ -200,6 +195,7 @@ class Outlet(Room):
     def _done(self) -> None:
         exchange, self.exchange = self.exchange, None
         self._source = self._pump = self._writer = None
+        self._sent = False
         connection = self._connection
         if exchange is not None:
             left = None if connection.transport is not None else ClientLeft("the client left")

@@ -38,6 +38,7 @@ class Router(Generic[T]):
                 self._tables.setdefault(host, Table()).insert(rank, route, route.pattern.literals)
         self._ports = any(":" in host.rpartition("]")[2] for host in self._tables)
         self._anywhere = tuple(self._tables.values()) if self._tables.keys() <= {""} else None
+        self._only = self._anywhere[0] if self._anywhere else None
         self._memo: dict[str, tuple[Table[T], ...]] = {}
 
     @property
@@ -51,7 +52,10 @@ class Router(Generic[T]):
         :raises BadRequest: for a path that is malformed, or that an upstream may read as one of another route.
         """
         path = plain_path(request.target)
-        return self._find_careful(request) if path is None else self._look(path, request)
+        if path is None:
+            return self._find_careful(request)
+        found = None if self._only is None else self._only.find(path, request)
+        return self._look(path, request) if found is None else found[1]
 
     def consider(self, request: Request) -> list[Considered[T]]:
         """Every route in the order of precedence for this request, and what became of it.
