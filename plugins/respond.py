@@ -30,7 +30,7 @@ from pydantic import Field, field_validator, model_validator
 
 from plugins._fields import FieldValue, RequestValue, ResponseName, compiled, write
 from plugins._templates import ON_REQUEST, Fact, Template, literals
-from proxy.api import BadRequest, Body, Exchange, Headers, Plugin, PluginConfig, Rank, Response
+from proxy.api import BadRequest, Body, Exchange, Headers, Plugin, PluginConfig, Rank, Rendered, Response
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BODILESS = frozenset({204, 205, 304})
@@ -123,14 +123,16 @@ class Respond(Plugin[Config]):
         data = _as_json(config.data) if "json" in config.written else (config.body or "").encode()
         self._status = config.status or (200 if config.redirect is None else 302)
         self._body = Body(data)  # in memory and never changed in place: all answers share it
-        self._headers = Headers()
+        headers = Headers()
         self._location: _Location | None = None
         if config.redirect is not None:
             self._location = _Location(config.redirect)
         kind = config.content_type or self._usual_type(data)
         if kind and not config.names("content-type"):
-            self._headers["Content-Type"] = kind
+            headers["Content-Type"] = kind
         self._fields = compiled(config.headers, ON_REQUEST)
+        self._wire = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        self._block = headers.encode()
 
     def _usual_type(self, data: bytes) -> str:
         if "json" in self.config.written:
@@ -138,7 +140,7 @@ class Respond(Plugin[Config]):
         return "text/plain; charset=utf-8" if data else ""
 
     def on_request(self, exchange: Exchange) -> Response:
-        headers = self._headers.copy()
+        headers = Rendered.of(self._wire, self._block, False)
         if self._fields:
             write(headers, self._fields, exchange)
         if self._location is not None:

@@ -297,7 +297,8 @@ class Exchange:
     def __getitem__(self, key: Key[T]) -> T:
         if self._bag is None or key not in self._bag:
             raise KeyError(key.name)
-        return cast("T", self._bag[key])
+        value: T = self._bag[key]
+        return value
 
     def __setitem__(self, key: Key[T], value: T) -> None:
         if self._bag is None:
@@ -314,7 +315,8 @@ class Exchange:
     @property
     def revision(self) -> str:
         """Short hash of the configuration that it was begun on; empty before it was begun."""
-        return "" if self.plan is None else cast("str", self.plan.revision)
+        revision: str = "" if self.plan is None else self.plan.revision
+        return revision
 
     def fetch(self, request: Request) -> Awaitable[Response]:
         """Send `request` through the hooks listed after the calling plugin and to the upstream.
@@ -342,7 +344,8 @@ class Exchange:
     @property
     def place(self) -> int:
         """Index of the plugin whose hook runs, or was the last to run in this phase."""
-        return self.cursor if self.hooks is None else cast("int", self.hooks.at(self.steps))
+        place: int = self.cursor if self.hooks is None else self.hooks.at(self.steps)
+        return place
 
     @property
     def idempotent(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import cast
+from typing import Any
 
 from proxy.rows import Field, Keys, Row, Rows
 
@@ -61,7 +61,7 @@ class Headers:
 
     __slots__ = ("_keys", "_pairs", "dated", "marked", "wire")
 
-    _keys: Sequence[str] | None  # None while nobody has asked for the names of unread fields
+    _keys: Any  # a list of text; of unread fields `Keys`, or None while nobody has asked for them
     _pairs: list[tuple[str, str]]
     dated: bool  # whether Date is among unread fields
     wire: list[tuple[bytes, bytes]] | None  # the fields while they are unread; then there are no pairs
@@ -102,7 +102,8 @@ class Headers:
         """:see: the class."""
         if self.wire is not None:
             self._look(self.wire)
-        return cast("list[str]", self._keys)
+        keys: list[str] = self._keys
+        return keys
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -121,7 +122,7 @@ class Headers:
 
     def _seen(self) -> Sequence[str]:
         """The lower-case names in order; leaves unread fields unread."""
-        keys = self._keys
+        keys: Sequence[str] | None = self._keys
         if keys is None:
             keys = self._keys = _rows.of(self.wire or ()).keys
         return keys
