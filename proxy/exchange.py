@@ -106,9 +106,6 @@ class Phase(IntEnum):
     DONE = 5  # on_complete hooks have run
 
 
-_INWARD = Phase.INWARD  # an enum's members cost a call each time they are named
-
-
 class Client(Protocol):
     """The end that wants an answer."""
 
@@ -315,8 +312,7 @@ class Exchange:
     @property
     def revision(self) -> str:
         """Short hash of the configuration that it was begun on; empty before it was begun."""
-        revision: str = "" if self.plan is None else self.plan.revision
-        return revision
+        return "" if self.plan is None else str(self.plan.revision)
 
     def fetch(self, request: Request) -> Awaitable[Response]:
         """Send `request` through the hooks listed after the calling plugin and to the upstream.
@@ -344,8 +340,7 @@ class Exchange:
     @property
     def place(self) -> int:
         """Index of the plugin whose hook runs, or was the last to run in this phase."""
-        place: int = self.cursor if self.hooks is None else self.hooks.at(self.steps)
-        return place
+        return self.cursor if self.hooks is None else int(self.hooks.at(self.steps))
 
     @property
     def idempotent(self) -> bool:
@@ -402,3 +397,4 @@ class _Nobody:
 
 
 _NOBODY = cast("Driver", _Nobody())
+_INWARD = Phase.INWARD  # an enum's members cost a call each time they are named
