@@ -191,8 +191,7 @@ class Engine:
         child = Exchange(x.id, request, x.peer, port, self._now())
         child.parent = x
         child.floor = child.cursor = x.place
-        child.plan = x.plan
-        child.route = x.route
+        child.plan, child.route = x.plan, x.route
         child.patience = patience = x.patience
         if x.phase is not DONE:
             child.deadline = x.deadline
@@ -256,9 +255,13 @@ class Engine:
         x.upstream = upstream.name
         x.attempts += 1
         x.upstream_status = 0
-        x.phase = ATTEMPT
         x.cursor = x.floor
-        return self._stamp(x)
+        if plan.chain.attempts is not None:
+            x.phase = ATTEMPT
+            return self._stamp(x)
+        x.hooks, x.phase = None, UPSTREAM
+        upstream.send(x, x.endpoint)
+        return None
 
     def _stamp(self, x: Exchange) -> Pending:
         chain = x.plan.chain
@@ -302,7 +305,10 @@ class Engine:
         now = self._now  # a call by way of the attribute would be looked up as a method first
         x.first_byte = now()
         x.phase = OUTWARD
-        return self._outward(x)
+        if x.plan.chain.outward is not None:
+            return self._outward(x)
+        x.hooks = None
+        return self._deliver(x)
 
     def _outward(self, x: Exchange) -> Pending:
         hooks = x.plan.chain.outward
@@ -321,8 +327,7 @@ class Engine:
             if answer is not None:
                 x.cursor = hooks.at(steps)
                 return self._outward_with(x, answer) if isinstance(answer, _DECIDED) else (answer, self._outward_with)
-        self._deliver(x)
-        return None
+        return self._deliver(x)
 
     def _outward_with(self, x: Exchange, answer: Any) -> Pending:
         settled = self._faults.settled(x, answer)
@@ -330,7 +335,7 @@ class Engine:
             replace(x, settled)
         return self._outward(x)
 
-    def _deliver(self, x: Exchange) -> None:
+    def _deliver(self, x: Exchange) -> Pending:
         response = x.response
         if response is not None and (response.tunnel is not None or not 200 <= response.status <= 599):
             tunnel = made_fit(x, response)
@@ -340,6 +345,7 @@ class Engine:
             keep_client(x)
         x.phase = DELIVER
         x.client.deliver(x)
+        return None
 
     def _count_tunnel(self, upstream: str, tunnel: Duplex) -> None:
         child = self._tunnels.child(upstream)

@@ -355,9 +355,12 @@ def response_reader(
     return None if bodiless(method, status) else reader
 
 
+BODILESS = frozenset({*range(100, 200), 204, 304})  # statuses whose answers have no content, and all answers to HEAD
+
+
 def bodiless(method: str, status: int) -> bool:
     """Whether an answer has no content, whatever its fields say (RFC 9112 section 6.3, rule 1)."""
-    return status < 200 or status == 204 or status == 304 or method == "HEAD"
+    return status in BODILESS or method == "HEAD"
 
 
 def plain_length(value: bytes) -> int:

@@ -10,7 +10,7 @@ from proxy import flow
 from proxy.errors import ClientLeft, GatewayError
 from proxy.exchange import Exchange
 from proxy.flow import Room
-from proxy.framing import ChunkedWriter, CloseWriter, FramingError, LengthWriter, bodiless, writer
+from proxy.framing import BODILESS, ChunkedWriter, CloseWriter, FramingError, LengthWriter, writer
 from proxy.frontend import answer
 from proxy.headers import Headers
 from proxy.message import Response
@@ -59,7 +59,7 @@ class Outlet(Room):
             return
         if connection.upload.reader is not None and not connection.upload.keeps():
             connection.keep = False
-        if bodiless(exchange.request.method, response.status):
+        if response.status in BODILESS or exchange.request.method == "HEAD":
             self._deliver_bodiless(exchange, response)
             return
         if response.headers.marked:

@@ -22,7 +22,7 @@ from proxy.errors import (
     UpstreamReset,
 )
 from proxy.exchange import Endpoint, Exchange
-from proxy.framing import FramingError, LengthReader, Reader, bodiless, response_reader
+from proxy.framing import BODILESS, FramingError, LengthReader, Reader, response_reader
 from proxy.headers import Headers
 from proxy.message import Response
 from proxy.stream import Stream
@@ -179,13 +179,14 @@ class Connection(Carrier):
             return
         response, method = head.response, exchange.request.method
         self._keep = head.keep
-        if head.length >= len(data) and head.length and not bodiless(method, response.status):
-            if head.length == len(data):
+        length = head.length
+        if length >= len(data) and length and response.status not in BODILESS and method != "HEAD":
+            if length == len(data):
                 response.body = Body(data)  # all of it is here: what a reader would come to
                 self._finish(exchange, b"")
                 exchange.driver.answered(exchange, response)
             else:
-                plain = LengthReader(head.length)
+                plain = LengthReader(length)
                 self._flow(exchange, response, plain, plain.feed(data))
             return
         try:

@@ -165,7 +165,8 @@ class Pool:
         while idle:
             connection = idle.pop()
             self.idle -= 1
-            if connection.usable:
+            transport = connection.transport
+            if transport is not None and not transport.is_closing():
                 now, heard = self._now, connection.heard  # calls by way of attributes are looked up as methods first
                 why = heard() if connection.expires > now() else "lifetime"
                 if not why:

@@ -38,7 +38,7 @@ class Budget:
     :param floor: retries a second that are always allowed, so that a quiet upstream has any at all.
     """
 
-    __slots__ = ("_free", "_now", "_requests", "_retries", "_second", "floor", "share")
+    __slots__ = ("_at", "_ends", "_free", "_now", "_requests", "_retries", "_second", "floor", "share")
 
     def __init__(self, clock: Clock, share: float, floor: int = 10) -> None:
         self._now = clock.monotonic
@@ -47,14 +47,13 @@ class Budget:
         self._requests = [0] * _SPAN
         self._retries = [0] * _SPAN
         self._free = [0] * _SPAN
-        self._second = int(self._now())
+        self._begin(int(self._now()))
 
     def request(self, now: float) -> None:
-        """Count a request that came at this clock reading, which may lie behind another's."""
-        second = int(now)
-        if second > self._second:
-            self._turn(second)
-        self._requests[second % _SPAN] += 1
+        """Count a request that came at this clock reading; one that lies behind another's counts for that second."""
+        if now >= self._ends:
+            self._turn(int(now))
+        self._requests[self._at] += 1
 
     def retry(self) -> bool:
         """Take one retry; False when there is none left."""
@@ -85,7 +84,10 @@ class Budget:
         """Empty the buckets of the seconds that passed without a count."""
         for passed in range(max(self._second + 1, second - _SPAN + 1), second + 1):
             self._requests[passed % _SPAN] = self._retries[passed % _SPAN] = self._free[passed % _SPAN] = 0
-        self._second = second
+        self._begin(second)
+
+    def _begin(self, second: int) -> None:
+        self._second, self._at, self._ends = second, second % _SPAN, second + 1.0
 
 
 class Backoff:
