@@ -95,13 +95,17 @@ class Outlet(Room):
                 transport.write(head)
 
     def _deliver_bodiless(self, exchange: Exchange, response: Response) -> None:
-        """HEAD and 304 tell the length that a GET would have; 1xx and 204 have none (RFC 9110 section 8.6)."""
+        """HEAD and 304 tell the length that a GET would have; 1xx and 204 have none (RFC 9110 section 8.6).
+
+        The upstream's word counts only while no plugin has put another body in the place of its own.
+        """
         if isinstance(response.tunnel, Tunnel):
             self._switch(exchange, response, response.tunnel)
             return
+        body = response.body
         tells = response.status != 204 and response.status >= 200
-        answer.strip(response, keep_length=tells)
-        size = response.body.size
+        answer.strip(response, keep_length=tells and (body.data == b"" or isinstance(body, Stream)))
+        size = body.size
         told = tells and exchange.request.method == "HEAD" and "content-length" not in response.headers
         head = self._make_head(exchange, response, f"Content-Length: {size}\r\n" if told and size else "")
         self._sent = True
