@@ -71,7 +71,7 @@ class Channel:
         :raises ChannelClosed: when it is gone.
         :raises TimeoutError: when it does not answer in time.
         """
-        if self.closed.is_set():
+        if not self._open:
             raise ChannelClosed(f"{self.name} is gone")
         number = next(self._numbers)
         future = self._asked[number] = asyncio.get_running_loop().create_future()
@@ -84,7 +84,7 @@ class Channel:
 
     def tell(self, subject: str, content: Any = None) -> None:
         """Send something that needs no answer; it is lost when the other end is gone."""
-        if not self.closed.is_set():
+        if self._open:
             self._send(("tell", 0, subject, content))
 
     async def drained(self) -> None:
@@ -98,6 +98,11 @@ class Channel:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
         self._end()
+
+    @property
+    def _open(self) -> bool:
+        """Whether it can be written to. The transport knows of its end first, and uvloop's raises RuntimeError then."""
+        return not (self.closed.is_set() or self._writer.is_closing())
 
     def _send(self, frame: tuple[str, int, str, Any]) -> None:
         data = pickle.dumps(frame)
@@ -141,7 +146,7 @@ class Channel:
         except Exception as error:
             log.exception("%s asked for %s, which failed", self.name, subject)
             answer = "refused", number, subject, f"{type(error).__name__}: {error}"
-        if kind == "ask" and not self.closed.is_set():
+        if kind == "ask" and self._open:
             self._send(answer)
 
     def _end(self) -> None:

@@ -6,10 +6,11 @@ import asyncio
 import logging
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from proxy.server.channel import Channel, ChannelClosed, Refused
 
@@ -136,6 +137,30 @@ async def test_the_end_of_the_other_side_fails_what_was_asked(ends: tuple[Channe
     with pytest.raises(ChannelClosed):
         await ours.ask("never")
     ours.tell("never")  # lost, without an error
+
+
+async def until_closed() -> int:
+    """Tell something in every turn of the loop after the other end went; how often that was."""
+    one, other = socket.socketpair()
+    ours = await Channel.over(one, "theirs")
+    ours.listen()
+    other.close()
+    turns = 0
+    while not ours.closed.is_set():
+        turns += 1
+        ours.tell("news")
+        await asyncio.sleep(0)
+    await ours.close()
+    return turns
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_what_is_told_while_the_end_is_only_just_noticed_is_lost_without_an_error(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """Two workers die at once, and the supervisor tells each of them of the other's death."""
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(until_closed()) > 1
 
 
 async def test_a_frame_beyond_measure_ends_the_channel(caplog: pytest.LogCaptureFixture) -> None:
