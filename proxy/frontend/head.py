@@ -91,7 +91,7 @@ class HeadReader:
     :param names: field names of requests.
     :param token: this instance's mark in Via, by which a loop is seen.
     :param max_bytes: of the whole head: 431.
-    :param max_fields: 431.
+    :param max_fields: 431. The parser counts them: it is to refuse one more.
     :param max_target: bytes of the target: 414.
     """
 
@@ -146,8 +146,6 @@ class HeadReader:
         if not messages:
             raise _refusal(data)
         message = messages[0][0]
-        if len(message.raw_headers) > self.max_fields:
-            self._check_size(data)
         method, path, spoken = message.method, message.path, message.version
         if method in _REFUSED_METHODS:
             raise MethodRefused(f"{method} is not served here")
@@ -247,10 +245,10 @@ class HeadReader:
         if host not in self._hosts and (host or request.version == "1.1"):
             if not _is_authority(host):
                 raise BadRequest("the Host field names no host (RFC 9112 section 3.2)")
+            if len(self._hosts) >= _KNOWN_HOSTS:
+                self._hosts.clear()
             if host[-1] == ":":
                 request.host = host[:-1]  # RFC 3986 section 3.2.3: an empty port is none, and is written as none
-            elif len(self._hosts) >= _KNOWN_HOSTS:
-                self._hosts.clear()
             self._hosts.add(request.host)
         if "#" in target:
             raise BadRequest("the target holds a fragment (RFC 9112 section 3.2)")

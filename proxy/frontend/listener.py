@@ -320,7 +320,7 @@ class Listener:
         return identity
 
     def new_parser(self) -> HttpRequestParser:
-        """A C parser for one connection's heads; our limits are checked before it sees them."""
+        """A C parser for one connection's heads; it counts fields, and sees no head over another limit."""
         size = max(self.limits.head_bytes, 8190)
         return HttpRequestParser(
             cast("RequestHandler", None),
