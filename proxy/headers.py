@@ -208,12 +208,13 @@ class Headers:
         if self.wire is not None:
             self.wire.append((name.encode("latin-1"), value.encode("latin-1")))
             self._keys = None
+            self.dated = self.dated or key == "date"
             return
         self.keys.append(key)
         self._pairs.append((name, value))
 
     def more(self, fields: list[tuple[bytes, bytes]]) -> None:
-        """Append fields that the engine made itself, as bytes; nothing is checked."""
+        """Append fields that the engine made itself, as bytes; nothing is checked, and Date is not among them."""
         if self.wire is not None:
             self.wire += fields
             self._keys = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
@@ -223,6 +224,27 @@ def test_some_fields_can_be_swapped_for_others(unread: bool) -> None:
     headers.swap(frozenset({"date"}), [])
     assert not headers.has_date()
     assert (headers.items(), headers.keys) == ([("ETag", 'W/"1"'), ("Age", "\xe9")], ["etag", "age"])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda headers: headers.add("DATE", "y"),
+        lambda headers: headers.push("Date", "date", "y"),
+        lambda headers: headers.__setitem__("Date", "y"),
+    ],
+    ids=["add", "push", "set"],
+)
+@pytest.mark.parametrize("rendered", [True, False])
+def test_a_date_that_is_written_into_unread_fields_is_one(write: Callable[[Headers], None], rendered: bool) -> None:
+    wire = [(b"A", b"1")]
+    headers = Rendered.of(wire, b"A: 1", dated=False) if rendered else Headers.unread(wire.copy())
+    headers.add("B", "2")
+    assert not headers.has_date()
+    write(headers)
+    assert headers.has_date()
+    assert headers.copy().has_date()
+    assert wire == [(b"A", b"1")]
 
 
 class TestRendered:

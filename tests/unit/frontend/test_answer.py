@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from tests.unit.frontend.stage import Stage, fetch, get, plays
+from tests.unit.frontend.stage import Stage, fetch, get, plays, staged
 
 TOLD = b"HTTP/1.1 200 OK\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\nContent-Length: 0\r\n\r\n"
 
@@ -22,6 +22,18 @@ async def test_date_is_added_where_it_is_missing(target: str, stage: Stage) -> N
 async def test_date_is_kept_where_it_is_not(stage: Stage) -> None:
     stage.script("/told", plays(TOLD))
     assert (await fetch(stage, get("/told"))).values("date") == ["Tue, 15 Nov 1994 08:12:31 GMT"]
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    ["headers: {response: {set: {Date: now}}}", "respond: {body: x, headers: {date: now}}"],
+    ids=["set", "own"],
+)
+async def test_date_is_not_added_to_one_that_a_plugin_wrote(plugin: str) -> None:
+    async with staged(plugins=f"{{{plugin}}}") as stage:
+        stage.script("/undated", plays(TOLD.replace(b"Date", b"X-Date")))
+        for _ in range(2):
+            assert (await fetch(stage, get("/undated"))).values("date") == ["now"]
 
 
 async def test_the_id_is_echoed_and_the_same_one_the_upstream_gets(stage: Stage) -> None:
