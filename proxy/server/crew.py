@@ -277,8 +277,10 @@ class Crew:
             return None
         try:
             await self._make_serve(member)
-        except (Refused, ChannelClosed, TimeoutError, OSError) as error:
-            log.error("worker %d does not serve: %s", index, error or "it did not come up in time")
+        except Exception as error:  # whatever it is: the place must not stay empty, because nobody keeps it any more
+            expected = isinstance(error, (Refused, ChannelClosed, TimeoutError, OSError))
+            why = str(error) or "it did not come up in time"
+            log.error("worker %d does not serve: %s", index, why, exc_info=None if expected else error)
             member.kill()
         self._have_spare()
         return member

@@ -115,6 +115,26 @@ async def test_one_that_is_killed_has_a_successor(make: Make) -> None:
     assert victim.pid not in await crew.ask("pid")
 
 
+async def test_a_place_is_kept_whatever_befalls_its_successor(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    prepared: list[Member] = []
+
+    async def prepare(member: Member) -> None:
+        prepared.append(member)
+        if len(prepared) == 3:
+            raise RuntimeError("what nobody has thought of")
+
+    crew = make(prepare=prepare)
+    await crew.start()
+    async with asyncio.timeout(60):
+        while len(crew.serving) < 2:
+            await asyncio.sleep(0)
+        crew.serving[1].signal(signal.SIGKILL)
+        while len(prepared) < 4 or len(crew.serving) < 2:
+            await asyncio.sleep(0)
+    assert "worker 1 does not serve: what nobody has thought of" in caplog.text
+    assert "RuntimeError" in caplog.text
+
+
 async def test_one_that_dies_while_asked_is_left_out(make: Make) -> None:
     crew = make()
     await crew.start()
