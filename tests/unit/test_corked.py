@@ -103,6 +103,18 @@ def test_many_that_are_single_one_after_the_other_are_a_crowd(turn: Turn) -> Non
     assert [wire.calls for wire in wires] == [[b"1", b"2"]] * 3
 
 
+def test_what_left_at_once_and_what_waits_are_a_crowd_of_that_turn_alone(turn: Turn) -> None:
+    turn.flusher.single = lambda: True
+    one, other = Corked(Wire(), turn.flusher), Corked(Wire(), turn.flusher)
+    one.write(b"a")
+    other.write(b"b")
+    turn.end()
+    assert turn.flusher.crowd
+    one.write(b"c")
+    turn.end()
+    assert not turn.flusher.crowd
+
+
 def test_what_is_written_behind_what_left_waits_for_the_end_of_the_turn(turn: Turn) -> None:
     turn.flusher.single = lambda: True
     wire = Wire()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxy.errors import BodyTooLarge, ConnectFailed, GatewayError, NoRoute, Retry, UpstreamReset
+from proxy.errors import BodyTooLarge, ConnectFailed, GatewayError, NoRoute, PluginFailed, Retry, UpstreamReset
 from proxy.events import PluginError
 from proxy.exchange import Exchange, Phase
 from proxy.message import Body, Request, Response
@@ -225,13 +225,14 @@ async def test_a_hook_before_a_try_cannot_answer(way: Callable[[Any], Any]) -> N
 @BOTH
 @pytest.mark.parametrize(
     "made",
-    [lambda: Response(101), lambda: Response(99), lambda: Response(600), lambda: Response(200, {}, "text")],  # type: ignore[arg-type]  # that is the point
-    ids=["101", "99", "600", "body"],
+    [*(lambda status=status: Response(status) for status in (99, 101, 199, 600)), lambda: Response(200, {}, "text")],  # type: ignore[arg-type]  # that is the point
+    ids=["99", "101", "199", "600", "body"],
 )
 async def test_an_answer_that_cannot_be_sent_is_a_500(way: Callable[[Any], Any], made: Callable[[], Response]) -> None:
     done = await drive(Noted(on_request=way(lambda exchange: made())))
     assert done.response.status == 500
     assert b"plugin_error" in done.response.body
+    assert isinstance(done.exchange.error, PluginFailed)
 
 
 async def test_a_status_that_a_plugin_spoilt_is_a_500_and_the_upstreams_body_is_given_up() -> None:

@@ -41,3 +41,8 @@ def test_a_part_of_any_size_is_taken(names: str) -> None:
     part = Keys(["a", "b"]).part(frozenset(names))
     assert part.take("AB") == tuple(names.upper())
     assert part.others("AB") == tuple("AB"[len(names) :])
+
+
+def test_a_row_of_nothing_has_no_names() -> None:
+    row = Rows(Row).of([])
+    assert (row.names, tuple(row.keys)) == ((), ())

@@ -185,6 +185,9 @@ async def test_a_plugin_that_decides_otherwise_closes_the_tunnel(hook: str, does
             await wire.send(NEXT)
             assert (await wire.reply()).status == 200
             await here.kit.settled()
+            for asked in here.origin.record.wires[:-1]:  # the last is the ordinary request's
+                await asyncio.wait_for(asked.gone.wait(), PATIENCE)
+        assert (hook == "request") == (len(here.origin.record.wires) == 1)
 
 
 async def test_a_plugin_that_makes_an_ordinary_request_of_it() -> None:

@@ -34,6 +34,11 @@ async def test_a_text(gateway: Any) -> None:
     assert gateway.origin.seen is None
 
 
+async def test_what_nobody_looks_at_leaves_as_it_was_made(gateway: Any) -> None:
+    answer = await gateway.send(respond(body="x"))
+    assert answer.headers.encode() == b"Content-Type: text/plain; charset=utf-8"
+
+
 async def test_a_text_is_a_200_unless_written(gateway: Any) -> None:
     assert (await gateway.send(respond(body="x"))).status == 200
 

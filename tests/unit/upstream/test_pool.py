@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-from tests.unit.frontend.stage import Holding, Stage, fetch, get, staged, until
+import pytest
+
+from tests.unit.frontend.stage import Holding, Stage, fetch, get, plays, staged, until
 from tests.wire.client import Client
 
 
@@ -153,3 +155,41 @@ async def test_a_connection_for_each_request() -> None:
             assert (await fetch(stage, get("/"))).status == 200
         assert (stage.pool.created, stage.pool.reused, stage.pool.open) == (3, 0, 0)
         assert stage.figure("connections_closed_total", reason="max_requests") == 3
+
+
+async def test_an_answer_that_ends_with_its_connection_leaves_none_behind(stage: Stage) -> None:
+    stage.script("/until", plays(b"HTTP/1.1 200 OK\r\n\r\nall of it", then="close"))
+    for number in range(1, 4):
+        assert (await fetch(stage, get("/until"))).body == b"all of it"
+        await until(lambda: stage.pool.open == 0)
+        assert (stage.pool.idle, stage.pool.created, stage.pool.reused) == (0, number, 0)
+
+
+async def dies_as_it_answers(stage: Stage) -> None:
+    """The only connection breaks in the very turn in which its answer came, and is taken."""
+    (connection,) = stage.pool._all
+    stage.gateway.runtime.flusher.crowd = True  # what comes is taken at the end of the turn
+    connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    assert connection.transport is not None
+    connection.transport.abort()
+
+
+@pytest.mark.parametrize("queued", [True, False])
+async def test_a_connection_that_dies_as_it_answers_serves_no_other(queued: bool) -> None:
+    async with staged(upstream="pool: {max_connections: 1}") as stage, Client(stage.port) as other:
+        stage.script("/held", holding := Holding())
+        async with Client(stage.port) as client:
+            await client.send([get("/held")])
+            await until(lambda: holding.asked)
+            if queued:
+                await other.send([get("/", method="POST")])  # which is not sent twice
+                await until(lambda: stage.pool.queued)
+            await dies_as_it_answers(stage)
+            assert (await client.answer()).body == b"ok"
+        if not queued:
+            await until(lambda: stage.pool.open == 0)
+            assert stage.pool.idle == 0
+            await other.send([get("/", method="POST")])
+        assert (await other.answer()).status == 200
+        assert (stage.pool.open, stage.pool.idle, stage.pool.created) == (1, 1, 2)
+        holding.let_go()

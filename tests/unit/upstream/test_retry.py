@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.clock import ManualClock
-from proxy.upstream.retry import Budget
+from proxy.upstream.retry import Budget, RetryPolicy
+from tests.unit.upstream.crew import exchange
 
 
 def taken(budget: Budget, most: int = 10_000) -> int:
@@ -128,3 +129,21 @@ def test_the_share_is_all_given(share: float, requests: int) -> None:
     for _ in range(requests):
         budget.request(clock.monotonic())
     assert taken(budget) == int(share * requests)
+
+
+def test_an_answer_is_held_where_another_try_is_left() -> None:
+    clock = ManualClock()
+    budget = Budget(clock, 1.0, floor=0)
+    policy, x = RetryPolicy(clock, budget, attempts=1, hold=100), exchange()
+
+    def held() -> int:
+        x.attempts += 1
+        policy.begins(x)
+        return x.hold
+
+    assert [held(), held()] == [100, 0]
+    x.before = x.attempts  # from here on they are another upstream's
+    assert held() == 100
+    x.fresh = True  # that one's connection was dead, which is not counted
+    assert [held(), held()] == [100, 0]
+    assert taken(budget) == 2  # one request was counted for each of the two upstreams
