@@ -7,6 +7,7 @@ from email.utils import formatdate
 import pytest
 
 from tests.unit.frontend.stage import Stage, fetch, get, plays, staged
+from tests.wire.client import Client
 
 TOLD = b"HTTP/1.1 200 OK\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\nContent-Length: 0\r\n\r\n"
 
@@ -49,3 +50,24 @@ async def test_methods_that_are_refused_are_told_which_are_not(method: str, stat
     assert "GET" in reply.values("allow")[0]
     assert method not in reply.values("allow")[0]
     assert reply.values("connection") == ["close"]
+
+
+HINTED = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + TOLD
+FLOWING = TOLD.replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"1\r\na\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("method", "first"),
+    [("GET", TOLD), ("HEAD", TOLD), ("GET", FLOWING), ("GET", HINTED)],
+    ids=["small", "head", "flowing", "hinted"],
+)
+async def test_hints_reach_the_next_request_on_a_connection_too(method: str, first: bytes, stage: Stage) -> None:
+    stage.script("/first", plays(first))
+    stage.script("/hinted", plays(HINTED))
+    async with Client(stage.port) as client:
+        for _ in range(2):
+            await client.send([get("/first", method=method)])
+            assert (await client.answer(method)).status == 200
+            await client.send([get("/hinted")])
+            reply = await client.answer()
+            assert (reply.interim, reply.status) == ([103], 200)
