@@ -1,4 +1,4 @@
-"""Traces: passed on, begun, or left alone (W3C Trace Context)."""
+"""Request ids, and traces: passed on, begun, or left alone (W3C Trace Context)."""
 
 from __future__ import annotations
 
@@ -99,3 +99,14 @@ def test_traces_are_made_of_the_randomness_that_is_handed_in() -> None:
     assert made == traces(1) != traces(2)
     assert len(set(made)) == 600
     assert all(map(BEGUN.fullmatch, made))
+
+
+@pytest.mark.parametrize(
+    "request_bytes", [get("/", "X-Forwarded-For: 192.0.2.1"), b"GET / HTTP/1.0\r\n\r\n"], ids=["trusted", "hostless"]
+)
+async def test_the_upstream_gets_id_and_trace_whoever_asks(request_bytes: bytes) -> None:
+    async with staged(top='trusted_proxies: ["127.0.0.0/8"]') as stage:
+        reply = await fetch(stage, request_bytes)
+        message = stage.origin.record.requests[-1]
+    assert message.values("x-request-id") == reply.values("x-request-id") != []
+    assert [BEGUN.fullmatch(trace) is not None for trace in message.values("traceparent")] == [True]
