@@ -165,6 +165,12 @@ def changes(x: Exchange) -> None:
         x.response.status = 403
 
 
+def empties(x: Exchange) -> None:
+    """What has no body either is still no switch."""
+    if x.response is not None and x.response.status == 101:
+        x.response.status = 204
+
+
 def breaks(x: Exchange) -> None:
     if x.response is not None and x.response.tunnel is not None:
         raise ValueError("oh")
@@ -172,7 +178,13 @@ def breaks(x: Exchange) -> None:
 
 @pytest.mark.parametrize(
     ("hook", "does", "status"),
-    [("request", answers, 403), ("response", answers, 403), ("response", changes, 403), ("response", breaks, 500)],
+    [
+        ("request", answers, 403),
+        ("response", answers, 403),
+        ("response", changes, 403),
+        ("response", empties, 204),
+        ("response", breaks, 500),
+    ],
 )
 async def test_a_plugin_that_decides_otherwise_closes_the_tunnel(hook: str, does: Any, status: int) -> None:
     async with house() as here:
