@@ -17,11 +17,11 @@ from proxy.build.runtime import AdminTable, Runtime
 from proxy.cache import DEFAULT_MEMORY, MAX_OBJECT, VALUES, Cache, Codec
 from proxy.chain import Link
 from proxy.plugin import Services
+from proxy.tasks import Tasks
 from proxy.waiting import RAISED
 
 if TYPE_CHECKING:
     from proxy.store import Store
-from proxy.tasks import Tasks
 
 T = TypeVar("T")
 

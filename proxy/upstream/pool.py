@@ -267,7 +267,10 @@ class Pool:
         if waiter is None:
             return True
         fits = waiter.endpoint is connection.endpoint and not waiter.exchange.fresh
-        why = ("" if connection.usable else "upstream") or connection.heard() if fits else "room"
+        if not fits:
+            why = "room"
+        else:
+            why = connection.heard() if connection.usable else "upstream"
         if why:
             connection.leave(why)  # which makes room for the first in the queue
         else:

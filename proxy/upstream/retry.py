@@ -51,34 +51,33 @@ class Budget:
 
     def request(self, now: float) -> None:
         """Count a request that came at this clock reading; one that lies behind another's counts for that second."""
-        if now >= self._ends:
+        if now >= self._ends:  # as `_look`: each request comes here
             self._turn(int(now))
         self._requests[self._at] += 1
 
     def retry(self) -> bool:
         """Take one retry; False when there is none left."""
-        second = self._turned()
+        self._look(self._now())
         allowed = max(self.floor * _SPAN, int(self.share * sum(self._requests)) - sum(self._free))
         if sum(self._retries) >= allowed:
             return False
-        self._retries[second % _SPAN] += 1
+        self._retries[self._at] += 1
         return True
 
     @property
     def spare(self) -> bool:
         """Whether a retry can be made without taking one, as the last resort is."""
-        self._turned()
+        self._look(self._now())
         return sum(self._free) < max(_FREE * _SPAN, int(self.share * sum(self._requests)))
 
     def spend(self) -> None:
         """Note a retry that was not taken: the share is for both kinds together."""
-        self._free[self._turned() % _SPAN] += 1
+        self._look(self._now())
+        self._free[self._at] += 1
 
-    def _turned(self) -> int:
-        second = int(self._now())
-        if second > self._second:
-            self._turn(second)
-        return second
+    def _look(self, now: float) -> None:
+        if now >= self._ends:
+            self._turn(int(now))
 
     def _turn(self, second: int) -> None:
         """Empty the buckets of the seconds that passed without a count."""
